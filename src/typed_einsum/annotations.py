@@ -1,0 +1,272 @@
+"""Reading jaxtyping's annotations: the only module that touches jaxtyping.
+
+An annotation becomes a hint, a frozen description of what a value may be. What has no description here
+(`list[Float[...]]`, trees, two tensor types in one union) raises `NotDescribed`: jaxtyping and beartype
+themselves then decide.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import types
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Union, get_args, get_origin
+
+import torch
+from beartype import beartype
+from beartype.door import is_bearable
+from jaxtyping import AbstractArray, TypeCheckError, jaxtyped
+from torch import Tensor
+
+from typed_einsum.axes import (
+    ELLIPSIS,
+    Anonymous,
+    Axis,
+    AxisSyntaxError,
+    Expression,
+    Variadic,
+    is_variadic,
+    read_axes,
+)
+from typed_einsum.expressions import NotArithmetic, read_expression
+from typed_einsum.tensors import DTYPES
+
+__all__ = ["TypeCheckError"]
+
+
+@dataclass(frozen=True)
+class TensorHint:
+    """A tensor: `Float[Tensor, "b c"]`. `dtypes` is None where any will do."""
+
+    kind: type[Tensor]
+    dtypes: frozenset[torch.dtype] | None
+    dtype_name: str
+    text: str
+    axes: tuple[Axis, ...]
+
+    def __str__(self) -> str:
+        return f'{self.dtype_name}[{self.kind.__name__}, "{self.text}"]'
+
+
+@dataclass(frozen=True)
+class PlainHint:
+    """An instance of a class that has nothing to do with shapes."""
+
+    kind: type
+
+
+@dataclass(frozen=True)
+class BeartypeHint:
+    """A type without tensors in it, which beartype checks."""
+
+    hint: Any
+
+    def accepts(self, value: object) -> bool:
+        """Beartype's verdict."""
+        return bool(is_bearable(value, self.hint))
+
+
+@dataclass(frozen=True)
+class OptionalHint:
+    """A union of one tensor, or one tuple, with types without tensors."""
+
+    inner: TensorHint | TupleHint
+    others: tuple[PlainHint | BeartypeHint, ...]
+
+
+@dataclass(frozen=True)
+class TupleHint:
+    """A tuple of known length."""
+
+    items: tuple[Hint, ...]
+
+
+@dataclass(frozen=True)
+class AnyHint:
+    """Anything at all: no annotation, `Any` or `object`."""
+
+
+Hint = TensorHint | PlainHint | BeartypeHint | OptionalHint | TupleHint | AnyHint
+
+
+class NotDescribed(Exception):  # noqa: N818 - a verdict handed to the caller, not an error of the user's
+    """The annotation is one that only jaxtyping and beartype themselves can judge."""
+
+
+@dataclass(frozen=True)
+class Unresolved:
+    """A string annotation whose names are not (yet) known."""
+
+    text: str
+    reason: str
+
+    def looks_like_tensor(self) -> bool:
+        """Whether it holds a shape text, as in `Float[Tensor, "b c"]`."""
+        try:
+            tree = ast.parse(self.text, mode="eval")
+        except SyntaxError:
+            return False
+        subscripts = [node for node in ast.walk(tree) if isinstance(node, ast.Subscript)]
+        slices = [node.slice.elts for node in subscripts if isinstance(node.slice, ast.Tuple)]
+        return any(isinstance(e, ast.Constant) and isinstance(e.value, str) for s in slices for e in s)
+
+
+def resolved_annotations(function: Callable[..., Any], local_names: Mapping[str, Any]) -> dict[str, Any]:
+    """The annotations of a function as objects; `Unresolved` stands for a string that does not resolve."""
+    globals_ = {**getattr(function, "__globals__", {}), **_closure(function)}
+    return {
+        name: _resolved(annotation, globals_, local_names)
+        for name, annotation in _raw_annotations(function).items()
+    }
+
+
+def _raw_annotations(function: Callable[..., Any]) -> dict[str, Any]:
+    try:
+        return dict(getattr(function, "__annotations__", {}))
+    except NameError:  # Python 3.14 computes annotations when asked for them
+        import annotationlib  # type: ignore[import-not-found, unused-ignore]
+
+        return dict(annotationlib.get_annotations(function, format=annotationlib.Format.FORWARDREF))
+
+
+def _closure(function: Callable[..., Any]) -> dict[str, Any]:
+    names = getattr(getattr(function, "__code__", None), "co_freevars", ())
+    cells = getattr(function, "__closure__", None) or ()
+    values = {}
+    for name, cell in zip(names, cells, strict=False):
+        try:
+            values[name] = cell.cell_contents
+        except ValueError:  # not assigned yet
+            continue
+    return values
+
+
+def _resolved(annotation: Any, globals_: dict[str, Any], local_names: Mapping[str, Any]) -> Any:
+    if isinstance(annotation, typing.ForwardRef):
+        annotation = annotation.__forward_arg__
+    if not isinstance(annotation, str):
+        return annotation
+
+    def carrier() -> None: ...
+
+    carrier.__annotations__ = {"value": annotation}
+    try:
+        return typing.get_type_hints(carrier, globals_, dict(local_names), include_extras=True)["value"]
+    except Exception as error:  # the text is the user's: whatever it raises, it does not resolve
+        return Unresolved(annotation, f"{type(error).__name__}: {error}")
+
+
+def is_tensor_annotation(annotation: Any) -> bool:
+    """Whether the annotation is one tensor type, such as `Float[Tensor, "b c"]`."""
+    return isinstance(annotation, type) and issubclass(annotation, AbstractArray)
+
+
+def mentions_tensors(annotation: Any) -> bool:
+    """Whether a tensor annotation stands anywhere inside."""
+    if is_tensor_annotation(annotation) or "jaxtyping" in str(getattr(annotation, "__module__", "")):
+        return True
+    return any(mentions_tensors(part) for part in get_args(annotation))
+
+
+def read_hint(annotation: Any) -> Hint:
+    """Describe an annotation. Raises `NotDescribed` where only jaxtyping and beartype can judge."""
+    if annotation is Any or annotation is object:
+        return AnyHint()
+    if annotation is None:
+        return PlainHint(type(None))
+    if is_tensor_annotation(annotation):
+        return read_tensor_hint(annotation)
+    origin = get_origin(annotation)
+    if origin in (Union, types.UnionType) and mentions_tensors(annotation):
+        return _read_union(get_args(annotation))
+    if origin is tuple and mentions_tensors(annotation):
+        parts = get_args(annotation)
+        if Ellipsis in parts:
+            raise NotDescribed(annotation)
+        return TupleHint(tuple(read_hint(part) for part in parts))
+    return _read_other(annotation)
+
+
+def _read_union(parts: tuple[Any, ...]) -> OptionalHint:
+    hints = [read_hint(part) for part in parts]
+    tensors = [hint for hint in hints if isinstance(hint, TensorHint | TupleHint)]
+    others = [hint for hint in hints if isinstance(hint, PlainHint | BeartypeHint)]
+    if len(tensors) != 1 or len(tensors) + len(others) != len(hints):
+        raise NotDescribed(parts)
+    if isinstance(tensors[0], TensorHint) and any(_accepts_tensors(other) for other in others):
+        raise NotDescribed(parts)
+    return OptionalHint(tensors[0], tuple(others))
+
+
+def _accepts_tensors(hint: PlainHint | BeartypeHint) -> bool:
+    probe = torch.empty(0)
+    if isinstance(hint, BeartypeHint):
+        return hint.accepts(probe)
+    return isinstance(probe, hint.kind) or issubclass(hint.kind, Tensor)
+
+
+def _read_other(annotation: Any) -> PlainHint | BeartypeHint:
+    if mentions_tensors(annotation):
+        raise NotDescribed(annotation)
+    if isinstance(annotation, type) and get_origin(annotation) is None:
+        if type(annotation) is type or issubclass(annotation, Tensor):
+            return PlainHint(annotation)
+    try:
+        is_bearable(None, annotation)
+    except Exception as error:
+        raise NotDescribed(annotation) from error
+    return BeartypeHint(annotation)
+
+
+def read_tensor_hint(annotation: Any) -> TensorHint:
+    """Describe `Float[Tensor, "b c"]`. Raises `NotDescribed` for arrays that are no torch tensors."""
+    kind = annotation.array_type
+    if not (isinstance(kind, type) and issubclass(kind, Tensor)):
+        raise NotDescribed(annotation)
+    try:
+        axes = tuple(_as_jaxtyping_means(axis) for axis in read_axes(annotation.dim_str))
+    except AxisSyntaxError as error:
+        raise NotDescribed(annotation) from error
+    if sum(is_variadic(axis) for axis in axes) > 1:
+        raise NotDescribed(annotation)
+    for axis in axes:
+        if isinstance(axis, Expression):
+            _require_arithmetic(axis)
+    return TensorHint(
+        kind, _dtypes(annotation.dtypes), annotation.dtype.__name__, annotation.dim_str.strip(), axes
+    )
+
+
+def _as_jaxtyping_means(axis: Axis) -> Axis:
+    """`...` binds nothing in an annotation; a contraction reads it as one name for all operands."""
+    return Anonymous(True, ELLIPSIS, axis.span) if isinstance(axis, Variadic) and axis.name == ELLIPSIS else axis
+
+
+def _require_arithmetic(axis: Expression) -> None:
+    try:
+        read_expression(axis.text)
+    except NotArithmetic as error:
+        raise NotDescribed(axis) from error
+
+
+def _dtypes(names: Any) -> frozenset[torch.dtype] | None:
+    return _dtype_set(names) if isinstance(names, tuple) else None
+
+
+@lru_cache(maxsize=256)
+def _dtype_set(names: tuple[str | re.Pattern[str], ...]) -> frozenset[torch.dtype]:
+    return frozenset(
+        dtype
+        for spelled, dtype in DTYPES.items()
+        if any(name.match(spelled) if isinstance(name, re.Pattern) else name == spelled for name in names)
+    )
+
+
+def by_jaxtyping(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function under `jaxtyped(typechecker=beartype)` itself."""
+    checked: Callable[..., Any] = jaxtyped(function, typechecker=beartype)
+    return checked

@@ -1,0 +1,118 @@
+"""Generated checks: straight-line source that only knows the success path.
+
+Whatever it meets that it does not expect, it hands to `surprised` with the same arguments; the solver then
+finds out what is wrong, or that nothing is. Text from annotations never enters the source: axis names,
+types and dtypes come in through the namespace, and local variables are numbered.
+"""
+
+from __future__ import annotations
+
+import linecache
+import weakref
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+
+from typed_einsum.axes import Anonymous, Axis, Expression, Fixed, Named, Variadic, is_variadic, key
+from typed_einsum.expressions import Arithmetic, Number, Size, Tree, read_expression
+
+_serial = count(1)
+
+
+class NotStraight(Exception):  # noqa: N818 - a verdict handed to the caller, not an error of the user's
+    """The axes need more than straight-line comparisons; the solver checks them on every call."""
+
+
+def prefix_for(parameters: Sequence[str]) -> str:
+    """A start of names that no parameter shares, so that generated names never clash with the user's."""
+    prefix = "_"
+    while any(parameter.startswith(prefix) for parameter in parameters):
+        prefix += "_"
+    return prefix
+
+
+@dataclass
+class ShapeChecks:
+    """Collects, tensor by tensor, how to unpack each shape and what must then hold.
+
+    `known` maps each bound axis name to the local variable that holds its size. `namespace` receives the
+    objects that the source mentions.
+    """
+
+    prefix: str
+    namespace: dict[str, Any]
+    known: dict[str, str] = field(default_factory=dict)
+    _fresh: count[int] = field(default_factory=count)
+
+    def constant(self, stem: str, value: Any) -> str:
+        """Bring an object into the source under a name of its own."""
+        name = f"{self.prefix}{stem}{next(self._fresh)}"
+        self.namespace[name] = value
+        return name
+
+    def local(self) -> str:
+        """A new local variable."""
+        return f"{self.prefix}{next(self._fresh)}"
+
+    def tensor(self, variable: str, axes: Sequence[Axis]) -> tuple[str, list[str]]:
+        """The statement that unpacks one shape, and the conditions under which it is a surprise.
+
+        Raises `NotStraight` for what cannot be compared in place.
+        """
+        targets: list[str] = []
+        conditions: list[str] = []
+        for axis in axes:
+            size = self.local()
+            targets.append(f"*{size}" if is_variadic(axis) else size)
+            conditions += self._conditions(size, axis)
+        unpacked = f"({', '.join(targets)}{',' if len(targets) == 1 else ''})"
+        return f"{unpacked} = {variable}.shape", conditions
+
+    def _conditions(self, size: str, axis: Axis) -> list[str]:
+        match axis:
+            case Anonymous():
+                return []
+            case Fixed(expected, _, broadcast):
+                return [f"1 != {size} != {expected}" if broadcast else f"{size} != {expected}"]
+            case Named(name, broadcast):
+                if name not in self.known:
+                    self.known[name] = size
+                    return [f"{size} == 1"] if broadcast else []
+                return [f"1 != {size} != {self.known[name]}" if broadcast else f"{size} != {self.known[name]}"]
+            case Variadic(name, broadcast):
+                if broadcast:
+                    raise NotStraight(name)
+                name = key(axis) or name
+                if name not in self.known:
+                    self.known[name] = size
+                    return []
+                return [f"{size} != {self.known[name]}"]
+            case Expression(text, broadcast):
+                expected = self._arithmetic(read_expression(text))
+                return [f"1 != {size} != {expected}" if broadcast else f"{size} != {expected}"]
+
+    def _arithmetic(self, tree: Tree) -> str:
+        match tree:
+            case Number(value):
+                return repr(value)
+            case Size(name) if name in self.known:
+                return self.known[name]
+            case Arithmetic(sign, left, right):
+                return f"({self._arithmetic(left)} {sign} {self._arithmetic(right)})"
+            case _:
+                raise NotStraight(str(tree))
+
+
+def build(
+    name: str, lines: Sequence[str], namespace: dict[str, Any], module: str
+) -> tuple[Callable[..., Any], str]:
+    """Compile the source of one function. Its text lives in `linecache` as long as the function does."""
+    source = "\n".join(lines) + "\n"
+    filename = f"<typed_einsum {name} #{next(_serial)}>"
+    namespace["__name__"] = module
+    exec(compile(source, filename, "exec"), namespace)  # noqa: S102 - our own text, see the module's head
+    function: Callable[..., Any] = namespace.pop(name)
+    linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
+    weakref.finalize(function, linecache.cache.pop, filename, None)
+    return function, source

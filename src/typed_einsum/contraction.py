@@ -1,0 +1,282 @@
+"""One contraction: an equation, the operands' names and dtypes, and how it is checked and run.
+
+`Contraction.examine` is the slow and sure path: it finds what is wrong with operands and says it.
+`straight_lines` writes the fast path, which knows only success.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from typed_einsum.axes import ELLIPSIS, Axis, key
+from typed_einsum.check_source import ShapeChecks
+from typed_einsum.diagnostics import Diagnostic, Mark, Place
+from typed_einsum.equation import Equation
+from typed_einsum.errors import DeviceError, DtypeError, ShapeError
+from typed_einsum.messages import Held, Locate, facts, shape_error, title
+from typed_einsum.plan import Plan, plan
+from typed_einsum.solver import Bindings, Conflict, Labelled, Origin, bind
+from typed_einsum.tensors import (
+    DTYPES,
+    EXACT_TYPES,
+    autocasts,
+    described,
+    device_of,
+    dtype_of,
+    is_tensor,
+    may_mix_devices,
+    shape_of,
+    short,
+)
+
+WITHOUT_ORDER = frozenset(dtype for dtype in DTYPES.values() if dtype.is_complex)
+"""Dtypes that have no maximum."""
+
+
+@dataclass(frozen=True)
+class Dtypes:
+    """The dtypes that an operand's annotation allows, and how it names them; None allows all."""
+
+    allowed: frozenset[torch.dtype] | None = None
+    name: str = "Shaped"
+
+    def allow(self, dtype: torch.dtype) -> bool:
+        """Whether the annotation allows the dtype."""
+        return self.allowed is None or dtype in self.allowed
+
+
+@dataclass(eq=False)
+class Contraction:
+    """An equation with everything that is known of its operands before any is given."""
+
+    equation: Equation
+    labels: tuple[str, ...]
+    dtypes: tuple[Dtypes, ...]
+    locate: Locate
+    _plans: dict[tuple[int, ...], Plan] = field(default_factory=dict)
+
+    def run(self, operands: Sequence[Tensor]) -> Tensor:
+        """Contract without any check of ours; torch's own rules hold."""
+        planned = self.plan_for(tuple(operand.ndim for operand in operands))
+        result: Tensor = torch.einsum(planned.subscripts, *operands)
+        return result.amax(tuple(range(-planned.maximised, 0))) if planned.maximised else result
+
+    def plan_for(self, ranks: tuple[int, ...]) -> Plan:
+        """The plan for operands of these ranks."""
+        known = self._plans.get(ranks)
+        if known is None:
+            spread = {}
+            for keys, axes, rank in zip(
+                self.equation.operand_keys, self.equation.operands, ranks, strict=True
+            ):
+                for name in keys:
+                    if is_spread(name):
+                        spread[name] = rank - len(axes) + 1
+            known = self._plans[ranks] = plan(self.equation, spread)
+        return known
+
+    def examine(self, operands: Sequence[Any], bindings: Bindings) -> None:
+        """Raise the error that these operands deserve, or bind their names.
+
+        TE304, TE301, TE302, TE303, TE201 to TE204, TE207, TE306, in this order.
+        """
+        held = [
+            Held(Labelled(label, axes, shape_of(value) if is_tensor(value) else ()), value)
+            for label, axes, value in zip(self.labels, self.equation.operands, operands, strict=True)
+        ]
+        for item, dtypes in zip(held, self.dtypes, strict=True):
+            self._require_tensor(item)
+            self._require_dtype(item, dtypes, held)
+        self._require_one_dtype(held)
+        self._require_one_device(held)
+        for name, size in self.equation.fixed:
+            bindings.sizes[name] = size
+            bindings.origins[name] = Origin(f"{name}={size}")
+        conflicts: list[Conflict] = []
+        for item in held:
+            conflicts += bind(item.tensor, bindings)
+        if conflicts:
+            raise shape_error(conflicts, held, self.locate)
+        self._require_maximum(held, bindings)
+
+    def origin_of(self, name: str) -> Origin | None:
+        """Where this contraction takes the size of a name from."""
+        for label, axes in zip(self.labels, self.equation.operands, strict=True):
+            for position, axis in enumerate(axes):
+                if key(axis) == name != ELLIPSIS:
+                    return Origin(f"{label} of `{self.equation}`", position, axis)
+        return None
+
+    def _require_tensor(self, item: Held) -> None:
+        if not is_tensor(item.value):
+            label = item.tensor.label
+            place, marks = self._marked(label, f"{described(item.value)} here")
+            repair = "pass a torch.Tensor; torch.as_tensor(value) makes one"
+            summary = f"{title(label)} is no tensor but {_with_article(described(item.value))}"
+            raise DtypeError(Diagnostic("TE304", summary, place, marks, help=repair))
+
+    def _require_dtype(self, item: Held, dtypes: Dtypes, held: Sequence[Held]) -> None:
+        if dtypes.allow(dtype_of(item.value)):
+            return
+        label, found = item.tensor.label, dtype_of(item.value)
+        place, marks = self._marked(label, f"{short(found)} here")
+        summary = f"{title(label)} has dtype {short(found)}, which `{dtypes.name}` does not allow"
+        repair = _dtype_repair(label, dtypes)
+        raise DtypeError(Diagnostic("TE301", summary, place, marks, _tensor_facts(held), repair))
+
+    def _require_one_dtype(self, held: Sequence[Held]) -> None:
+        first = held[0]
+        for item in held[1:]:
+            left, right = dtype_of(first.value), dtype_of(item.value)
+            if left != right and not (left.is_floating_point and right.is_floating_point and autocasts()):
+                place, marks = self._marked(item.tensor.label, f"{short(right)} here")
+                summary = (
+                    f"{title(first.tensor.label)} is {short(left)} but {title(item.tensor.label)} is {short(right)}"
+                )
+                owner = item.tensor.label if item.tensor.label.isidentifier() else "tensor"
+                repair = f"torch contracts one dtype at a time: pass {owner}.to({left})"
+                raise DtypeError(Diagnostic("TE302", summary, place, marks, facts(held), repair))
+
+    def _require_one_device(self, held: Sequence[Held]) -> None:
+        rooted = [item for item in held if not may_mix_devices(item.value)] or list(held)
+        first = rooted[0]
+        for item in rooted[1:]:
+            left, right = device_of(first.value), device_of(item.value)
+            if left != right:
+                place, marks = self._marked(item.tensor.label, f"on {right}")
+                summary = (
+                    f"{title(first.tensor.label)} is on {left} but {title(item.tensor.label)} is on {right}"
+                )
+                owner = item.tensor.label if item.tensor.label.isidentifier() else "tensor"
+                repair = f'move one of them: {owner}.to("{left}")'
+                raise DeviceError(Diagnostic("TE303", summary, place, marks, facts(held), repair))
+
+    def _require_maximum(self, held: Sequence[Held], bindings: Bindings) -> None:
+        for name in self.equation.maximised:
+            sizes = bindings.variadics[name][1] if is_spread(name) else (bindings.sizes.get(name, 1),)
+            if 0 in sizes:
+                summary = f"the maximum over `{name}` has nothing to choose from: `{name}` is empty"
+                origin = bindings.origins[name]
+                place, mark = self.locate(origin.label, origin.axis, "size 0")
+                marks = () if mark is None else (mark,)
+                repair = f"handle an empty `{name}` before the call"
+                raise ShapeError(Diagnostic("TE207", summary, place, marks, facts(held), repair))
+        if self.equation.maximised and dtype_of(held[0].value) in WITHOUT_ORDER:
+            summary = f"{short(dtype_of(held[0].value))} has no order, so there is no maximum"
+            repair = "take the real part or the absolute value of the contraction, and its maximum in torch"
+            raise DtypeError(Diagnostic("TE306", summary, notes=facts(held), help=repair))
+
+    def _marked(self, label: str, text: str) -> tuple[Place | None, tuple[Mark, ...]]:
+        place, mark = self.locate(label, None, text)
+        return place, () if mark is None else (mark,)
+
+
+def _tensor_facts(held: Sequence[Held]) -> tuple[str, ...]:
+    return facts([item for item in held if is_tensor(item.value)])
+
+
+def _with_article(name: str) -> str:
+    return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} `{name}`"
+
+
+def _dtype_repair(label: str, dtypes: Dtypes) -> str:
+    owner = label if label.isidentifier() else "tensor"
+    if dtypes.allowed is not None and torch.float32 in dtypes.allowed:
+        return f"pass {owner}.float(), or annotate a wider dtype such as `Num`"
+    if dtypes.allowed is not None and torch.int64 in dtypes.allowed:
+        return f"pass {owner}.long(), or annotate a wider dtype such as `Num`"
+    return f"convert it with {owner}.to(...), or annotate a wider dtype"
+
+
+def is_spread(name: str) -> bool:
+    """Whether an axis name stands for any number of axes."""
+    return name == ELLIPSIS or name.startswith("*")
+
+
+def caller_place() -> Place | None:
+    """The line outside this package that is running."""
+    from typed_einsum.locations import shown_path
+
+    frame = sys._getframe(1)
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == __package__:
+        frame = frame.f_back  # type: ignore[assignment]
+    if frame is None:
+        return None
+    return Place(shown_path(frame.f_code.co_filename), frame.f_lineno, function=_function_name(frame.f_code))
+
+
+def _function_name(code: Any) -> str | None:
+    return None if code.co_name == "<module>" else str(code.co_qualname)
+
+
+def straight_lines(
+    contraction: Contraction, variables: Sequence[str], checks: ShapeChecks, surprise: str
+) -> list[str]:
+    """The body of a function that checks operands in `variables`, leaving at `surprise` when unsure.
+
+    Raises `NotStraight` where only the solver can check. The caller appends how it goes on.
+    """
+    conditions = list(guard_conditions(contraction.dtypes, variables, checks))
+    lines = [f"if {' or '.join(conditions)}:", f"    return {surprise}"]
+    comparisons: list[str] = []
+    lines.append("try:")
+    for name, size in contraction.equation.fixed:
+        checks.known[name] = checks.constant("fixed", size)
+    for variable, axes in zip(variables, contraction.equation.operands, strict=True):
+        unpack, surprises = checks.tensor(variable, axes)
+        lines.append(f"    {unpack}")
+        comparisons += surprises
+    lines += ["except ValueError:", f"    return {surprise}"]
+    comparisons += [f"{checks.known[name]} == 0" for name in contraction.equation.maximised if not is_spread(name)]
+    if any(is_spread(name) for name in contraction.equation.maximised):
+        comparisons += [f"0 in {checks.known[n]}" for n in contraction.equation.maximised if is_spread(n)]
+    if comparisons:
+        lines += [f"if {' or '.join(comparisons)}:", f"    return {surprise}"]
+    return lines
+
+
+def guard_conditions(
+    dtypes: Sequence[Dtypes], variables: Sequence[str], checks: ShapeChecks
+) -> list[str]:
+    """The conditions on type, dtype and device under which operands are a surprise."""
+    types = [checks.constant("type", kind) for kind in EXACT_TYPES]
+    conditions = [" is not ".join([f"type({variable})", types[0]]) for variable in variables]
+    conditions = [
+        f"({condition} and type({variable}) is not {types[1]})"
+        for condition, variable in zip(conditions, variables, strict=True)
+    ]
+    dtype, device = checks.local(), checks.local()
+    first, *others = variables
+    conditions.append(f"({dtype} := {first}.dtype) not in {checks.constant('dtypes', _all_of(dtypes))}")
+    conditions += [f"{variable}.dtype is not {dtype}" for variable in others]
+    if others:
+        conditions += [f"{others[0]}.device != ({device} := {first}.device)"]
+        conditions += [f"{variable}.device != {device}" for variable in others[1:]]
+    return conditions
+
+
+def _all_of(dtypes: Sequence[Dtypes]) -> frozenset[torch.dtype]:
+    """The dtypes that every operand allows, since they share one."""
+    sets = [item.allowed for item in dtypes if item.allowed is not None]
+    return frozenset(DTYPES.values()).intersection(*sets)
+
+
+def run_line(contraction: Contraction, variables: Sequence[str], checks: ShapeChecks) -> str:
+    """The expression that runs the plan on checked operands."""
+    listed = ", ".join(variables)
+    if any(is_spread(name) for name in contraction.equation.keys):
+        return f"{checks.constant('run', contraction.run)}(({listed},))"
+    planned = contraction.plan_for(tuple(len(axes) for axes in contraction.equation.operands))
+    call = f"{checks.constant('einsum', torch.einsum)}({planned.subscripts!r}, {listed})"
+    return f"{call}.amax({tuple(range(-planned.maximised, 0))!r})" if planned.maximised else call
+
+
+def no_axes(_label: str, _axis: Axis | None, _text: str) -> tuple[Place | None, Mark | None]:
+    """A locator for what has no source."""
+    return None, None

@@ -1,0 +1,125 @@
+"""Functions as decorators meet them: what is wrapped, which names surround it, how its signature reads."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from inspect import Parameter
+from typing import Any
+
+from typed_einsum.axes import Axis
+from typed_einsum.diagnostics import Diagnostic, Mark, Place, Span
+from typed_einsum.errors import SignatureError
+from typed_einsum.locations import definition_place, written_axes, written_parameter
+from typed_einsum.messages import Locate
+
+OWNERS = ("self", "cls", "mcs")
+"""Names under which a method receives its object; such a first parameter needs no annotation."""
+
+MISSING: Any = type("Missing", (), {"__repr__": lambda _: "<not given>", "__slots__": ()})()
+"""Stands for an argument that a call leaves out."""
+
+
+def decorated(target: Any, make: Callable[[Callable[..., Any]], Any], decorator: str) -> Any:
+    """Apply `make` to a function, or to the function inside a static method, class method or property."""
+    match target:
+        case staticmethod():
+            return staticmethod(make(target.__func__))
+        case classmethod():
+            return classmethod(make(target.__func__))
+        case property():
+            return property(*(part and make(part) for part in (target.fget, target.fset, target.fdel)))
+        case _ if inspect.isfunction(target):
+            return make(target)
+        case _:
+            kind = target.__name__ if isinstance(target, type) else type(target).__name__
+            what = f"the class `{kind}`" if isinstance(target, type) else f"a value of type `{kind}`"
+            repair = f"put @{decorator} on functions and methods"
+            raise SignatureError(
+                Diagnostic("TE506", f"@{decorator} was put on {what}, not on a function", help=repair)
+            )
+
+
+def surrounding_names() -> dict[str, Any]:
+    """The local names around the code that is being decorated, innermost first.
+
+    Annotations that are strings may use names of an enclosing function or class, as type checkers allow.
+    """
+    frame: Any = sys._getframe(1)
+    while frame is not None and _inside(frame):
+        frame = frame.f_back
+    names: dict[str, Any] = {}
+    module = None if frame is None else frame.f_globals
+    while frame is not None and frame.f_globals is module and frame.f_code.co_name != "<module>":
+        names = {**frame.f_locals, **names}
+        frame = frame.f_back
+    return names
+
+
+def _inside(frame: Any) -> bool:
+    return bool(frame.f_globals.get("__name__", "").partition(".")[0] == __package__)
+
+
+def operand_parameters(function: Callable[..., Any]) -> tuple[Parameter | None, list[Parameter]]:
+    """The parameter that is the object of a method, if any, and the others."""
+    parameters = list(inspect.signature(function).parameters.values())
+    if parameters and parameters[0].name in OWNERS and parameters[0].annotation is Parameter.empty:
+        return parameters[0], parameters[1:]
+    return None, parameters
+
+
+def parameter_list(parameters: list[Parameter], default: Callable[[Parameter], str | None]) -> Iterator[str]:
+    """The parameters as they stand between the parentheses of a generated `def`."""
+    star = False
+    for index, parameter in enumerate(parameters):
+        kind = parameter.kind
+        if kind is Parameter.KEYWORD_ONLY and not star:
+            yield "*"
+            star = True
+        star = star or kind is Parameter.VAR_POSITIONAL
+        prefix = {Parameter.VAR_POSITIONAL: "*", Parameter.VAR_KEYWORD: "**"}.get(kind, "")
+        value = None if prefix else default(parameter)
+        yield f"{prefix}{parameter.name}{'' if value is None else f'={value}'}"
+        last = index + 1 == len(parameters) or parameters[index + 1].kind is not kind
+        if kind is Parameter.POSITIONAL_ONLY and last:
+            yield "/"
+
+
+def dressed(outside: Callable[..., Any], function: Callable[..., Any], **attributes: Any) -> Any:
+    """Give a generated function the name, docstring, signature and annotations of the user's."""
+    functools.update_wrapper(outside, function)
+    for name, value in attributes.items():
+        setattr(outside, name, value)
+    return outside
+
+
+def locator(function: Callable[..., Any], texts: Mapping[str, str], shown: Mapping[str, str]) -> Locate:
+    """Finds axes in the annotations of a function; `texts` holds the axes of each parameter.
+
+    Where there is no source, the annotation itself (`shown`) is what a mark points at.
+    """
+
+    def locate(label: str, axis: Axis | None, said: str) -> tuple[Place | None, Mark | None]:
+        parameter = label.partition("[")[0]
+        text = texts.get(label)
+        if text is None:
+            return definition_place(function), None
+        written = (
+            written_parameter(function, parameter)
+            if axis is None and parameter != "return"
+            else written_axes(function, parameter, text, _span(axis, text))
+        )
+        if written is not None:
+            return written.place, written.mark(said)
+        line = f"{label}: {shown[label]}"
+        start = line.rfind(text)
+        span = _span(axis, text).shifted(start) if start >= 0 else _span(None, line)
+        return definition_place(function), Mark(line, span, said)
+
+    return locate
+
+
+def _span(axis: Axis | None, text: str) -> Span:
+    return Span(0, len(text)) if axis is None else axis.span

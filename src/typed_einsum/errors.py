@@ -1,0 +1,136 @@
+"""The exceptions of typed-einsum. Each has a code, and each code has a page in the docs.
+
+Catch `TypedEinsumError` for all of them. A shape error is also a `ValueError`, an error of dtype, type or
+call also a `TypeError`, and a device error also a `RuntimeError`, as in torch, so existing `except`
+clauses keep working.
+
+Example:
+    >>> import torch
+    >>> from typed_einsum import einsum, errors
+    >>> try:
+    ...     einsum("b q d, b k d -> b q k", torch.ones(2, 3, 5), torch.ones(2, 4, 7))
+    ... except errors.ShapeError as error:
+    ...     print(error.code)
+    TE201
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import Final
+
+from typed_einsum.diagnostics import Diagnostic
+
+__all__ = [
+    "CODES",
+    "ArgumentError",
+    "DeviceError",
+    "DtypeError",
+    "EquationError",
+    "MissingExtraError",
+    "ShapeError",
+    "SignatureError",
+    "TypedEinsumError",
+]
+
+CODES: Final = MappingProxyType(
+    {
+        "TE101": "the equation has no `->`",
+        "TE102": "the equation has more than one `->`",
+        "TE103": "the equation is empty",
+        "TE104": "the equation is too long",
+        "TE105": "an axis is not spelled as an axis",
+        "TE106": "an output axis that no operand has",
+        "TE107": "an output axis named twice",
+        "TE108": "an axis summed out of one operand alone",
+        "TE109": "`sum=` or `max=` names an axis that cannot be reduced",
+        "TE110": "a letter of the equation and the annotated names disagree",
+        "TE111": "the equation and the signature disagree on operands or axes",
+        "TE112": "a bare integer axis in a contraction",
+        "TE113": "an axis that cannot be contracted",
+        "TE114": "more than one variadic axis in one operand",
+        "TE115": "one axis with two fixed sizes",
+        "TE116": "more distinct axes than torch can contract",
+        "TE201": "one axis, two sizes",
+        "TE202": "a tensor has too many or too few axes",
+        "TE203": "an axis does not have its fixed size",
+        "TE204": "the axes under one `*name` differ",
+        "TE205": "an axis does not have its computed size",
+        "TE206": "an axis cannot be computed",
+        "TE207": "a maximum over an empty axis",
+        "TE301": "a dtype that the annotation does not allow",
+        "TE302": "operands of different dtypes",
+        "TE303": "operands on different devices",
+        "TE304": "an operand is not a tensor",
+        "TE305": "the result's dtype is not the annotated one",
+        "TE306": "a maximum of a dtype without an order",
+        "TE401": "a missing operand",
+        "TE402": "an unknown keyword",
+        "TE403": "too many operands",
+        "TE404": "an operand given twice",
+        "TE405": "`shaped` outside a checked function",
+        "TE406": "an argument is not what its annotation says",
+        "TE407": "a result is not what its annotation says",
+        "TE408": "an equation, `sum=` or `max=` that is not a text",
+        "TE409": "`axis_sizes` is not a dict of names and sizes",
+        "TE410": "`over=` names an axis that is not there",
+        "TE501": "a body that would never run",
+        "TE502": "a default on an operand",
+        "TE503": "a parameter without a tensor annotation",
+        "TE504": "a result without a tensor annotation",
+        "TE505": "an annotation that does not resolve",
+        "TE506": "something that is not a function",
+        "TE507": "`*args` or `**kwargs` in a typed einsum",
+        "TE508": "a typed einsum without operands",
+        "TE601": "an optional package is missing",
+    }
+)
+"""Every code with what it means, in a few words. The hundreds: 1 equations, 2 shapes, 3 dtypes and devices,
+4 calls, 5 decorated functions, 6 the installation."""
+
+
+class TypedEinsumError(Exception):
+    """Base of every error that typed-einsum raises.
+
+    Attributes: `code`, such as `"TE201"`, and `diagnostic`, the message as data.
+    """
+
+    def __init__(self, diagnostic: Diagnostic) -> None:
+        super().__init__(diagnostic)
+        self.diagnostic = diagnostic
+
+    @property
+    def code(self) -> str:
+        """The code of the message; its page in the docs has the same name."""
+        return self.diagnostic.code
+
+    def __str__(self) -> str:
+        return self.diagnostic.render(type(self).__name__)
+
+
+class EquationError(TypedEinsumError, ValueError):
+    """The equation itself is wrong, whatever tensors it will be given (TE1xx)."""
+
+
+class ShapeError(TypedEinsumError, ValueError):
+    """A tensor's shape is not what its axes say (TE2xx)."""
+
+
+class DtypeError(TypedEinsumError, TypeError):
+    """A tensor's dtype, or an operand's type, is not what its annotation says (TE3xx)."""
+
+
+class DeviceError(TypedEinsumError, RuntimeError):
+    """Operands live on different devices (TE303)."""
+
+
+class ArgumentError(TypedEinsumError, TypeError):
+    """A call that does not fit the function (TE4xx)."""
+
+
+class SignatureError(TypedEinsumError, TypeError):
+    """A function that cannot be decorated as it stands (TE5xx)."""
+
+
+class MissingExtraError(TypedEinsumError, ImportError):
+    """An optional package is needed and not installed (TE601)."""

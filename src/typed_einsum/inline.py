@@ -1,0 +1,204 @@
+"""`einsum("b q d, b k d -> b q k", q, k)`: the strict, named drop-in for `torch.einsum`."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from typed_einsum.axes import ELLIPSIS, Axis
+from typed_einsum.check_source import NotStraight, ShapeChecks, build, prefix_for
+from typed_einsum.contraction import Contraction, Dtypes, caller_place, run_line, straight_lines
+from typed_einsum.diagnostics import Diagnostic, Mark, Place, Span
+from typed_einsum.equation import Equation, read_equation, reduced_names, refuse
+from typed_einsum.errors import ArgumentError, EquationError
+from typed_einsum.lint import lint
+from typed_einsum.scope import Scope, bindings_of, forget_strangers, rebind, scopes
+from typed_einsum.solver import Bindings
+from typed_einsum.switch import switch
+
+MOST_COMPILED = 4096
+"""Compiled equations that are kept; beyond that the one unused for longest is dropped."""
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """An inline equation ready to run: on its own, or sharing the names of a scope."""
+
+    operands: int
+    alone: Callable[..., Tensor]
+    within: Callable[..., Tensor]
+
+
+_Key = tuple[str, str | None, str | None]
+_compiled: OrderedDict[_Key, Compiled] = OrderedDict()
+
+
+def einsum(equation: str, *operands: Tensor, sum: str | None = None, max: str | None = None) -> Tensor:
+    """Contract tensors as the equation says, exactly.
+
+    The equation names axes with words (`"batch query dim, batch key dim -> batch query key"`) or with
+    letters (`"bqd,bkd->bqk"`). Equal names multiply; names that the output lacks are summed. Unlike
+    `torch.einsum` it refuses what is usually a mistake: sizes that differ (nothing broadcasts unless marked
+    `#`), an implied output, and an axis summed out of one operand alone, unless named in `sum=`.
+    Inside a `shape_checked` function its names are that function's names.
+
+    Axes: as the equation names them. `sum` names axes to be summed out of one operand alone, `max` axes
+    to take the maximum over after all sums.
+
+    Returns: the contraction, with the axes of the output, in that order.
+
+    Raises: `EquationError` (TE1xx), `ShapeError` (TE2xx), `DtypeError` and `DeviceError` (TE3xx),
+    `ArgumentError` (TE403, TE401, TE408).
+
+    Source: the notation is Einstein's summation convention with explicit outputs, as in `torch.einsum`.
+
+    Example:
+        >>> import torch
+        >>> from typed_einsum import einsum
+        >>> query, key = torch.randn(2, 3, 5), torch.randn(2, 4, 5)
+        >>> einsum("b q d, b k d -> b q k", query, key).shape
+        torch.Size([2, 3, 4])
+        >>> einsum("b q d, b k d -> b q", query, key, max="k").shape
+        torch.Size([2, 3])
+    """
+    try:
+        compiled = _compiled[equation, sum, max]
+    except (KeyError, TypeError):
+        compiled = compile_inline(equation, sum, max)
+    if len(operands) != compiled.operands:
+        raise _wrong_count(equation, compiled.operands, len(operands))
+    stack = scopes.stack
+    return compiled.within(stack[-1], *operands) if stack else compiled.alone(*operands)
+
+
+@torch.compiler.assume_constant_result  # under torch.compile a new equation is compiled while tracing
+def compile_inline(equation: str, sum: str | None, max: str | None) -> Compiled:
+    """Read, lint and compile an equation, and keep it for the next call."""
+    for name, text in (("equation", equation), ("sum", sum), ("max", max)):
+        if not isinstance(text, str) and (text is not None or name == "equation"):
+            summary = f"`{name}` is no text but of type `{type(text).__name__}`"
+            repair = 'the equation comes first: einsum("b q d, b k d -> b q k", query, key)'
+            raise ArgumentError(Diagnostic("TE408", summary, caller_place(), help=repair))
+    read = linted(equation, sum, max)
+    compiled = _compile(read, equation)
+    _compiled[equation, sum, max] = compiled
+    while len(_compiled) > MOST_COMPILED:
+        _compiled.popitem(last=False)
+    return compiled
+
+
+def linted(text: str, sum: str | None, max: str | None) -> Equation:
+    """The equation of a text, free of flaws. Raises `EquationError`."""
+    read = read_equation(text)
+    read = replace(
+        read, summed=reduced_names(sum, read.style), maximised=reduced_names(max, read.style)
+    )
+    flaw = next(lint(read, _labels(read)), None)
+    if flaw is not None:
+        raise refuse(flaw, text)
+    return read
+
+
+def _labels(equation: Equation) -> tuple[str, ...]:
+    return tuple(f"operand {index + 1}" for index in range(len(equation.operands)))
+
+
+def _compile(equation: Equation, text: str) -> Compiled:
+    labels = _labels(equation)
+    contraction = Contraction(equation, labels, tuple(Dtypes() for _ in labels), _locator(equation, text))
+
+    def surprised(*operands: Tensor) -> Tensor:
+        if not switch.is_off():
+            contraction.examine(operands, Bindings())
+        return contraction.run(operands)
+
+    def surprised_within(scope: tuple[Any, ...], *operands: Tensor) -> Tensor:
+        if not switch.is_off():
+            _examine_within(contraction, Scope(*scope), operands)
+        return contraction.run(operands)
+
+    return Compiled(
+        len(labels),
+        _generated(contraction, surprised, shared=False),
+        _generated(contraction, surprised_within, shared=True),
+    )
+
+
+def _examine_within(contraction: Contraction, scope: Scope, operands: tuple[Tensor, ...]) -> None:
+    forget_strangers(scope)
+    bindings = bindings_of(scope, {})
+    contraction.examine(operands, bindings)
+    bindings.variadics.pop(ELLIPSIS, None)
+    rebind(scope, bindings, contraction)
+
+
+def _generated(
+    contraction: Contraction, surprised: Callable[..., Tensor], *, shared: bool
+) -> Callable[..., Tensor]:
+    variables = [f"operand_{index + 1}" for index in range(len(contraction.labels))]
+    parameters = ["scope", *variables] if shared else variables
+    checks = ShapeChecks(prefix_for(parameters), {})
+    leave = f"{checks.constant('surprised', surprised)}({', '.join(parameters)})"
+    off = f"{checks.constant('switch', switch)}.anywhere_off"
+    try:
+        body = straight_lines(contraction, variables, checks, leave)
+    except NotStraight:
+        return surprised
+    lines = [f"def einsum({', '.join(parameters)}):", f"    if {off}:", f"        return {leave}"]
+    lines += [f"    {line}" for line in body]
+    if shared:
+        lines += [f"    {line}" for line in sharing_lines(contraction, checks, leave)]
+    lines.append(f"    return {run_line(contraction, variables, checks)}")
+    return build("einsum", lines, checks.namespace, f"{__package__}.generated")[0]
+
+
+def sharing_lines(source: Any, checks: ShapeChecks, leave: str) -> list[str]:
+    """Lines that hold the known sizes against the names of `scope`, and bind the new ones there."""
+    names, before = checks.local(), checks.local()
+    pairs = [
+        f"{names}.setdefault({checks.constant('key', name)}, {size}) != {size}"
+        for name, size in checks.known.items()
+        if name != ELLIPSIS
+    ]
+    if not pairs:
+        return []
+    return [
+        f"{names} = scope[0]",
+        f"{before} = len({names})",
+        f"if {' or '.join(pairs)}:",
+        f"    return {leave}",
+        f"if len({names}) != {before}:",
+        f"    scope[3].append({checks.constant('source', source)})",
+    ]
+
+
+def _locator(equation: Equation, text: str) -> Callable[[str, Axis | None, str], tuple[Place | None, Mark | None]]:
+    operands = dict(zip(_labels(equation), equation.operands, strict=True))
+
+    def locate(label: str, axis: Axis | None, said: str) -> tuple[Place | None, Mark | None]:
+        axes = operands.get(label)
+        if axes is None:
+            return None, None
+        if axis is not None:
+            span = axis.span
+        elif axes:
+            span = Span(axes[0].span.start, axes[-1].span.stop)
+        else:
+            span = Span(0, len(text))
+        return caller_place(), Mark(text, span, said)
+
+    return locate
+
+
+def _wrong_count(equation: str, wanted: int, given: int) -> ArgumentError | EquationError:
+    code = "TE401" if given < wanted else "TE403"
+    named = f"the equation names {wanted} operand{'' if wanted == 1 else 's'}"
+    summary = f"{named}, but {given} {'was' if given == 1 else 'were'} given"
+    mark = Mark(equation, Span(0, equation.index("->")), f"{wanted} here")
+    repair = "commas separate operands: one tensor for each, in that order"
+    return ArgumentError(Diagnostic(code, summary, caller_place(), (mark,), help=repair))

@@ -1,0 +1,127 @@
+"""Where an annotation stands in the user's source. Asked only when there is something to say."""
+
+from __future__ import annotations
+
+import ast
+import linecache
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from typed_einsum.diagnostics import Mark, Place, Span
+
+RETURN = "return"
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A span of source: the place to print, the line's text, and the columns in it."""
+
+    place: Place
+    line: str
+    span: Span
+
+    def mark(self, label: str) -> Mark:
+        """The line with carets below the span."""
+        return Mark(self.line, self.span, label, self.place.line)
+
+
+def shown_path(file: str) -> str:
+    """The file as a reader would name it: relative when it lies below the working directory."""
+    try:
+        relative = os.path.relpath(file)
+    except ValueError:  # another drive, on Windows
+        return file
+    return file if relative.startswith("..") else relative
+
+
+def definition_place(function: Callable[..., Any]) -> Place | None:
+    """The line of the `def` itself."""
+    node = _definition(function)
+    code = getattr(function, "__code__", None)
+    if code is None:
+        return None
+    line = code.co_firstlineno if node is None else node.lineno
+    return Place(shown_path(code.co_filename), line, function=function.__qualname__)
+
+
+def written_axes(function: Callable[..., Any], parameter: str, text: str, span: Span) -> Written | None:
+    """Where the characters `span` of the axes `text` in the annotation of a parameter stand.
+
+    `parameter` is `"return"` for the result. Where the annotation is an alias, the alias is meant. None
+    where there is no source to read.
+    """
+    definition = _definition(function)
+    annotation = None if definition is None else _annotation(definition, parameter)
+    if annotation is None:
+        return None
+    lines = linecache.getlines(function.__code__.co_filename, function.__globals__)
+    for node in ast.walk(annotation):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            line = lines[node.lineno - 1].rstrip("\n")
+            start = line.find(text, _column(line, node.col_offset)) if text else -1
+            if text and start >= 0:
+                return _written(function, node.lineno, line, span.shifted(start))
+            if node.value.strip() == text:
+                return _written(function, node.lineno, line, _whole(node, line))
+    line = lines[annotation.lineno - 1].rstrip("\n")
+    return _written(function, annotation.lineno, line, _whole(annotation, line))
+
+
+def written_parameter(function: Callable[..., Any], parameter: str) -> Written | None:
+    """Where the name of a parameter stands in the `def`."""
+    definition = _definition(function)
+    argument = None if definition is None else _argument(definition, parameter)
+    if argument is None:
+        return None
+    line = linecache.getlines(function.__code__.co_filename, function.__globals__)[argument.lineno - 1]
+    column = _column(line, argument.col_offset)
+    return _written(function, argument.lineno, line.rstrip("\n"), Span(column, column + len(parameter)))
+
+
+def _written(function: Callable[..., Any], number: int, line: str, span: Span) -> Written:
+    file = shown_path(function.__code__.co_filename)
+    return Written(Place(file, number, span.start + 1, function.__qualname__), line, span)
+
+
+def _column(line: str, offset: int) -> int:
+    """A column in characters from an offset in bytes, which is what `ast` counts."""
+    return len(line.encode()[:offset].decode(errors="replace"))
+
+
+def _whole(node: ast.expr, line: str) -> Span:
+    start = _column(line, node.col_offset)
+    one_line = node.end_lineno == node.lineno and node.end_col_offset is not None
+    return Span(start, _column(line, node.end_col_offset) if one_line else len(line))  # type: ignore[arg-type]
+
+
+def _definition(function: Callable[..., Any]) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
+    code = getattr(function, "__code__", None)
+    if code is None:
+        return None
+    source = "".join(linecache.getlines(code.co_filename, function.__globals__))
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):
+        return None
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == code.co_name:
+            first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+            if first == code.co_firstlineno:
+                return node
+    return None
+
+
+def _argument(definition: ast.FunctionDef | ast.AsyncFunctionDef, parameter: str) -> ast.arg | None:
+    arguments = definition.args
+    every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+    every += [argument for argument in (arguments.vararg, arguments.kwarg) if argument is not None]
+    return next((argument for argument in every if argument.arg == parameter), None)
+
+
+def _annotation(definition: ast.FunctionDef | ast.AsyncFunctionDef, parameter: str) -> ast.expr | None:
+    if parameter == RETURN:
+        return definition.returns
+    argument = _argument(definition, parameter)
+    return None if argument is None else argument.annotation

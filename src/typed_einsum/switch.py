@@ -1,0 +1,78 @@
+"""Checks on or off: the environment at import, a context manager at run time.
+
+Off means that contractions still run and that nothing is checked.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+_OFF_WORDS = {"off", "0", "false", "no"}
+_ON_WORDS = {"", "on", "1", "true", "yes"}
+
+_off_here: ContextVar[bool] = ContextVar("typed_einsum_checks_off", default=False)
+
+
+class Switch:
+    """`anywhere_off` is what a generated check reads first: it is false in almost every program.
+
+    Only when it is true is the thread's own context asked, which costs more.
+    """
+
+    __slots__ = ("_depth", "anywhere_off", "off_for_good")
+
+    def __init__(self, off_for_good: bool) -> None:
+        self.off_for_good = off_for_good
+        self.anywhere_off = off_for_good
+        self._depth = 0
+
+    def is_off(self) -> bool:
+        """Whether checks are off for the caller."""
+        return self.anywhere_off and (self.off_for_good or _off_here.get())
+
+    def enter(self) -> None:
+        """One more context somewhere has switched checks off."""
+        self._depth += 1
+        self.anywhere_off = True
+
+    def leave(self) -> None:
+        """One such context has ended."""
+        self._depth -= 1
+        self.anywhere_off = self.off_for_good or self._depth > 0
+
+
+def _read_environment() -> bool:
+    word = os.environ.get("TYPED_EINSUM_CHECKS", "").strip().lower()
+    if word not in _OFF_WORDS | _ON_WORDS:
+        raise ValueError(f"TYPED_EINSUM_CHECKS is {word!r}; it is read as `on` (the default) or `off`")
+    return word in _OFF_WORDS or os.environ.get("JAXTYPING_DISABLE", "0").strip().lower() in {"1", "true"}
+
+
+switch = Switch(_read_environment())
+
+
+@contextmanager
+def checks_off() -> Iterator[None]:
+    """Switch the checks of this thread (or asyncio task) off for a block, or for a function it decorates.
+
+    Contractions still run, and follow torch's own rules: a size-1 axis broadcasts. To switch checks off
+    for a whole process, set `TYPED_EINSUM_CHECKS=off` before the first import; jaxtyping's own
+    `JAXTYPING_DISABLE=1` does the same.
+
+    Example:
+        >>> import torch
+        >>> from typed_einsum import checks_off, einsum
+        >>> with checks_off():
+        ...     einsum("b c, b c -> b", torch.ones(2, 3), torch.ones(1, 3)).shape
+        torch.Size([2])
+    """
+    token = _off_here.set(True)
+    switch.enter()
+    try:
+        yield
+    finally:
+        switch.leave()
+        _off_here.reset(token)
