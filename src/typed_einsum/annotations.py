@@ -8,18 +8,18 @@ themselves then decide.
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import types
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Union, get_args, get_origin
 
 import torch
 from beartype import beartype
 from beartype.door import is_bearable
-from jaxtyping import AbstractArray, TypeCheckError, jaxtyped
+from jaxtyping import AbstractArray, AnnotationError, TypeCheckError, jaxtyped
 from torch import Tensor
 
 from typed_einsum.axes import (
@@ -31,11 +31,13 @@ from typed_einsum.axes import (
     Variadic,
     is_variadic,
     read_axes,
+    spelled,
 )
 from typed_einsum.expressions import NotArithmetic, read_expression
 from typed_einsum.tensors import DTYPES
 
-__all__ = ["TypeCheckError"]
+VERDICTS = (TypeCheckError, AnnotationError)
+"""What jaxtyping raises when a call is not what its annotations say."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ class AnyHint:
 Hint = TensorHint | PlainHint | BeartypeHint | OptionalHint | TupleHint | AnyHint
 
 
-class NotDescribed(Exception):  # noqa: N818 - a verdict handed to the caller, not an error of the user's
+class NotDescribed(Exception):
     """The annotation is one that only jaxtyping and beartype themselves can judge."""
 
 
@@ -212,9 +214,9 @@ def _accepts_tensors(hint: PlainHint | BeartypeHint) -> bool:
 def _read_other(annotation: Any) -> PlainHint | BeartypeHint:
     if mentions_tensors(annotation):
         raise NotDescribed(annotation)
-    if isinstance(annotation, type) and get_origin(annotation) is None:
-        if type(annotation) is type or issubclass(annotation, Tensor):
-            return PlainHint(annotation)
+    is_class = isinstance(annotation, type) and get_origin(annotation) is None
+    if is_class and (type(annotation) is type or issubclass(annotation, Tensor)):
+        return PlainHint(annotation)
     try:
         is_bearable(None, annotation)
     except Exception as error:
@@ -241,9 +243,23 @@ def read_tensor_hint(annotation: Any) -> TensorHint:
     )
 
 
+def hint_of_text(text: str) -> TensorHint:
+    """The hint for a bare text of axes, of any dtype. Raises `AxisSyntaxError` or `NotArithmetic`."""
+    axes = tuple(_as_jaxtyping_means(axis) for axis in read_axes(text))
+    for axis in axes:
+        if isinstance(axis, Expression):
+            read_expression(axis.text)
+    spread = [axis for axis in axes if is_variadic(axis)]
+    if len(spread) > 1:
+        raise AxisSyntaxError(spelled(spread[1]), spread[1].span, "a second variadic axis")
+    return TensorHint(Tensor, None, "Shaped", text, axes)
+
+
 def _as_jaxtyping_means(axis: Axis) -> Axis:
     """`...` binds nothing in an annotation; a contraction reads it as one name for all operands."""
-    return Anonymous(True, ELLIPSIS, axis.span) if isinstance(axis, Variadic) and axis.name == ELLIPSIS else axis
+    return (
+        Anonymous(True, ELLIPSIS, axis.span) if isinstance(axis, Variadic) and axis.name == ELLIPSIS else axis
+    )
 
 
 def _require_arithmetic(axis: Expression) -> None:
@@ -257,7 +273,7 @@ def _dtypes(names: Any) -> frozenset[torch.dtype] | None:
     return _dtype_set(names) if isinstance(names, tuple) else None
 
 
-@lru_cache(maxsize=256)
+@functools.lru_cache(maxsize=256)
 def _dtype_set(names: tuple[str | re.Pattern[str], ...]) -> frozenset[torch.dtype]:
     return frozenset(
         dtype
@@ -266,7 +282,22 @@ def _dtype_set(names: tuple[str | re.Pattern[str], ...]) -> frozenset[torch.dtyp
     )
 
 
-def by_jaxtyping(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function under `jaxtyped(typechecker=beartype)` itself."""
-    checked: Callable[..., Any] = jaxtyped(function, typechecker=beartype)
+def by_jaxtyping(function: Callable[..., Any], annotations: Mapping[str, Any]) -> Callable[..., Any]:
+    """The function under `jaxtyped(typechecker=beartype)` itself, with its annotations resolved."""
+    assert isinstance(function, types.FunctionType)
+    same = types.FunctionType(
+        function.__code__,
+        function.__globals__,
+        function.__name__,
+        function.__defaults__,
+        function.__closure__,
+    )
+    functools.update_wrapper(same, function)
+    del same.__wrapped__  # type: ignore[attr-defined]
+    same.__kwdefaults__ = function.__kwdefaults__
+    same.__annotations__ = {
+        name: Any if isinstance(annotation, Unresolved) else annotation
+        for name, annotation in annotations.items()
+    }
+    checked: Callable[..., Any] = jaxtyped(same, typechecker=beartype)
     return checked

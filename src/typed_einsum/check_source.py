@@ -19,8 +19,11 @@ from typed_einsum.expressions import Arithmetic, Number, Size, Tree, read_expres
 
 _serial = count(1)
 
+GENERATED = "typed_einsum.generated"
+"""The module name that generated functions run under."""
 
-class NotStraight(Exception):  # noqa: N818 - a verdict handed to the caller, not an error of the user's
+
+class NotStraight(Exception):
     """The axes need more than straight-line comparisons; the solver checks them on every call."""
 
 
@@ -79,18 +82,20 @@ class ShapeChecks:
                 if name not in self.known:
                     self.known[name] = size
                     return [f"{size} == 1"] if broadcast else []
-                return [f"1 != {size} != {self.known[name]}" if broadcast else f"{size} != {self.known[name]}"]
-            case Variadic(name, broadcast):
+                return [
+                    f"1 != {size} != {self.known[name]}" if broadcast else f"{size} != {self.known[name]}"
+                ]
+            case Variadic(label, broadcast):
                 if broadcast:
-                    raise NotStraight(name)
-                name = key(axis) or name
-                if name not in self.known:
-                    self.known[name] = size
+                    raise NotStraight(label)
+                spread = key(axis) or label
+                if spread not in self.known:
+                    self.known[spread] = size
                     return []
-                return [f"{size} != {self.known[name]}"]
+                return [f"{size} != {self.known[spread]}"]
             case Expression(text, broadcast):
-                expected = self._arithmetic(read_expression(text))
-                return [f"1 != {size} != {expected}" if broadcast else f"{size} != {expected}"]
+                computed = self._arithmetic(read_expression(text))
+                return [f"1 != {size} != {computed}" if broadcast else f"{size} != {computed}"]
 
     def _arithmetic(self, tree: Tree) -> str:
         match tree:
@@ -104,14 +109,12 @@ class ShapeChecks:
                 raise NotStraight(str(tree))
 
 
-def build(
-    name: str, lines: Sequence[str], namespace: dict[str, Any], module: str
-) -> tuple[Callable[..., Any], str]:
+def build(name: str, lines: Sequence[str], namespace: dict[str, Any]) -> tuple[Callable[..., Any], str]:
     """Compile the source of one function. Its text lives in `linecache` as long as the function does."""
     source = "\n".join(lines) + "\n"
     filename = f"<typed_einsum {name} #{next(_serial)}>"
-    namespace["__name__"] = module
-    exec(compile(source, filename, "exec"), namespace)  # noqa: S102 - our own text, see the module's head
+    namespace["__name__"] = GENERATED
+    exec(compile(source, filename, "exec"), namespace)
     function: Callable[..., Any] = namespace.pop(name)
     linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
     weakref.finalize(function, linecache.cache.pop, filename, None)

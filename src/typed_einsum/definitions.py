@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import functools
 import inspect
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from inspect import Parameter
 from typing import Any
 
+from typed_einsum.annotations import Unresolved
 from typed_einsum.axes import Axis
 from typed_einsum.diagnostics import Diagnostic, Mark, Place, Span
 from typed_einsum.errors import SignatureError
-from typed_einsum.locations import definition_place, written_axes, written_parameter
+from typed_einsum.locations import RETURN, definition_place, outside_frame, written_axes, written_parameter
 from typed_einsum.messages import Locate
 
 OWNERS = ("self", "cls", "mcs")
@@ -47,19 +47,13 @@ def surrounding_names() -> dict[str, Any]:
 
     Annotations that are strings may use names of an enclosing function or class, as type checkers allow.
     """
-    frame: Any = sys._getframe(1)
-    while frame is not None and _inside(frame):
-        frame = frame.f_back
+    frame = outside_frame()
     names: dict[str, Any] = {}
     module = None if frame is None else frame.f_globals
     while frame is not None and frame.f_globals is module and frame.f_code.co_name != "<module>":
         names = {**frame.f_locals, **names}
         frame = frame.f_back
     return names
-
-
-def _inside(frame: Any) -> bool:
-    return bool(frame.f_globals.get("__name__", "").partition(".")[0] == __package__)
 
 
 def operand_parameters(function: Callable[..., Any]) -> tuple[Parameter | None, list[Parameter]]:
@@ -79,7 +73,7 @@ def parameter_list(parameters: list[Parameter], default: Callable[[Parameter], s
             yield "*"
             star = True
         star = star or kind is Parameter.VAR_POSITIONAL
-        prefix = {Parameter.VAR_POSITIONAL: "*", Parameter.VAR_KEYWORD: "**"}.get(kind, "")
+        prefix = "*" if kind is Parameter.VAR_POSITIONAL else "**" if kind is Parameter.VAR_KEYWORD else ""
         value = None if prefix else default(parameter)
         yield f"{prefix}{parameter.name}{'' if value is None else f'={value}'}"
         last = index + 1 == len(parameters) or parameters[index + 1].kind is not kind
@@ -95,6 +89,24 @@ def dressed(outside: Callable[..., Any], function: Callable[..., Any], **attribu
     return outside
 
 
+def unresolved_error(function: Callable[..., Any], parameter: str, annotation: Unresolved) -> SignatureError:
+    """The error for a string annotation that does not resolve (TE505)."""
+    what = "the result" if parameter == RETURN else f"`{parameter}`"
+    summary = f"the annotation of {what} does not resolve: {annotation.reason}"
+    repair = "import or define the name where the annotation can see it (not under TYPE_CHECKING alone)"
+    return signature_error(function, parameter, "TE505", summary, annotation.text, repair)
+
+
+def signature_error(
+    function: Callable[..., Any], parameter: str, code: str, summary: str, label: str, repair: str
+) -> SignatureError:
+    """An error about one parameter of a decorated function."""
+    written = written_parameter(function, parameter)
+    place = definition_place(function) if written is None else written.place
+    marks = () if written is None else (written.mark(label),)
+    return SignatureError(Diagnostic(code, summary, place, marks, help=repair))
+
+
 def locator(function: Callable[..., Any], texts: Mapping[str, str], shown: Mapping[str, str]) -> Locate:
     """Finds axes in the annotations of a function; `texts` holds the axes of each parameter.
 
@@ -103,17 +115,18 @@ def locator(function: Callable[..., Any], texts: Mapping[str, str], shown: Mappi
 
     def locate(label: str, axis: Axis | None, said: str) -> tuple[Place | None, Mark | None]:
         parameter = label.partition("[")[0]
-        text = texts.get(label)
+        known = label if label in texts else parameter
+        text = texts.get(known)
         if text is None:
             return definition_place(function), None
         written = (
             written_parameter(function, parameter)
-            if axis is None and parameter != "return"
+            if axis is None and parameter != RETURN
             else written_axes(function, parameter, text, _span(axis, text))
         )
         if written is not None:
             return written.place, written.mark(said)
-        line = f"{label}: {shown[label]}"
+        line = f"{parameter}: {shown[known]}"
         start = line.rfind(text)
         span = _span(axis, text).shifted(start) if start >= 0 else _span(None, line)
         return definition_place(function), Mark(line, span, said)

@@ -138,7 +138,7 @@ def read_equation(text: str) -> Equation:
             Flaw("TE102", summary, Site(None, second), "a second arrow", "keep one output, after one `->`"),
             text,
         )
-    parts = _split(inputs) + [(result, len(inputs) + len(_ARROW))]
+    parts = [*_split(inputs), (result, len(inputs) + len(_ARROW))]
     read = [
         _read_part(part, offset, style, text, index if index < len(parts) - 1 else None)
         for index, (part, offset) in enumerate(parts)
@@ -218,7 +218,7 @@ def _implied_output(text: str, style: Style) -> Flaw:
 def assemble(
     operands: list[tuple[Axis, ...]], output: tuple[Axis, ...], style: Style, text: str | None = None
 ) -> Equation:
-    """An equation from axes that were read. Raises `EquationError` where `text` is given, else `FlawError`."""
+    """An equation from axes that were read. Raises `FlawError`, or `EquationError` where `text` is given."""
     fixed: dict[str, int] = {}
     parts = []
     for index, axes in enumerate([*operands, output]):

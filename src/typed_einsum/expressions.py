@@ -64,11 +64,11 @@ Tree = Number | Size | Field | Arithmetic
 _COMPUTE = dict(_OPERATORS.values())
 
 
-class NotArithmetic(Exception):  # noqa: N818 - a verdict handed to the caller, not an error of the user's
+class NotArithmetic(Exception):
     """The text is more than arithmetic on sizes and fields."""
 
 
-class Unknown(Exception):  # noqa: N818 - likewise
+class Unknown(Exception):
     """A name in the expression has no size yet."""
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import ast
 import linecache
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import FrameType
 from typing import Any
 
 from typed_einsum.diagnostics import Mark, Place, Span
@@ -44,6 +46,28 @@ def definition_place(function: Callable[..., Any]) -> Place | None:
         return None
     line = code.co_firstlineno if node is None else node.lineno
     return Place(shown_path(code.co_filename), line, function=function.__qualname__)
+
+
+def outside_frame() -> FrameType | None:
+    """The innermost running frame that does not belong to this package."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and _is_ours(frame):
+        frame = frame.f_back
+    return frame
+
+
+def caller_place() -> Place | None:
+    """The user's line that is running."""
+    frame = outside_frame()
+    if frame is None:
+        return None
+    code = frame.f_code
+    function = None if code.co_name == "<module>" else code.co_qualname
+    return Place(shown_path(code.co_filename), frame.f_lineno, function=function)
+
+
+def _is_ours(frame: FrameType) -> bool:
+    return str(frame.f_globals.get("__name__", "")).partition(".")[0] == "typed_einsum"
 
 
 def written_axes(function: Callable[..., Any], parameter: str, text: str, span: Span) -> Written | None:

@@ -23,7 +23,7 @@ from typed_einsum.solver import (
     WrongVariadic,
     placed,
 )
-from typed_einsum.tensors import described
+from typed_einsum.tensors import described, dtype_of, short
 
 AXIS_SIZES = "axis_sizes"
 """The label of names that an object knows by itself."""
@@ -42,9 +42,19 @@ class Held:
 
 def title(label: str) -> str:
     """A tensor's label in a sentence: parameters in backticks, others as they are."""
-    if label == RETURN:
-        return "the result"
+    if label.partition("[")[0] == RETURN:
+        return "the result" + (f"'s item {label[len(RETURN) + 1 : -1]}" if label != RETURN else "")
     return f"`{label}`" if label.replace("[", "").replace("]", "").isidentifier() else label
+
+
+def with_article(name: str) -> str:
+    """A type or a value's description with `a` or `an` before it."""
+    return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} `{name}`"
+
+
+def dtype_summary(label: str, tensor: Any, allowed: str) -> str:
+    """The sentence for a tensor whose dtype the annotation does not allow."""
+    return f"{title(label)} has dtype {short(dtype_of(tensor))}, which `{allowed}` does not allow"
 
 
 def shape_error(conflicts: Sequence[Conflict], held: Sequence[Held], locate: Locate) -> ShapeError:
@@ -58,7 +68,10 @@ def shape_error(conflicts: Sequence[Conflict], held: Sequence[Held], locate: Loc
 
 def facts(held: Sequence[Held]) -> tuple[str, ...]:
     """One line for each tensor: its name, dtype and shape, and the sizes of its named axes."""
-    rows = [(item.tensor.label, described(item.value), _sizes(item.tensor)) for item in held]
+    rows = [
+        (item.tensor.label.replace(RETURN, "result"), described(item.value), _sizes(item.tensor))
+        for item in held
+    ]
     left = max((len(label) for label, _, _ in rows), default=0)
     middle = max((len(text) for _, text, _ in rows), default=0)
     return tuple(f"{label:<{left}}  {text:<{middle}}   {sizes}".rstrip() for label, text, sizes in rows)
@@ -86,22 +99,33 @@ def _told(conflict: Conflict, conflicts: Sequence[Conflict]) -> tuple[str, str, 
         case WrongSize(tensor, position, axis, expected, origin):
             size = tensor.shape[position]
             if origin.position is None and origin.label != AXIS_SIZES:
-                repair = f"`{origin.label}` is part of the equation: every `{axis.name}` has {expected} entries"
-                return "TE203", f"axis `{axis.name}` is {size} in {title(tensor.label)}, not {expected}", repair
-            summary = f"axis `{axis.name}` is {expected} in {title(origin.label)} but {size} in {title(tensor.label)}"
+                repair = (
+                    f"`{origin.label}` is part of the equation: every `{axis.name}` has {expected} entries"
+                )
+                return (
+                    "TE203",
+                    f"axis `{axis.name}` is {size} in {title(tensor.label)}, not {expected}",
+                    repair,
+                )
+            setter, holder = title(origin.label), title(tensor.label)
+            summary = f"axis `{axis.name}` is {expected} in {setter} but {size} in {holder}"
             if origin.label == tensor.label:
-                summary = f"axis `{axis.name}` is both {expected} and {size} in {title(tensor.label)}"
+                summary = f"axis `{axis.name}` is both {expected} and {size} in {holder}"
             return "TE201", summary, _size_repair(conflict, conflicts)
         case WrongFixedSize(tensor, position, axis):
             name = spelled(axis)
             summary = f"axis `{name}` is {tensor.shape[position]} in {title(tensor.label)}, not {axis.size}"
             return "TE203", summary, _fixed_repair(tensor, axis)
         case WrongComputedSize(tensor, position, axis, expected):
+            found = tensor.shape[position]
             summary = (
-                f"axis `{axis.text}` is {tensor.shape[position]} in {title(tensor.label)}; "
-                f"`{axis.text}` comes to {expected} here"
+                f"axis `{axis.text}` is {found} in {title(tensor.label)}, but its names make it {expected}"
             )
-            return "TE205", summary, "compare the sizes below with the expression"
+            return (
+                "TE205",
+                summary,
+                f"one of the sizes in `{axis.text}`, or the order of axes, is not as written",
+            )
         case WrongVariadic(tensor, axis, found, expected, origin):
             name = axis.name if axis.name == ELLIPSIS else spelled(axis)
             summary = (
@@ -154,9 +178,12 @@ def _size_repair(conflict: WrongSize, conflicts: Sequence[Conflict]) -> str:
     if tensor.shape[position] == 1:
         sizes = ["-1"] * len(tensor.shape)
         sizes[position] = str(conflict.expected)
-        return f"nothing broadcasts silently: pass {owner}.expand({', '.join(sizes)}), or mark the axis `#{name}`"
+        expand = f"{owner}.expand({', '.join(sizes)})"
+        return f"nothing broadcasts silently: pass {expand}, or mark the axis `#{name}`"
     if conflict.expected == 1:
-        return f"nothing broadcasts silently: expand {title(conflict.origin.label)}, or mark its axis `#{name}`"
+        return (
+            f"nothing broadcasts silently: expand {title(conflict.origin.label)}, or mark its axis `#{name}`"
+        )
     return f"one name has one size in a call: if these are two axes, give them two names instead of `{name}`"
 
 
@@ -201,9 +228,9 @@ def _two_marks(
     place, mark = locate(tensor.label, axis, here)
     if mark is None:
         return place, ()
-    if origin_mark is not None and (origin_mark.text, origin_mark.line) == (mark.text, mark.line):
-        if origin_mark.span != mark.span:
-            return place, (origin_mark, mark)
+    together = origin_mark is not None and (origin_mark.text, origin_mark.line) == (mark.text, mark.line)
+    if origin_mark is not None and together and origin_mark.span != mark.span:
+        return place, (origin_mark, mark)
     line = "" if origin_place is None else f"line {origin_place.line}, "
     where = "" if origin.position is None else f" ({line}axis {origin.position})"
     _, told = locate(tensor.label, axis, f"{here}; {there} was set by {title(origin.label)}{where}")

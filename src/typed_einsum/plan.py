@@ -46,7 +46,9 @@ def _parts(axis: ContractionAxis, ranks: Mapping[str, int]) -> list[tuple[str, i
 def _letter(part: tuple[str, int], letters: dict[tuple[str, int], str]) -> str:
     if part not in letters:
         if len(letters) == len(ascii_letters):
-            summary = f"these tensors have more than {len(ascii_letters)} distinct axes; torch can contract no more"
+            summary = (
+                f"these tensors have more than {len(ascii_letters)} distinct axes; torch can contract no more"
+            )
             raise EquationError(Diagnostic("TE116", summary, help="merge axes that stay together first"))
         letters[part] = ascii_letters[len(letters)]
     return letters[part]

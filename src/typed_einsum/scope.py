@@ -7,7 +7,9 @@ a nested checked call pushes its own, so its names are its own.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+import types
+from collections.abc import Callable, Coroutine, Generator, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, NamedTuple, Protocol
 
 from typed_einsum.axes import Axis, key
@@ -39,6 +41,35 @@ class _Stacks(threading.local):
 
 
 scopes = _Stacks()
+
+
+@contextmanager
+def running(scope: tuple[Any, ...]) -> Iterator[None]:
+    """The scope is the innermost one for the length of a block."""
+    stack = scopes.stack
+    stack.append(scope)
+    try:
+        yield
+    finally:
+        stack.pop()
+
+
+@types.coroutine
+def running_async(scope: tuple[Any, ...], coroutine: Coroutine[Any, Any, Any]) -> Generator[Any, Any, Any]:
+    """Await a coroutine so that the scope is the innermost one whenever it runs, and only then."""
+    resume: Callable[[Any], Any] = coroutine.send
+    value: Any = None
+    while True:
+        try:
+            with running(scope):
+                awaited = resume(value)
+        except StopIteration as stop:
+            return stop.value
+        try:
+            value = yield awaited
+            resume = coroutine.send
+        except BaseException as error:
+            value, resume = error, coroutine.throw
 
 
 def current() -> Scope | None:

@@ -12,17 +12,18 @@ from torch import Tensor
 
 from typed_einsum.axes import ELLIPSIS, Axis
 from typed_einsum.check_source import NotStraight, ShapeChecks, build, prefix_for
-from typed_einsum.contraction import Contraction, Dtypes, caller_place, run_line, straight_lines
+from typed_einsum.contraction.operands import Contraction, Dtypes, run_line, straight_lines
 from typed_einsum.diagnostics import Diagnostic, Mark, Place, Span
 from typed_einsum.equation import Equation, read_equation, reduced_names, refuse
 from typed_einsum.errors import ArgumentError, EquationError
 from typed_einsum.lint import lint
+from typed_einsum.locations import caller_place
 from typed_einsum.scope import Scope, bindings_of, forget_strangers, rebind, scopes
 from typed_einsum.solver import Bindings
 from typed_einsum.switch import switch
 
 MOST_COMPILED = 4096
-"""Compiled equations that are kept; beyond that the one unused for longest is dropped."""
+"""Compiled equations that are kept; beyond that the oldest is dropped."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def einsum(equation: str, *operands: Tensor, sum: str | None = None, max: str | 
     return compiled.within(stack[-1], *operands) if stack else compiled.alone(*operands)
 
 
-@torch.compiler.assume_constant_result  # under torch.compile a new equation is compiled while tracing
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]  # a new equation is compiled while tracing
 def compile_inline(equation: str, sum: str | None, max: str | None) -> Compiled:
     """Read, lint and compile an equation, and keep it for the next call."""
     for name, text in (("equation", equation), ("sum", sum), ("max", max)):
@@ -95,9 +96,7 @@ def compile_inline(equation: str, sum: str | None, max: str | None) -> Compiled:
 def linted(text: str, sum: str | None, max: str | None) -> Equation:
     """The equation of a text, free of flaws. Raises `EquationError`."""
     read = read_equation(text)
-    read = replace(
-        read, summed=reduced_names(sum, read.style), maximised=reduced_names(max, read.style)
-    )
+    read = replace(read, summed=reduced_names(sum, read.style), maximised=reduced_names(max, read.style))
     flaw = next(lint(read, _labels(read)), None)
     if flaw is not None:
         raise refuse(flaw, text)
@@ -154,7 +153,7 @@ def _generated(
     if shared:
         lines += [f"    {line}" for line in sharing_lines(contraction, checks, leave)]
     lines.append(f"    return {run_line(contraction, variables, checks)}")
-    return build("einsum", lines, checks.namespace, f"{__package__}.generated")[0]
+    return build("einsum", lines, checks.namespace)[0]
 
 
 def sharing_lines(source: Any, checks: ShapeChecks, leave: str) -> list[str]:
@@ -177,7 +176,9 @@ def sharing_lines(source: Any, checks: ShapeChecks, leave: str) -> list[str]:
     ]
 
 
-def _locator(equation: Equation, text: str) -> Callable[[str, Axis | None, str], tuple[Place | None, Mark | None]]:
+def _locator(
+    equation: Equation, text: str
+) -> Callable[[str, Axis | None, str], tuple[Place | None, Mark | None]]:
     operands = dict(zip(_labels(equation), equation.operands, strict=True))
 
     def locate(label: str, axis: Axis | None, said: str) -> tuple[Place | None, Mark | None]:

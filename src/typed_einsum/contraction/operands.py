@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,7 +18,7 @@ from typed_einsum.check_source import ShapeChecks
 from typed_einsum.diagnostics import Diagnostic, Mark, Place
 from typed_einsum.equation import Equation
 from typed_einsum.errors import DeviceError, DtypeError, ShapeError
-from typed_einsum.messages import Held, Locate, facts, shape_error, title
+from typed_einsum.messages import Held, Locate, dtype_summary, facts, shape_error, title, with_article
 from typed_einsum.plan import Plan, plan
 from typed_einsum.solver import Bindings, Conflict, Labelled, Origin, bind
 from typed_einsum.tensors import (
@@ -118,7 +117,7 @@ class Contraction:
             label = item.tensor.label
             place, marks = self._marked(label, f"{described(item.value)} here")
             repair = "pass a torch.Tensor; torch.as_tensor(value) makes one"
-            summary = f"{title(label)} is no tensor but {_with_article(described(item.value))}"
+            summary = f"{title(label)} is no tensor but {with_article(described(item.value))}"
             raise DtypeError(Diagnostic("TE304", summary, place, marks, help=repair))
 
     def _require_dtype(self, item: Held, dtypes: Dtypes, held: Sequence[Held]) -> None:
@@ -126,7 +125,7 @@ class Contraction:
             return
         label, found = item.tensor.label, dtype_of(item.value)
         place, marks = self._marked(label, f"{short(found)} here")
-        summary = f"{title(label)} has dtype {short(found)}, which `{dtypes.name}` does not allow"
+        summary = dtype_summary(label, item.value, dtypes.name)
         repair = _dtype_repair(label, dtypes)
         raise DtypeError(Diagnostic("TE301", summary, place, marks, _tensor_facts(held), repair))
 
@@ -136,9 +135,8 @@ class Contraction:
             left, right = dtype_of(first.value), dtype_of(item.value)
             if left != right and not (left.is_floating_point and right.is_floating_point and autocasts()):
                 place, marks = self._marked(item.tensor.label, f"{short(right)} here")
-                summary = (
-                    f"{title(first.tensor.label)} is {short(left)} but {title(item.tensor.label)} is {short(right)}"
-                )
+                names = title(first.tensor.label), title(item.tensor.label)
+                summary = f"{names[0]} is {short(left)} but {names[1]} is {short(right)}"
                 owner = item.tensor.label if item.tensor.label.isidentifier() else "tensor"
                 repair = f"torch contracts one dtype at a time: pass {owner}.to({left})"
                 raise DtypeError(Diagnostic("TE302", summary, place, marks, facts(held), repair))
@@ -181,10 +179,6 @@ def _tensor_facts(held: Sequence[Held]) -> tuple[str, ...]:
     return facts([item for item in held if is_tensor(item.value)])
 
 
-def _with_article(name: str) -> str:
-    return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} `{name}`"
-
-
 def _dtype_repair(label: str, dtypes: Dtypes) -> str:
     owner = label if label.isidentifier() else "tensor"
     if dtypes.allowed is not None and torch.float32 in dtypes.allowed:
@@ -197,22 +191,6 @@ def _dtype_repair(label: str, dtypes: Dtypes) -> str:
 def is_spread(name: str) -> bool:
     """Whether an axis name stands for any number of axes."""
     return name == ELLIPSIS or name.startswith("*")
-
-
-def caller_place() -> Place | None:
-    """The line outside this package that is running."""
-    from typed_einsum.locations import shown_path
-
-    frame = sys._getframe(1)
-    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == __package__:
-        frame = frame.f_back  # type: ignore[assignment]
-    if frame is None:
-        return None
-    return Place(shown_path(frame.f_code.co_filename), frame.f_lineno, function=_function_name(frame.f_code))
-
-
-def _function_name(code: Any) -> str | None:
-    return None if code.co_name == "<module>" else str(code.co_qualname)
 
 
 def straight_lines(
@@ -233,7 +211,9 @@ def straight_lines(
         lines.append(f"    {unpack}")
         comparisons += surprises
     lines += ["except ValueError:", f"    return {surprise}"]
-    comparisons += [f"{checks.known[name]} == 0" for name in contraction.equation.maximised if not is_spread(name)]
+    comparisons += [
+        f"{checks.known[name]} == 0" for name in contraction.equation.maximised if not is_spread(name)
+    ]
     if any(is_spread(name) for name in contraction.equation.maximised):
         comparisons += [f"0 in {checks.known[n]}" for n in contraction.equation.maximised if is_spread(n)]
     if comparisons:
@@ -241,9 +221,7 @@ def straight_lines(
     return lines
 
 
-def guard_conditions(
-    dtypes: Sequence[Dtypes], variables: Sequence[str], checks: ShapeChecks
-) -> list[str]:
+def guard_conditions(dtypes: Sequence[Dtypes], variables: Sequence[str], checks: ShapeChecks) -> list[str]:
     """The conditions on type, dtype and device under which operands are a surprise."""
     types = [checks.constant("type", kind) for kind in EXACT_TYPES]
     conditions = [" is not ".join([f"type({variable})", types[0]]) for variable in variables]

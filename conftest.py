@@ -1,0 +1,107 @@
+"""Runs the Python blocks of README.md and docs/ as tests; CONTRIBUTING.md states the conventions."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import io
+import linecache
+import re
+import sys
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
+import pytest
+from sybil import Document, Example, Region, Sybil
+from sybil.parsers.markdown.lexers import RawFencedCodeBlockLexer
+
+pytest_plugins = ["pytester"]
+
+# User files with bugs in them: `typed-einsum check` runs these, pytest must not import them.
+collect_ignore = ["docs/examples"]
+
+FENCE = re.compile(r"(?P<language>\w*)(?P<options>[^\n]*)\n")
+MARKER = re.compile(r"<!-- (\w+) -->\s*\Z")
+TITLE = re.compile(r'title="([^"]+)"')
+PAGE = "page"
+
+
+def python_blocks(document: Document) -> Iterator[Region]:
+    """Every Python block of a page, with its marker, its file name and the text block it must agree with."""
+    blocks = list(RawFencedCodeBlockLexer(FENCE)(document))
+    for block, following in zip(blocks, [*blocks, None][1:], strict=True):
+        language = block.lexemes["language"]
+        if language in {"py", "python3", "pycon"}:
+            raise ValueError(f"{document.path}: write `python`, not `{language}`: only `python` blocks run")
+        if language != "python":
+            continue
+        marker = MARKER.search(document.text, 0, block.start)
+        kind = marker[1] if marker else None
+        if kind not in {None, "raises", "prints"}:
+            raise ValueError(f"{document.path}: unknown marker <!-- {kind} -->")
+        text = None
+        if kind is not None:
+            if following is None or following.lexemes["language"] != "text":
+                raise ValueError(f"{document.path}: no `text` block follows <!-- {kind} -->")
+            text = following.lexemes["source"]
+        title = TITLE.search(block.lexemes["options"])
+        file = title[1] if title else "model.py"
+        yield Region(block.start, block.end, (block.lexemes["source"], file, kind, text), run_block)
+
+
+def run_block(example: Example) -> str | None:
+    """Run one block; the difference between what it showed and what the page says, if any."""
+    source, file, kind, text = example.parsed
+    code = compile_in_file(source, file, example.namespace)
+    page = vars(example.namespace[PAGE])
+    if kind is None:
+        exec(code, page)
+        return None
+    printed = io.StringIO()
+    if kind == "prints":
+        with contextlib.redirect_stdout(printed):
+            exec(code, page)
+        return difference(text, printed.getvalue())
+    try:
+        exec(code, page)
+    except Exception as error:
+        return difference(text, str(error))
+    return "the block raised nothing"
+
+
+def compile_in_file(source: str, file: str, namespace: dict[str, Any]) -> Any:
+    """Compile a block as the next lines of `file`, a file that only `linecache` knows."""
+    before = namespace.setdefault(file, "")
+    namespace[file] = text = before + source
+    # Without a modification time linecache keeps the entry although no such file exists.
+    linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
+    return compile("\n" * before.count("\n") + source, file, "exec", dont_inherit=True)
+
+
+def difference(expected: str, actual: str) -> str:
+    """A diff of two texts, without regard to how they end; empty where they agree."""
+    lines = [text.rstrip().splitlines() for text in (expected, actual)]
+    return "\n".join(difflib.unified_diff(*lines, "on the page", "in fact", lineterm=""))
+
+
+def open_page(namespace: dict[str, Any]) -> None:
+    # A real module, because dataclasses and late annotations look names up in sys.modules.
+    namespace[PAGE] = sys.modules["model"] = ModuleType("model")
+
+
+def close_page(namespace: dict[str, Any]) -> None:
+    del sys.modules["model"]
+
+
+pytest_collect_file = Sybil(
+    parsers=[python_blocks], pattern="*.md", setup=open_page, teardown=close_page
+).pytest()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keep the blocks of a page in one process: a later block uses the names of an earlier one."""
+    from xdist.scheduler import LoadFileScheduling
+
+    return LoadFileScheduling(config, log)

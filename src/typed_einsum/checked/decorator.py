@@ -1,0 +1,243 @@
+"""`@shape_checked` itself: choose between generated checks, the solver, and jaxtyping with beartype."""
+
+from __future__ import annotations
+
+import inspect
+import traceback
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from typed_einsum.annotations import (
+    VERDICTS,
+    AnyHint,
+    Hint,
+    NotDescribed,
+    Unresolved,
+    by_jaxtyping,
+    read_hint,
+    resolved_annotations,
+)
+from typed_einsum.check_source import NotStraight
+from typed_einsum.checked.signature import CheckedSignature
+from typed_einsum.checked.source import straight_wrapper
+from typed_einsum.definitions import MISSING, OWNERS, decorated, dressed, surrounding_names, unresolved_error
+from typed_einsum.diagnostics import Diagnostic
+from typed_einsum.errors import ArgumentError
+from typed_einsum.locations import RETURN, definition_place
+from typed_einsum.scope import Scope, bindings_of, names_of, running, running_async
+from typed_einsum.switch import switch
+
+F = TypeVar("F")
+
+
+def shape_checked(function: F) -> F:
+    """Check the tensors that a function receives and returns against its jaxtyping annotations.
+
+    The verdict on every call is that of `jaxtyped(typechecker=beartype)`, at a fraction of its cost, with a
+    message that names the axis, both sizes and where each came from. Parameters that are not tensors are
+    checked by beartype. While the function runs, `einsum` and `shaped` inside it share its axis names.
+
+    Axes: the names of the annotations; one name has one size in a call. A method's names may be known to
+    its object: `self.axis_sizes = {"c": 64}` binds `c` in every checked method. An expression such as
+    `h*w` is checked as soon as its names have sizes, in arguments too.
+
+    Returns: the function, wrapped; name, docstring, signature and annotations are kept. `.source` is the
+    source of its generated checks, or None where the solver checks every call.
+
+    Raises: at definition `SignatureError` (TE505, TE506); in a call `ShapeError` (TE2xx), `DtypeError`
+    (TE301, TE304, TE305) and `ArgumentError` (TE406, TE407, TE409).
+
+    Source: the annotations and their meaning are jaxtyping's.
+
+    Example:
+        >>> import torch
+        >>> from jaxtyping import Float
+        >>> from torch import Tensor
+        >>> from typed_einsum import shape_checked
+        >>> @shape_checked
+        ... def project(x: Float[Tensor, "b c"], weight: Float[Tensor, "c d"]) -> Float[Tensor, "b d"]:
+        ...     return x @ weight
+        >>> project(torch.randn(2, 3), torch.randn(3, 5)).shape
+        torch.Size([2, 5])
+    """
+    names = surrounding_names()
+    wrapped: F = decorated(function, lambda inner: _made(inner, names), "shape_checked")
+    return wrapped
+
+
+def _made(function: Callable[..., Any], names: Mapping[str, Any]) -> Callable[..., Any]:
+    if switch.off_for_good or getattr(function, "__no_type_check__", False):
+        return function
+    annotations = resolved_annotations(function, names)
+    if _unresolved(annotations):
+        return _late(function, names)
+    return _wrapped(function, annotations)
+
+
+def _unresolved(annotations: Mapping[str, Any]) -> dict[str, Unresolved]:
+    """String annotations that hold a shape and do not resolve; others are left unchecked, as in jaxtyping."""
+    return {
+        name: annotation
+        for name, annotation in annotations.items()
+        if isinstance(annotation, Unresolved) and annotation.looks_like_tensor()
+    }
+
+
+def _late(function: Callable[..., Any], names: Mapping[str, Any]) -> Callable[..., Any]:
+    """A function whose annotations name things that do not exist yet: they are read at its first call."""
+    ready: list[Callable[..., Any]] = []
+
+    def late(*args: Any, **kwargs: Any) -> Any:
+        if not ready:
+            annotations = resolved_annotations(function, names)
+            for name, annotation in _unresolved(annotations).items():
+                raise unresolved_error(function, name, annotation)
+            ready.append(_wrapped(function, annotations))
+        return ready[0](*args, **kwargs)
+
+    wrapper: Callable[..., Any] = dressed(late, function, source=None)
+    return wrapper
+
+
+def _wrapped(function: Callable[..., Any], annotations: Mapping[str, Any]) -> Callable[..., Any]:
+    checked, complete = _read(function, annotations)
+    source = None
+    wrapper: Callable[..., Any]
+    if not complete or inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        wrapper = _judged(checked, annotations)
+    elif inspect.iscoroutinefunction(function):
+        wrapper = _solved_async(checked)
+    else:
+        try:
+            wrapper, source = _straight(checked)
+        except NotStraight:
+            wrapper = _solved(checked)
+    outside: Callable[..., Any] = dressed(wrapper, function, source=source, shape_signature=checked)
+    return outside
+
+
+def _read(function: Callable[..., Any], annotations: Mapping[str, Any]) -> tuple[CheckedSignature, bool]:
+    """The signature with every hint that can be described, and whether that is all of them."""
+    signature = inspect.signature(function)
+    hints: dict[str, Hint] = {}
+    complete = True
+    for name in (*signature.parameters, RETURN):
+        annotation = annotations.get(name, Any)
+        try:
+            hints[name] = AnyHint() if isinstance(annotation, Unresolved) else read_hint(annotation)
+        except NotDescribed:
+            hints[name], complete = AnyHint(), False
+    result = hints.pop(RETURN)
+    first = next(iter(signature.parameters), None)
+    owner = first if first in OWNERS and isinstance(hints[first], AnyHint) else None
+    return CheckedSignature(function, signature, hints, result, owner), complete
+
+
+def _straight(checked: CheckedSignature) -> tuple[Callable[..., Any], str]:
+    """Generated checks, with the solver behind them. Raises `NotStraight`."""
+
+    def surprised(values: tuple[Any, ...]) -> Any:
+        """Goes on with the arguments as the generated wrapper got them, one value for each parameter."""
+        return _solve(checked, _bound(checked, values))
+
+    def unexpected(result: Any, scope: tuple[Any, ...]) -> Any:
+        _examine_result(checked, result, Scope(*scope))
+        return result
+
+    return straight_wrapper(checked, surprised, unexpected)
+
+
+def _bound(checked: CheckedSignature, values: tuple[Any, ...]) -> inspect.BoundArguments:
+    given = {
+        parameter.name: value
+        for parameter, value in zip(checked.signature.parameters.values(), values, strict=True)
+        if value is not MISSING
+    }
+    return inspect.BoundArguments(checked.signature, OrderedDict(given))
+
+
+def _solved(checked: CheckedSignature) -> Callable[..., Any]:
+    """The function with every call checked by the solver."""
+
+    def solved(*args: Any, **kwargs: Any) -> Any:
+        return _solve(checked, checked.signature.bind(*args, **kwargs))
+
+    return solved
+
+
+def _solve(checked: CheckedSignature, bound: inspect.BoundArguments) -> Any:
+    if switch.is_off():
+        return checked.function(*bound.args, **bound.kwargs)
+    scope = _scope(checked, bound)
+    with running(scope):
+        result = checked.function(*bound.args, **bound.kwargs)
+    _examine_result(checked, result, Scope(*scope))
+    return result
+
+
+def _solved_async(checked: CheckedSignature) -> Callable[..., Any]:
+    """A coroutine function with every call checked by the solver; what it awaits to is its result."""
+
+    async def solved(*args: Any, **kwargs: Any) -> Any:
+        if switch.is_off():
+            return await checked.function(*args, **kwargs)
+        scope = _scope(checked, checked.signature.bind(*args, **kwargs))
+        result = await running_async(scope, checked.function(*args, **kwargs))
+        _examine_result(checked, result, Scope(*scope))
+        return result
+
+    return solved
+
+
+def _judged(checked: CheckedSignature, annotations: Mapping[str, Any]) -> Callable[..., Any]:
+    """A function with annotations that only jaxtyping and beartype can judge; they do, after the solver."""
+    judge = by_jaxtyping(checked.function, annotations)
+
+    def judged(*args: Any, **kwargs: Any) -> Any:
+        bound = checked.signature.bind(*args, **kwargs)
+        if switch.is_off():
+            return checked.function(*args, **kwargs)
+        scope = _scope(checked, bound)
+        try:
+            with running(scope):
+                result = judge(*args, **kwargs)
+        except VERDICTS as error:
+            if _came_from(checked.function, error):
+                raise
+            raise _verdict(checked, error) from None
+        _examine_result(checked, result, Scope(*scope))
+        return result
+
+    return judged
+
+
+def _came_from(function: Callable[..., Any], error: BaseException) -> bool:
+    """Whether the error passed through the function's own body, so that it is not about its signature."""
+    code = getattr(function, "__code__", None)
+    return any(frame.f_code is code for frame, _ in traceback.walk_tb(error.__traceback__))
+
+
+def _verdict(checked: CheckedSignature, error: Exception) -> ArgumentError:
+    of_result = "return value" in str(error)
+    what = "the result is" if of_result else "the arguments are"
+    summary = f"{what} not what the annotations of `{checked.function.__name__}` say"
+    notes = tuple(line for line in str(error).splitlines() if line.strip() and not set(line) <= {"-"})
+    place = definition_place(checked.function)
+    repair = "this is the verdict of jaxtyping and beartype; compare the values with the annotations above"
+    return ArgumentError(
+        Diagnostic("TE407" if of_result else "TE406", summary, place, notes=notes, help=repair)
+    )
+
+
+def _scope(checked: CheckedSignature, bound: inspect.BoundArguments) -> tuple[Any, ...]:
+    """The scope of a call whose arguments have been examined."""
+    names = names_of(checked.examine(bound))
+    full = inspect.BoundArguments(bound.signature, OrderedDict(bound.arguments))
+    full.apply_defaults()
+    return (names, checked, tuple(full.arguments.values()), [])
+
+
+def _examine_result(checked: CheckedSignature, result: Any, scope: Scope) -> None:
+    arguments = dict(zip(checked.signature.parameters, scope.arguments, strict=True))
+    checked.examine_result(result, bindings_of(scope, arguments), arguments)

@@ -1,0 +1,194 @@
+"""`shaped(x, "b m c h w")`: a local value against the names of the running checked function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+
+from typed_einsum.annotations import (
+    NotDescribed,
+    TensorHint,
+    hint_of_text,
+    is_tensor_annotation,
+    read_tensor_hint,
+)
+from typed_einsum.axes import Axis, AxisSyntaxError, key
+from typed_einsum.check_source import NotStraight, ShapeChecks, build
+from typed_einsum.contraction.inline import sharing_lines
+from typed_einsum.diagnostics import Diagnostic, Mark, Place, Span
+from typed_einsum.errors import ArgumentError, DtypeError, EquationError
+from typed_einsum.expressions import NotArithmetic
+from typed_einsum.locations import caller_place
+from typed_einsum.messages import Held, dtype_summary, facts, shape_error, with_article
+from typed_einsum.scope import Scope, bindings_of, forget_strangers, rebind, scopes
+from typed_einsum.solver import Labelled, Origin, bind
+from typed_einsum.switch import switch
+from typed_einsum.tensors import EXACT_TYPES, described, dtype_of, is_tensor, shape_of
+
+T = TypeVar("T", bound=Tensor)
+
+LABEL = "the value"
+
+_checks: dict[Any, Callable[..., Any]] = {}
+
+MOST_KEPT = 4096
+"""Compiled texts that are kept; beyond that they are made again."""
+
+
+def shaped(tensor: T, axes: Any) -> T:
+    """Check a local tensor against the axis names of the enclosing checked function, and return it.
+
+    `axes` is the text of an annotation, `"b m c h w"`, or a whole one, `Float[Tensor, "b m c h w"]`. Names
+    that the function has bound must agree; new names are bound for the rest of the call.
+
+    Axes: as the text names them.
+
+    Returns: the tensor itself.
+
+    Raises: `ShapeError` (TE2xx), `DtypeError` (TE301, TE304), `ArgumentError` (TE405 outside a function
+    decorated with `shape_checked`), `EquationError` (TE105).
+
+    Source: the meaning of names, and of `...`, `_`, `#` and `h*w`, is jaxtyping's.
+
+    Example:
+        >>> import torch
+        >>> from jaxtyping import Float
+        >>> from torch import Tensor
+        >>> from typed_einsum import shape_checked, shaped
+        >>> @shape_checked
+        ... def heads(x: Float[Tensor, "b t c"]) -> Float[Tensor, "b h t d"]:
+        ...     return shaped(x.unflatten(-1, (4, -1)), "b t h d").transpose(1, 2)
+        >>> heads(torch.randn(2, 3, 20)).shape
+        torch.Size([2, 4, 3, 5])
+    """
+    stack = scopes.stack
+    if not stack:
+        if switch.is_off():
+            return tensor
+        raise _outside()
+    check = _checks.get(axes)
+    if check is None:
+        check = compile_shaped(axes)
+    checked: T = check(stack[-1], tensor)
+    return checked
+
+
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]  # a new text is compiled while tracing
+def compile_shaped(axes: Any) -> Callable[..., Any]:
+    """Read and compile the axes of a `shaped`, and keep them for the next call."""
+    local = _Local(*_read(axes))
+    if len(_checks) >= MOST_KEPT:
+        _checks.clear()
+    made = _checks[axes] = _generated(local)
+    return made
+
+
+def _read(axes: Any) -> tuple[TensorHint, str]:
+    if is_tensor_annotation(axes):
+        try:
+            return read_tensor_hint(axes), str(axes)
+        except NotDescribed:
+            pass
+    elif isinstance(axes, str):
+        try:
+            return hint_of_text(axes), axes
+        except AxisSyntaxError as error:
+            mark = Mark(axes, error.span, error.reason)
+            summary, repair = (
+                f"`{error.word}` is not an axis",
+                "an axis is `b`, `*batch`, `...`, `rgb=3` or `#b`",
+            )
+            raise EquationError(Diagnostic("TE105", summary, caller_place(), (mark,), help=repair)) from None
+        except NotArithmetic:
+            mark = Mark(axes, Span(0, len(axes)))
+            summary, repair = (
+                "an expression here is more than arithmetic on names",
+                "compute the size, and name it",
+            )
+            raise EquationError(Diagnostic("TE105", summary, caller_place(), (mark,), help=repair)) from None
+    summary = f"`shaped` takes axes as a text, not {with_article(described(axes))}"
+    repair = 'write shaped(x, "b c h w"), or shaped(x, Float[Tensor, "b c h w"])'
+    raise ArgumentError(Diagnostic("TE408", summary, caller_place(), help=repair))
+
+
+@dataclass(eq=False)
+class _Local:
+    """The axes of one `shaped` text."""
+
+    hint: TensorHint
+    text: str
+
+    def examine(self, scope: tuple[Any, ...], value: Any) -> Any:
+        """Raise what the value deserves, or bind its names and return it."""
+        if switch.is_off():
+            return value
+        if not is_tensor(value):
+            summary = f"{LABEL} is no tensor but {with_article(described(value))}"
+            place, marks = caller_place(), (self._mark(None, ""),)
+            raise DtypeError(
+                Diagnostic("TE304", summary, place, marks, help="pass a torch.Tensor to `shaped`")
+            )
+        held = Held(Labelled(LABEL, self.hint.axes, shape_of(value)), value)
+        if self.hint.dtypes is not None and dtype_of(value) not in self.hint.dtypes:
+            summary = dtype_summary(LABEL, value, self.hint.dtype_name)
+            repair = "convert the value, or name a wider dtype such as `Num`"
+            place, marks = caller_place(), (self._mark(None, ""),)
+            raise DtypeError(Diagnostic("TE301", summary, place, marks, facts([held]), repair))
+        here = Scope(*scope)
+        forget_strangers(here)
+        signature: Any = here.signature
+        bindings = bindings_of(here, dict(zip(signature.signature.parameters, here.arguments, strict=True)))
+        conflicts = bind(held.tensor, bindings)
+        if conflicts:
+            raise shape_error(conflicts, [held], lambda *asked: self._located(signature, *asked))
+        rebind(here, bindings, self)
+        return value
+
+    def origin_of(self, name: str) -> Origin | None:
+        """Where this text takes the size of a name from."""
+        for position, axis in enumerate(self.hint.axes):
+            if key(axis) == name:
+                return Origin(f"shaped `{self.text}`", position, axis)
+        return None
+
+    def _located(
+        self, signature: Any, label: str, axis: Axis | None, said: str
+    ) -> tuple[Place | None, Mark | None]:
+        if label == LABEL:
+            return caller_place(), self._mark(axis, said)
+        located: tuple[Place | None, Mark | None] = signature.locate(label, axis, said)
+        return located
+
+    def _mark(self, axis: Axis | None, said: str) -> Mark:
+        return Mark(self.hint.text, Span(0, len(self.hint.text)) if axis is None else axis.span, said)
+
+
+def _generated(local: _Local) -> Callable[..., Any]:
+    checks = ShapeChecks("_", {})
+    leave = f"{checks.constant('surprised', local.examine)}(scope, tensor)"
+    types = " and ".join(f"type(tensor) is not {checks.constant('type', kind)}" for kind in EXACT_TYPES)
+    guards = [f"{checks.constant('switch', switch)}.anywhere_off", f"({types})"]
+    if local.hint.dtypes is not None:
+        guards.append(f"tensor.dtype not in {checks.constant('dtypes', local.hint.dtypes)}")
+    try:
+        unpack, comparisons = checks.tensor("tensor", local.hint.axes)
+    except NotStraight:
+        return local.examine
+    lines = [f"if {' or '.join(guards)}:", f"    return {leave}"]
+    lines += ["try:", f"    {unpack}", "except ValueError:", f"    return {leave}"]
+    if comparisons:
+        lines += [f"if {' or '.join(comparisons)}:", f"    return {leave}"]
+    lines += [*sharing_lines(local, checks, leave), "return tensor"]
+    return build(
+        "shaped", ["def shaped(scope, tensor):", *(f"    {line}" for line in lines)], checks.namespace
+    )[0]
+
+
+def _outside() -> ArgumentError:
+    summary = "`shaped` was called outside a checked function, so there are no axis names to hold it against"
+    repair = "decorate the function that calls it with @shape_checked"
+    return ArgumentError(Diagnostic("TE405", summary, caller_place(), help=repair))

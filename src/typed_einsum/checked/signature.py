@@ -1,0 +1,262 @@
+"""The annotations of a checked function, held against one call by the solver.
+
+This is the slow and sure path: it decides what generated checks cannot, and says what is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from inspect import BoundArguments, Parameter, Signature
+from typing import Any
+
+from typed_einsum.annotations import (
+    AnyHint,
+    BeartypeHint,
+    Hint,
+    OptionalHint,
+    PlainHint,
+    TensorHint,
+    TupleHint,
+)
+from typed_einsum.axes import Anonymous, Axis, Expression, key
+from typed_einsum.definitions import locator
+from typed_einsum.diagnostics import Diagnostic
+from typed_einsum.errors import ArgumentError, DtypeError, TypedEinsumError
+from typed_einsum.locations import RETURN
+from typed_einsum.messages import (
+    AXIS_SIZES,
+    Held,
+    Locate,
+    dtype_summary,
+    facts,
+    shape_error,
+    title,
+    with_article,
+)
+from typed_einsum.solver import Bindings, Labelled, NotComputable, Origin, bind
+from typed_einsum.tensors import described, dtype_of, is_tensor, shape_of, short
+
+
+@dataclass(eq=False)
+class CheckedSignature:
+    """A function with a hint for each parameter that has one, and for its result.
+
+    `owner` is the parameter that is the object of a method; its `axis_sizes` are known names.
+    """
+
+    function: Callable[..., Any]
+    signature: Signature
+    hints: Mapping[str, Hint]
+    result: Hint
+    owner: str | None
+    locate: Locate = field(init=False)
+
+    def __post_init__(self) -> None:
+        tensors = dict(self._tensor_hints())
+        texts = {label: hint.text for label, hint in tensors.items()}
+        self.locate = locator(self.function, texts, {label: str(hint) for label, hint in tensors.items()})
+
+    def examine(self, bound: BoundArguments) -> Bindings:
+        """Raise what the arguments of a call deserve, or bind their names. Defaults are not checked."""
+        arguments = dict(bound.arguments)
+        bindings = Bindings(arguments={**self._defaults(), **arguments})
+        if self.owner is not None and self.owner in arguments:
+            prebind(axis_sizes_of(arguments[self.owner]), bindings)
+        held: list[Held] = []
+        for label, hint, value in self._given(arguments):
+            held += self._tensors(label, hint, value)
+        self._bind(held, bindings, deferring=True)
+        return bindings
+
+    def examine_result(self, value: Any, bindings: Bindings, arguments: Mapping[str, Any]) -> None:
+        """Raise what the result deserves; its names must be those of the arguments."""
+        held = self._tensors(RETURN, self.result, value)
+        given = [
+            item
+            for label, hint, argument in self._given(arguments)
+            if isinstance(hint, TensorHint) and is_tensor(argument)
+            for item in [_held(label, hint, argument)]
+        ]
+        self._bind(held, bindings, deferring=False, beside=given)
+
+    def origin_of(self, name: str) -> Origin | None:
+        """Where the signature takes the size of a name from."""
+        for label, hint in self._tensor_hints():
+            for position, axis in enumerate(hint.axes):
+                if key(axis) == name and label != RETURN:
+                    return Origin(label, position, axis)
+        return None
+
+    def _defaults(self) -> dict[str, Any]:
+        parameters = self.signature.parameters.values()
+        return {p.name: p.default for p in parameters if p.default is not Parameter.empty}
+
+    def _tensor_hints(self) -> Iterator[tuple[str, TensorHint]]:
+        for label, hint in (*self.hints.items(), (RETURN, self.result)):
+            yield from _inner_tensors(label, hint)
+
+    def _given(self, arguments: Mapping[str, Any]) -> Iterator[tuple[str, Hint, Any]]:
+        """Each argument that has a hint; every item of `*args` and `**kwargs` on its own."""
+        for name, hint in self.hints.items():
+            if name not in arguments:
+                continue
+            match self.signature.parameters[name].kind:
+                case Parameter.VAR_POSITIONAL:
+                    yield from ((f"{name}[{i}]", hint, value) for i, value in enumerate(arguments[name]))
+                case Parameter.VAR_KEYWORD:
+                    yield from ((f"{name}[{k}]", hint, value) for k, value in arguments[name].items())
+                case _:
+                    yield name, hint, arguments[name]
+
+    def _tensors(self, label: str, hint: Hint, value: Any) -> list[Held]:
+        """The tensors in a value whose shapes are to be bound; raises where its type or dtype is wrong."""
+        match hint:
+            case AnyHint():
+                return []
+            case PlainHint(kind):
+                if isinstance(value, kind):
+                    return []
+                raise self._wrong_type(label, value, kind.__qualname__ if kind is not type(None) else "None")
+            case BeartypeHint(annotation):
+                if hint.accepts(value):
+                    return []
+                raise self._wrong_type(label, value, str(annotation).replace("typing.", ""))
+            case OptionalHint(inner, others):
+                if any(_accepts(other, value) for other in others):
+                    return []
+                return self._tensors(label, inner, value)
+            case TupleHint(items):
+                if not isinstance(value, tuple):
+                    raise self._wrong_type(label, value, f"a tuple of {len(items)}")
+                if len(value) != len(items):
+                    raise self._wrong_type(
+                        label, value, f"a tuple of {len(items)}", f"a tuple of {len(value)}"
+                    )
+                pairs = zip(items, value, strict=True)
+                return [
+                    t
+                    for i, (item, part) in enumerate(pairs)
+                    for t in self._tensors(f"{label}[{i}]", item, part)
+                ]
+            case TensorHint():
+                return [self._checked_tensor(label, hint, value)]
+
+    def _checked_tensor(self, label: str, hint: TensorHint, value: Any) -> Held:
+        if not isinstance(value, hint.kind):
+            raise self._not_a_tensor(label, hint, value)
+        item = _held(label, hint, value)
+        if hint.dtypes is None or dtype_of(value) in hint.dtypes:
+            return item
+        place, mark = self.locate(label, None, f"{short(dtype_of(value))} here")
+        marks = () if mark is None else (mark,)
+        if label.partition("[")[0] == RETURN:
+            repair = "annotate the dtype that comes out, or convert the result"
+            summary = dtype_summary(label, value, hint.dtype_name)
+            raise DtypeError(Diagnostic("TE305", summary, place, marks, facts([item]), repair))
+        repair = f"convert {title(label)}, or annotate a wider dtype such as `Num`"
+        summary = dtype_summary(label, value, hint.dtype_name)
+        raise DtypeError(Diagnostic("TE301", summary, place, marks, facts([item]), repair))
+
+    def _not_a_tensor(self, label: str, hint: TensorHint, value: Any) -> TypedEinsumError:
+        if label.partition("[")[0] == RETURN or is_tensor(value):
+            return self._wrong_type(label, value, str(hint))
+        place, mark = self.locate(label, None, f"{described(value)} here")
+        summary = f"{title(label)} is no tensor but {with_article(described(value))}"
+        repair = "pass a torch.Tensor; torch.as_tensor(value) makes one"
+        if value is None:
+            repair = f"pass a tensor, or allow None in the annotation: `{hint} | None`"
+        return DtypeError(Diagnostic("TE304", summary, place, () if mark is None else (mark,), help=repair))
+
+    def _wrong_type(self, label: str, value: Any, wanted: str, found: str | None = None) -> ArgumentError:
+        is_result = label.partition("[")[0] == RETURN
+        place, _ = self.locate(label, None, "")
+        summary = (
+            f"{title(label)} is {found or with_article(described(value))}, but its annotation is `{wanted}`"
+        )
+        repair = (
+            "return what the annotation says, or correct the annotation"
+            if is_result
+            else ("pass what the annotation says, or correct the annotation")
+        )
+        return ArgumentError(Diagnostic("TE407" if is_result else "TE406", summary, place, help=repair))
+
+    def _bind(
+        self, held: list[Held], bindings: Bindings, *, deferring: bool, beside: list[Held] | None = None
+    ) -> None:
+        """Bind every tensor. A tensor whose expression needs a name not yet bound waits for the others.
+
+        What still cannot be computed is left open in arguments, and is an error in a result.
+        """
+        waiting, conflicts = list(held), []
+        while waiting:
+            later: list[Held] = []
+            for item in waiting:
+                found = bind(item.tensor, bindings)
+                if any(isinstance(conflict, NotComputable) and conflict.missing for conflict in found):
+                    later.append(item)
+                else:
+                    conflicts += found
+            if len(later) == len(waiting):
+                for item in later:
+                    tensor = _without_expressions(item.tensor) if deferring else item.tensor
+                    conflicts += bind(tensor, bindings)
+                break
+            waiting = later
+        if conflicts:
+            raise shape_error(conflicts, [*(beside or []), *held], self.locate)
+
+
+def _held(label: str, hint: TensorHint, value: Any) -> Held:
+    return Held(Labelled(label, hint.axes, shape_of(value)), value)
+
+
+def _inner_tensors(label: str, hint: Hint) -> Iterator[tuple[str, TensorHint]]:
+    match hint:
+        case TensorHint():
+            yield label, hint
+        case OptionalHint(inner):
+            yield from _inner_tensors(label, inner)
+        case TupleHint(items):
+            for index, item in enumerate(items):
+                yield from _inner_tensors(f"{label}[{index}]", item)
+
+
+def _accepts(hint: PlainHint | BeartypeHint, value: Any) -> bool:
+    return isinstance(value, hint.kind) if isinstance(hint, PlainHint) else hint.accepts(value)
+
+
+def _without_expressions(tensor: Labelled) -> Labelled:
+    axes: tuple[Axis, ...] = tuple(
+        Anonymous(word=axis.text, span=axis.span) if isinstance(axis, Expression) else axis
+        for axis in tensor.axes
+    )
+    return Labelled(tensor.label, axes, tensor.shape)
+
+
+def axis_sizes_of(owner: Any) -> dict[str, int] | None:
+    """The axis sizes that an object knows: its attribute `axis_sizes`, or None. Raises TE409."""
+    # The instance's own dict first: a plain getattr that fails is slow on an nn.Module.
+    try:
+        sizes = owner.__dict__["axis_sizes"]
+    except (AttributeError, KeyError):
+        if not hasattr(type(owner), "axis_sizes"):
+            return None
+        sizes = owner.axis_sizes
+    if sizes is None or type(sizes) is dict:
+        return sizes
+    raise _malformed(f"`axis_sizes` is {with_article(described(sizes))}, not a dict of names and sizes")
+
+
+def prebind(sizes: dict[str, int] | None, bindings: Bindings) -> None:
+    """Bind the names that an object knows. Raises TE409."""
+    for name, size in (sizes or {}).items():
+        if not isinstance(name, str) or isinstance(size, bool) or not isinstance(size, int):
+            raise _malformed(f"`axis_sizes` holds {name!r}: {size!r}, which is no name with a size")
+        bindings.sizes[name] = size
+        bindings.origins[name] = Origin(AXIS_SIZES)
+
+
+def _malformed(summary: str) -> ArgumentError:
+    repair = 'set it in the constructor, as in self.axis_sizes = {"c": channels}'
+    return ArgumentError(Diagnostic("TE409", summary, help=repair))

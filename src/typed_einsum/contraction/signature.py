@@ -1,0 +1,194 @@
+"""The signature of a typed einsum, read into an equation without flaws."""
+
+from __future__ import annotations
+
+import dis
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from inspect import Parameter
+from typing import Any
+
+import torch
+
+from typed_einsum.annotations import (
+    NotDescribed,
+    TensorHint,
+    Unresolved,
+    is_tensor_annotation,
+    read_tensor_hint,
+)
+from typed_einsum.axes import ELLIPSIS, Anonymous, Axis, Variadic
+from typed_einsum.contraction.explicit import agreed_axes
+from typed_einsum.definitions import MISSING, locator, operand_parameters, signature_error, unresolved_error
+from typed_einsum.diagnostics import Diagnostic
+from typed_einsum.equation import Equation, Flaw, FlawError, assemble, read_equation, reduced_names
+from typed_einsum.errors import DtypeError, EquationError, SignatureError
+from typed_einsum.lint import lint
+from typed_einsum.locations import RETURN, definition_place
+from typed_einsum.messages import Locate
+from typed_einsum.tensors import AUTOCAST_DTYPES
+
+
+@dataclass(frozen=True)
+class Signature:
+    """A typed einsum's signature as read: what explains, draws or tests it starts here."""
+
+    function: Callable[..., Any]
+    hints: Mapping[str, TensorHint]
+    result: TensorHint
+    equation: Equation
+
+
+def refuse_body(function: Callable[..., Any]) -> None:
+    """Refuse a body that does anything: it would never run (TE501)."""
+    idle = {"RESUME", "NOP", "CACHE", "COPY_FREE_VARS", "PUSH_NULL", "PRECALL", "MAKE_CELL"}
+    steps = [step for step in dis.get_instructions(function) if step.opname not in idle]
+    operations = {step.opname for step in steps}
+    returns_none = operations <= {"LOAD_CONST", "RETURN_VALUE", "RETURN_CONST"} and all(
+        step.argval is None for step in steps if step.opname in ("LOAD_CONST", "RETURN_CONST")
+    )
+    raised = {"LOAD_GLOBAL", "LOAD_COMMON_CONSTANT", "LOAD_CONST", "CALL", "RAISE_VARARGS"}
+    refuses = (
+        "RAISE_VARARGS" in operations
+        and operations <= raised
+        and "NotImplementedError" in str([step.argval for step in steps])
+    )
+    if not (returns_none or refuses):
+        summary = f"`{function.__name__}` has a body, which would never run: the signature is the program"
+        repair = "replace the body by `...`, or drop @typed_einsum and call `einsum` in the body"
+        raise SignatureError(Diagnostic("TE501", summary, definition_place(function), help=repair))
+
+
+def refuse_parameters(function: Callable[..., Any], parameters: list[Parameter]) -> None:
+    if not parameters:
+        summary = f"`{function.__name__}` has no operands, so there is nothing to contract"
+        repair = 'give it annotated parameters, such as x: Float[Tensor, "b c"]'
+        raise SignatureError(Diagnostic("TE508", summary, definition_place(function), help=repair))
+    for parameter in parameters:
+        if parameter.kind in (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD):
+            stars = "*" if parameter.kind is Parameter.VAR_POSITIONAL else "**"
+            summary = f"`{stars}{parameter.name}` has no fixed number of operands, and an equation has"
+            raise signature_error(function, parameter.name, "TE507", summary, "here", "name every operand")
+        if parameter.default is not Parameter.empty:
+            summary = (
+                f"operand `{parameter.name}` has a default; the operands of a contraction are all needed"
+            )
+            repair = "drop the default, and choose the operand where you call"
+            raise signature_error(function, parameter.name, "TE502", summary, "has a default", repair)
+
+
+def read_signature(
+    function: Callable[..., Any],
+    annotations: Mapping[str, Any],
+    explicit: str | None,
+    sum: str | None,
+    max: str | None,
+) -> Signature:
+    """Read annotations into an equation without flaws."""
+    _, parameters = operand_parameters(function)
+    hints = {
+        parameter.name: _tensor_hint(function, parameter.name, annotations.get(parameter.name, MISSING))
+        for parameter in parameters
+    }
+    result = _tensor_hint(function, RETURN, annotations.get(RETURN, MISSING))
+    locate = signature_locator(function, hints, result)
+    operands = [_as_contracted(hint) for hint in hints.values()]
+    output = _as_contracted(result)
+    try:
+        if explicit is not None:
+            operands, output = agreed_axes(read_equation(explicit), operands, output, tuple(hints), explicit)
+        equation = assemble(operands, output, "named")
+        equation = replace(
+            equation, summed=reduced_names(sum, "named"), maximised=reduced_names(max, "named")
+        )
+        for flaw in lint(equation, [f"`{name}`" for name in hints]):
+            raise FlawError(flaw)
+    except EquationError as error:
+        place = error.diagnostic.place or definition_place(function)
+        raise EquationError(replace(error.diagnostic, place=place)) from None
+    except FlawError as error:
+        raise _located(error.flaw, tuple(hints), [*operands, output], locate) from None
+    _refuse_dtypes(hints, result, locate)
+    return Signature(function, hints, result, equation)
+
+
+def _tensor_hint(function: Callable[..., Any], parameter: str, annotation: Any) -> TensorHint:
+    if is_tensor_annotation(annotation):
+        try:
+            return read_tensor_hint(annotation)
+        except NotDescribed:
+            pass
+    code = "TE504" if parameter == RETURN else "TE503"
+    what = "the result" if parameter == RETURN else f"operand `{parameter}`"
+    if isinstance(annotation, Unresolved):
+        raise unresolved_error(function, parameter, annotation)
+    found = "has no annotation" if annotation is MISSING else f"is annotated `{_shown(annotation)}`"
+    summary = f"{what} {found}; its axes are what the equation is made of"
+    repair = 'annotate one torch tensor, such as Float[Tensor, "b c"]'
+    raise signature_error(function, parameter, code, summary, "which axes?", repair)
+
+
+def _shown(annotation: Any) -> str:
+    return annotation.__name__ if isinstance(annotation, type) else str(annotation).replace("typing.", "")
+
+
+def _as_contracted(hint: TensorHint) -> tuple[Axis, ...]:
+    """The axes of a hint, where `...` is one name for all operands."""
+    return tuple(
+        Variadic(ELLIPSIS, span=axis.span) if isinstance(axis, Anonymous) and axis.word == ELLIPSIS else axis
+        for axis in hint.axes
+    )
+
+
+def signature_locator(
+    function: Callable[..., Any], hints: Mapping[str, TensorHint], result: TensorHint
+) -> Locate:
+    every = {**hints, RETURN: result}
+    return locator(
+        function, {name: hint.text for name, hint in every.items()}, {n: str(h) for n, h in every.items()}
+    )
+
+
+def _located(
+    flaw: Flaw, labels: tuple[str, ...], axes: Sequence[tuple[Axis, ...]], locate: Locate
+) -> EquationError:
+    """The error for a flaw, at the annotation that has it."""
+    if flaw.site is None:
+        place, mark = locate(labels[0], None, "")
+        return EquationError(Diagnostic(flaw.code, flaw.summary, place, help=flaw.help))
+    index = len(labels) if flaw.site.operand is None else flaw.site.operand
+    label = RETURN if flaw.site.operand is None else labels[index]
+    axis = next(axis for axis in axes[index] if axis.span == flaw.site.span)
+    place, mark = locate(label, axis, flaw.label)
+    marks = () if mark is None else (mark,)
+    return EquationError(Diagnostic(flaw.code, flaw.summary, place, marks, help=flaw.help))
+
+
+def _refuse_dtypes(hints: Mapping[str, TensorHint], result: TensorHint, locate: Locate) -> None:
+    """Refuse annotations whose dtypes can never agree (TE302, TE305)."""
+    first, *_ = hints
+    shared = hints[first].dtypes
+    for name, hint in hints.items():
+        if hint.dtypes is not None and shared is not None and not hint.dtypes & shared:
+            dtypes = hints[first].dtype_name, hint.dtype_name
+            summary = f"`{first}` is `{dtypes[0]}` and `{name}` is `{dtypes[1]}`: no dtype is both"
+            place, mark = locate(name, None, hint.dtype_name)
+            repair = f"torch contracts one dtype at a time: annotate one, and pass {name}.to({first}.dtype)"
+            marks = () if mark is None else (mark,)
+            raise DtypeError(Diagnostic("TE302", summary, place, marks, help=repair))
+        shared = hint.dtypes if shared is None else shared & (hint.dtypes or shared)
+    if shared is not None and result.dtypes is not None and not possible_dtypes(shared) & result.dtypes:
+        summary = f"the result is annotated `{result.dtype_name}`, but these operands never give that"
+        place, mark = locate(RETURN, None, result.dtype_name)
+        marks = () if mark is None else (mark,)
+        repair = f"annotate the result `{hints[first].dtype_name}`"
+        raise DtypeError(Diagnostic("TE305", summary, place, marks, help=repair))
+
+
+def possible_dtypes(dtypes: frozenset[Any]) -> frozenset[Any]:
+    """The dtypes a contraction of these may give: autocast lowers floats, and sums widen integers."""
+    floats = any(dtype.is_floating_point for dtype in dtypes)
+    integers = any(not dtype.is_floating_point and not dtype.is_complex for dtype in dtypes)
+    return (
+        dtypes | (AUTOCAST_DTYPES if floats else frozenset()) | ({torch.int64} if integers else frozenset())
+    )

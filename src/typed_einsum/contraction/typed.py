@@ -1,0 +1,258 @@
+"""`@typed_einsum`: the signature is the equation."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+from collections.abc import Callable, Mapping
+from inspect import Parameter
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, overload
+
+from torch import Tensor
+
+from typed_einsum.annotations import TensorHint, Unresolved, resolved_annotations
+from typed_einsum.check_source import NotStraight, ShapeChecks, build, prefix_for
+from typed_einsum.contraction.operands import Contraction, Dtypes, run_line, straight_lines
+from typed_einsum.contraction.signature import (
+    Signature,
+    possible_dtypes,
+    read_signature,
+    refuse_body,
+    refuse_parameters,
+    signature_locator,
+)
+from typed_einsum.definitions import (
+    MISSING,
+    decorated,
+    dressed,
+    operand_parameters,
+    parameter_list,
+    surrounding_names,
+)
+from typed_einsum.diagnostics import Diagnostic
+from typed_einsum.errors import ArgumentError, DtypeError
+from typed_einsum.locations import RETURN, definition_place
+from typed_einsum.messages import dtype_summary, title
+from typed_einsum.solver import Bindings
+from typed_einsum.switch import switch
+from typed_einsum.tensors import described, dtype_of
+
+P = ParamSpec("P")
+Q = ParamSpec("Q")
+R_co = TypeVar("R_co", covariant=True)
+
+
+class TypedEinsum(Protocol[P, R_co]):
+    """A typed einsum as type checkers see it: a function with its equation and its generated source."""
+
+    equation: str
+    source: str
+    __name__: str
+    __wrapped__: Callable[..., Any]
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
+
+    @overload
+    def __get__(self, instance: None, owner: type, /) -> TypedEinsum[P, R_co]: ...
+    @overload
+    def __get__(
+        self: TypedEinsum[Concatenate[Any, Q], R_co], instance: object, owner: type | None = None, /
+    ) -> Callable[Q, R_co]: ...
+
+
+@overload
+def typed_einsum(function: Callable[P, R_co], /) -> TypedEinsum[P, R_co]: ...
+@overload
+def typed_einsum(
+    equation: str | None = None, /, *, sum: str | None = None, max: str | None = None
+) -> Callable[[Callable[P, R_co]], TypedEinsum[P, R_co]]: ...
+def typed_einsum(target: Any = None, /, *, sum: str | None = None, max: str | None = None) -> Any:
+    """Make a function without a body into the contraction that its annotations say.
+
+    Each parameter is an operand, annotated `Float[Tensor, "b q d"]`; the result's annotation is the output.
+    Wrong equations are refused at definition. A call checks dtype, rank and every axis by name, then runs.
+
+    Axes: equal names multiply, names that the result lacks are summed. An axis summed out of one operand
+    alone must be named in `sum=`; `max=` takes the maximum over an axis after all sums. An explicit
+    equation, `@typed_einsum("bqd,bkd->bqk")`, is verified letter by letter against the annotations.
+
+    Returns: the function, with the same name, docstring and signature; `.equation` is its equation as
+    text and `.source` the source of its generated checks.
+
+    Raises: at definition `EquationError` (TE1xx), `SignatureError` (TE5xx) and, where annotated dtypes can
+    never agree, `DtypeError` (TE302, TE305); in a call `ShapeError` (TE2xx), `DtypeError` and `DeviceError`
+    (TE3xx) and `ArgumentError` (TE401 to TE403).
+
+    Source: annotations are those of jaxtyping.
+
+    Example:
+        >>> import torch
+        >>> from jaxtyping import Float
+        >>> from torch import Tensor
+        >>> from typed_einsum import typed_einsum
+        >>> @typed_einsum
+        ... def attention_scores(
+        ...     query: Float[Tensor, "b q d"], key: Float[Tensor, "b k d"]
+        ... ) -> Float[Tensor, "b q k"]: ...
+        >>> attention_scores.equation
+        'b q d, b k d -> b q k'
+        >>> attention_scores(torch.randn(2, 3, 5), torch.randn(2, 4, 5)).shape
+        torch.Size([2, 3, 4])
+    """
+    names = surrounding_names()
+    for option, value in (("sum", sum), ("max", max)):
+        if value is not None and not isinstance(value, str):
+            summary = f"`{option}` is no text but of type `{type(value).__name__}`"
+            raise ArgumentError(Diagnostic("TE408", summary, help=f'name axes in a text: {option}="n"'))
+
+    def make(explicit: str | None, function: Callable[..., Any]) -> Any:
+        return _made(function, explicit, sum, max, names)
+
+    if target is None or isinstance(target, str):
+        return lambda wrapped: decorated(wrapped, functools.partial(make, target), "typed_einsum")
+    return decorated(target, functools.partial(make, None), "typed_einsum")
+
+
+def _made(
+    function: Callable[..., Any],
+    explicit: str | None,
+    sum: str | None,
+    max: str | None,
+    names: Mapping[str, Any],
+) -> Any:
+    refuse_body(function)
+    _, parameters = operand_parameters(function)
+    refuse_parameters(function, parameters)
+    annotations = resolved_annotations(function, names)
+    if any(isinstance(annotation, Unresolved) for annotation in annotations.values()):
+        return _late(function, lambda: resolved_annotations(function, names), explicit, sum, max)
+    return _generated(read_signature(function, annotations, explicit, sum, max))
+
+
+def _late(
+    function: Callable[..., Any],
+    resolve: Callable[[], dict[str, Any]],
+    explicit: str | None,
+    sum: str | None,
+    max: str | None,
+) -> Any:
+    """A function whose annotations name things that do not exist yet: it is read at its first call."""
+    ready: list[Any] = []
+
+    def late(*args: Any, **kwargs: Any) -> Any:
+        if not ready:
+            made = _generated(read_signature(function, resolve(), explicit, sum, max))
+            dressed(
+                late,
+                function,
+                equation=made.equation,
+                source=made.source,
+                shape_signature=made.shape_signature,
+            )
+            ready.append(made)
+        return ready[0](*args, **kwargs)
+
+    return dressed(late, function)
+
+
+def _generated(signature: Signature) -> Any:
+    function, hints, result = signature.function, signature.hints, signature.result
+    labels = tuple(hints)
+    dtypes = tuple(Dtypes(hint.dtypes, hint.dtype_name) for hint in hints.values())
+    locate = signature_locator(function, hints, result)
+    contraction = Contraction(signature.equation, labels, dtypes, locate)
+
+    def surprised(operands: tuple[Any, ...], extra: tuple[Any, ...], unknown: dict[str, Any]) -> Tensor:
+        _refuse_call(function, labels, operands, extra, unknown)
+        if switch.is_off():
+            return contraction.run(operands)
+        contraction.examine(operands, Bindings())
+        return accepted(contraction.run(operands))
+
+    def accepted(value: Tensor) -> Tensor:
+        if result.dtypes is None or dtype_of(value) in result.dtypes:
+            return value
+        summary = dtype_summary(RETURN, value, result.dtype_name)
+        place, mark = locate(RETURN, None, f"{described(value)} here")
+        repair = "annotate the dtype that the operands give, or a wider one such as `Float`"
+        raise DtypeError(Diagnostic("TE305", summary, place, () if mark is None else (mark,), help=repair))
+
+    outside, source = _compiled(contraction, function, surprised, accepted, result)
+    return dressed(
+        outside, function, equation=str(signature.equation), source=source, shape_signature=signature
+    )
+
+
+def _compiled(
+    contraction: Contraction,
+    function: Callable[..., Any],
+    surprised: Callable[..., Tensor],
+    accepted: Callable[[Tensor], Tensor],
+    result: TensorHint,
+) -> tuple[Callable[..., Any], str]:
+    owner, parameters = operand_parameters(function)
+    names = [parameter.name for parameter in parameters]
+    checks = ShapeChecks(prefix_for(names + ([owner.name] if owner else [])), {})
+    missing = checks.constant("missing", MISSING)
+    extra, unknown = f"{checks.prefix}extra", f"{checks.prefix}unknown"
+    every = [
+        *([owner] if owner else []),
+        *(p for p in parameters if p.kind is not Parameter.KEYWORD_ONLY),
+        Parameter(extra, Parameter.VAR_POSITIONAL),
+        *(p for p in parameters if p.kind is Parameter.KEYWORD_ONLY),
+        Parameter(unknown, Parameter.VAR_KEYWORD),
+    ]
+    listed = ", ".join(parameter_list(every, lambda p: None if p is owner else missing))
+    leave = f"{checks.constant('surprised', surprised)}(({', '.join(names)},), {extra}, {unknown})"
+    off = f"{checks.constant('switch', switch)}.anywhere_off"
+    lines = [f"def {function.__name__}({listed}):"]
+    try:
+        body = straight_lines(contraction, names, checks, leave)
+    except NotStraight:
+        lines.append(f"    return {leave}")
+    else:
+        lines += [f"    if {extra} or {unknown} or {off}:", f"        return {leave}"]
+        lines += [f"    {line}" for line in body]
+        run = run_line(contraction, names, checks)
+        lines.append(
+            f"    return {run if _result_is_sure(contraction, result) else _checked(run, checks, accepted)}"
+        )
+    return build(function.__name__, lines, checks.namespace)
+
+
+def _checked(run: str, checks: ShapeChecks, accepted: Callable[[Tensor], Tensor]) -> str:
+    return f"{checks.constant('accepted', accepted)}({run})"
+
+
+def _result_is_sure(contraction: Contraction, result: TensorHint) -> bool:
+    """Whether every dtype that can come out is one that the result's annotation allows."""
+    sets = [dtypes.allowed for dtypes in contraction.dtypes if dtypes.allowed is not None]
+    if result.dtypes is None:
+        return True
+    return bool(sets) and possible_dtypes(frozenset.intersection(*sets)) <= result.dtypes
+
+
+def _refuse_call(
+    function: Callable[..., Any],
+    labels: tuple[str, ...],
+    operands: tuple[Any, ...],
+    extra: tuple[Any, ...],
+    unknown: dict[str, Any],
+) -> None:
+    """Refuse a call that does not fit the parameters (TE401 to TE403)."""
+    name = function.__name__
+    takes = ", ".join(f"`{label}`" for label in labels)
+    place = definition_place(function)
+    if extra:
+        given = len(labels) + len(extra)
+        summary = f"`{name}` takes {len(labels)} operands, but {given} were given by position"
+        raise ArgumentError(Diagnostic("TE403", summary, place, help=f"it takes {takes}"))
+    if unknown:
+        wrong = next(iter(unknown))
+        near = difflib.get_close_matches(wrong, labels, n=1)
+        repair = f"did you mean `{near[0]}`?" if near else f"it takes {takes}"
+        raise ArgumentError(Diagnostic("TE402", f"`{name}` has no operand `{wrong}`", place, help=repair))
+    absent = [label for label, value in zip(labels, operands, strict=True) if value is MISSING]
+    if absent:
+        listed = " and ".join(title(label) for label in absent)
+        raise ArgumentError(Diagnostic("TE401", f"`{name}` needs {listed}", place, help=f"it takes {takes}"))
