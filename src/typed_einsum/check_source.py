@@ -19,8 +19,8 @@ from typed_einsum.expressions import Arithmetic, Number, Size, Tree, read_expres
 
 _serial = count(1)
 
-GENERATED = "typed_einsum.generated"
-"""The module name that generated functions run under."""
+GENERATED = "__typed_einsum__"
+"""Marks the globals of generated functions. They have no `__name__`: torch.compile would import it."""
 
 
 class NotStraight(Exception):
@@ -113,7 +113,7 @@ def build(name: str, lines: Sequence[str], namespace: dict[str, Any]) -> tuple[C
     """Compile the source of one function. Its text lives in `linecache` as long as the function does."""
     source = "\n".join(lines) + "\n"
     filename = f"<typed_einsum {name} #{next(_serial)}>"
-    namespace["__name__"] = GENERATED
+    namespace[GENERATED] = True
     exec(compile(source, filename, "exec"), namespace)
     function: Callable[..., Any] = namespace.pop(name)
     linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)

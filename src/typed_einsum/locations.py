@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
+from typed_einsum.check_source import GENERATED
 from typed_einsum.diagnostics import Mark, Place, Span
 
 RETURN = "return"
@@ -67,7 +68,8 @@ def caller_place() -> Place | None:
 
 
 def _is_ours(frame: FrameType) -> bool:
-    return str(frame.f_globals.get("__name__", "")).partition(".")[0] == "typed_einsum"
+    module = str(frame.f_globals.get("__name__", ""))
+    return module.partition(".")[0] == "typed_einsum" or GENERATED in frame.f_globals
 
 
 def written_axes(function: Callable[..., Any], parameter: str, text: str, span: Span) -> Written | None:

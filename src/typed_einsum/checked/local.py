@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
+from torch.compiler import is_dynamo_compiling
 
 from typed_einsum.annotations import (
     NotDescribed,
@@ -28,6 +29,7 @@ from typed_einsum.scope import Scope, bindings_of, forget_strangers, rebind, sco
 from typed_einsum.solver import Labelled, Origin, bind
 from typed_einsum.switch import switch
 from typed_einsum.tensors import EXACT_TYPES, described, dtype_of, is_tensor, shape_of
+from typed_einsum.tracing import keep_for_tracing, traced
 
 T = TypeVar("T", bound=Tensor)
 
@@ -70,14 +72,16 @@ def shaped(tensor: T, axes: Any) -> T:
         if switch.is_off():
             return tensor
         raise _outside()
-    check = _checks.get(axes)
-    if check is None:
-        check = compile_shaped(axes)
-    checked: T = check(stack[-1], tensor)
+    check = getattr(traced, _named_for_tracing(axes)) if is_dynamo_compiling() else _checks.get(axes)
+    checked: T = (check or compile_shaped(axes))(stack[-1], tensor)
     return checked
 
 
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]  # a new text is compiled while tracing
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+def _named_for_tracing(axes: Any) -> str:
+    return keep_for_tracing(("shaped", axes), lambda: compile_shaped(axes))
+
+
 def compile_shaped(axes: Any) -> Callable[..., Any]:
     """Read and compile the axes of a `shaped`, and keep them for the next call."""
     local = _Local(*_read(axes))

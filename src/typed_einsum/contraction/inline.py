@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.compiler import is_dynamo_compiling
 
 from typed_einsum.axes import ELLIPSIS, Axis
 from typed_einsum.check_source import NotStraight, ShapeChecks, build, prefix_for
@@ -21,6 +22,7 @@ from typed_einsum.locations import caller_place
 from typed_einsum.scope import Scope, bindings_of, forget_strangers, rebind, scopes
 from typed_einsum.solver import Bindings
 from typed_einsum.switch import switch
+from typed_einsum.tracing import keep_for_tracing, traced
 
 MOST_COMPILED = 4096
 """Compiled equations that are kept; beyond that the oldest is dropped."""
@@ -67,17 +69,24 @@ def einsum(equation: str, *operands: Tensor, sum: str | None = None, max: str | 
         >>> einsum("b q d, b k d -> b q", query, key, max="k").shape
         torch.Size([2, 3])
     """
-    try:
-        compiled = _compiled[equation, sum, max]
-    except (KeyError, TypeError):
-        compiled = compile_inline(equation, sum, max)
+    if is_dynamo_compiling():
+        compiled: Compiled = getattr(traced, _named_for_tracing(equation, sum, max))
+    else:
+        try:
+            compiled = _compiled[equation, sum, max]
+        except (KeyError, TypeError):
+            compiled = compile_inline(equation, sum, max)
     if len(operands) != compiled.operands:
         raise _wrong_count(equation, compiled.operands, len(operands))
     stack = scopes.stack
     return compiled.within(stack[-1], *operands) if stack else compiled.alone(*operands)
 
 
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]  # a new equation is compiled while tracing
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+def _named_for_tracing(equation: str, sum: str | None, max: str | None) -> str:
+    return keep_for_tracing((equation, sum, max), lambda: compile_inline(equation, sum, max))
+
+
 def compile_inline(equation: str, sum: str | None, max: str | None) -> Compiled:
     """Read, lint and compile an equation, and keep it for the next call."""
     for name, text in (("equation", equation), ("sum", sum), ("max", max)):
