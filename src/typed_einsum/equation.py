@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
@@ -104,6 +105,21 @@ def name_of(axis: ContractionAxis) -> str:
     name = key(axis)
     assert name is not None
     return name
+
+
+def is_spread(name: str) -> bool:
+    """Whether an axis name stands for any number of axes."""
+    return name == ELLIPSIS or name.startswith("*")
+
+
+def spread_ranks(equation: Equation, ranks: Sequence[int]) -> dict[str, int]:
+    """How many axes each `*name` and `...` stands for, in operands of these ranks."""
+    return {
+        name: rank - len(names) + 1
+        for names, rank in zip(equation.operand_keys, ranks, strict=True)
+        for name in names
+        if is_spread(name)
+    }
 
 
 def refuse(flaw: Flaw, text: str) -> EquationError:

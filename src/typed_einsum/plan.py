@@ -1,54 +1,352 @@
-"""The plan: how a contraction is carried out.
+"""The plan: the sequence of tensor operations that carries out a contraction.
 
-Axis names become the letters of one `torch.einsum`; `*batch` and `...` take as many letters as the tensors
-have axes there, so two of them in one equation are no problem.
+Axes are first classified for each pair of operands: batch (in both and kept), contracted (in both and
+summed), left and right (in one). A pair with contracted axes becomes one matrix product between permutes and
+reshapes, a pair without becomes one product of aligned operands. Of the equivalent forms the cheapest is
+taken, by a rough price for each operation. The steps know axes by name only; sizes come when they run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from string import ascii_letters
+from itertools import product
 
-from typed_einsum.axes import Variadic
-from typed_einsum.diagnostics import Diagnostic
-from typed_einsum.equation import ContractionAxis, Equation, name_of
-from typed_einsum.errors import EquationError
+Group = tuple[str, ...]
+"""The axis names that are merged into one axis; none of them for an axis of size 1."""
 
 
 @dataclass(frozen=True, slots=True)
+class Value:
+    """A tensor in the plan: its variable, and what its axes are."""
+
+    name: str
+    axes: tuple[Group, ...]
+
+    @property
+    def letters(self) -> tuple[str, ...]:
+        """The axis names in order; only for a value whose axes are one name each."""
+        return tuple(name for group in self.axes for name in group)
+
+
+@dataclass(frozen=True, slots=True)
+class Diagonal:
+    """Keep the entries where two axes of the same name agree."""
+
+    source: Value
+    target: Value
+    first: int
+    second: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """Sum over axes by position."""
+
+    source: Value
+    target: Value
+    positions: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Maximum:
+    """Take the maximum over axes by position."""
+
+    source: Value
+    target: Value
+    positions: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Permute:
+    """Reorder axes."""
+
+    source: Value
+    target: Value
+    order: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reshape:
+    """Merge neighbours, split them again, or insert and drop axes of size 1."""
+
+    source: Value
+    target: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Matmul:
+    """Multiply matrices: the last axis of `left` with the last but one of `right`, the others batch."""
+
+    left: Value
+    right: Value
+    target: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Multiply:
+    """Multiply entry by entry, axes of size 1 repeated."""
+
+    left: Value
+    right: Value
+    target: Value
+
+
+Step = Diagonal | Sum | Maximum | Permute | Reshape | Matmul | Multiply
+
+
+@dataclass(frozen=True)
 class Plan:
-    """One `torch.einsum` and the output axes that are maximised after it (always its last ones)."""
+    """Steps in order; the last value is the result."""
 
-    subscripts: str
-    maximised: int
-
-
-def plan(equation: Equation, ranks: Mapping[str, int]) -> Plan:
-    """Plan a contraction for tensors whose variadic axes have these ranks. Raises TE116 beyond 52 axes."""
-    letters: dict[tuple[str, int], str] = {}
-
-    def spell(axes: tuple[ContractionAxis, ...]) -> str:
-        return "".join(_letter(part, letters) for axis in axes for part in _parts(axis, ranks))
-
-    operands = [spell(axes) for axes in equation.operands]
-    kept = spell(equation.output)
-    by_name = {name_of(axis): axis for axes in equation.operands for axis in axes}
-    last = spell(tuple(by_name[name] for name in equation.maximised))
-    return Plan(f"{','.join(operands)}->{kept}{last}", len(last))
+    operands: tuple[Value, ...]
+    steps: tuple[Step, ...]
+    result: Value
 
 
-def _parts(axis: ContractionAxis, ranks: Mapping[str, int]) -> list[tuple[str, int]]:
-    name = name_of(axis)
-    return [(name, i) for i in range(ranks[name])] if isinstance(axis, Variadic) else [(name, -1)]
+class Builder:
+    """Collects steps; every method adds what is needed and returns the new value."""
+
+    def __init__(self, taken: Sequence[str]) -> None:
+        self.steps: list[Step] = []
+        self._taken = set(taken)
+
+    def fresh(self, axes: tuple[Group, ...]) -> Value:
+        """A value under a new name."""
+        name = next(f"t{i}" for i in range(len(self._taken) + 1) if f"t{i}" not in self._taken)
+        self._taken.add(name)
+        return Value(name, axes)
+
+    def diagonals(self, value: Value) -> Value:
+        """Take diagonals until every name stands once."""
+        letters = value.letters
+        for first, letter in enumerate(letters):
+            if letter in letters[first + 1 :]:
+                second = letters.index(letter, first + 1)
+                rest = tuple(group for i, group in enumerate(value.axes) if i not in (first, second))
+                target = self.fresh((*rest, (letter,)))
+                self.steps.append(Diagonal(value, target, first, second))
+                return self.diagonals(target)
+        return value
+
+    def sum_except(self, value: Value, kept: set[str]) -> Value:
+        """Sum over every axis that is not kept."""
+        positions = tuple(i for i, letter in enumerate(value.letters) if letter not in kept)
+        return self._reduced(Sum, value, positions)
+
+    def maximum(self, value: Value, letters: Sequence[str]) -> Value:
+        """Take the maximum over axes."""
+        return self._reduced(Maximum, value, tuple(value.letters.index(letter) for letter in letters))
+
+    def _reduced(self, kind: type[Sum | Maximum], value: Value, positions: tuple[int, ...]) -> Value:
+        if not positions:
+            return value
+        target = self.fresh(tuple(group for i, group in enumerate(value.axes) if i not in positions))
+        self.steps.append(kind(value, target, positions))
+        return target
+
+    def permute(self, value: Value, letters: Sequence[str]) -> Value:
+        """Bring axes, one name each, into an order."""
+        order = tuple(value.letters.index(letter) for letter in letters)
+        if order == tuple(range(len(order))):
+            return value
+        target = self.fresh(tuple(value.axes[i] for i in order))
+        self.steps.append(Permute(value, target, order))
+        return target
+
+    def swap_last(self, value: Value) -> Value:
+        """Exchange the last two axes."""
+        order = (*range(len(value.axes) - 2), len(value.axes) - 1, len(value.axes) - 2)
+        target = self.fresh(tuple(value.axes[i] for i in order))
+        self.steps.append(Permute(value, target, order))
+        return target
+
+    def reshape(self, value: Value, axes: tuple[Group, ...]) -> Value:
+        """Merge or split axes; nothing is added where the axes are so already."""
+        if axes == value.axes:
+            return value
+        target = self.fresh(axes)
+        self.steps.append(Reshape(value, target))
+        return target
+
+    def multiply(self, left: Value, right: Value, order: Sequence[str]) -> Value:
+        """Multiply entry by entry into axes of this order."""
+        left, right = self._aligned(left, order), self._aligned(right, order)
+        target = self.fresh(tuple((letter,) for letter in order))
+        self.steps.append(Multiply(left, right, target))
+        return target
+
+    def _aligned(self, value: Value, order: Sequence[str]) -> Value:
+        held = [letter for letter in order if letter in value.letters]
+        value = self.permute(value, held)
+        inner = list(order)[min((order.index(letter) for letter in held), default=len(order)) :]
+        return self.reshape(value, tuple((letter,) if letter in held else () for letter in inner))
 
 
-def _letter(part: tuple[str, int], letters: dict[tuple[str, int], str]) -> str:
-    if part not in letters:
-        if len(letters) == len(ascii_letters):
-            summary = (
-                f"these tensors have more than {len(ascii_letters)} distinct axes; torch can contract no more"
-            )
-            raise EquationError(Diagnostic("TE116", summary, help="merge axes that stay together first"))
-        letters[part] = ascii_letters[len(letters)]
-    return letters[part]
+@dataclass(frozen=True)
+class Form:
+    """One way to carry out a pair as a matrix product: which operand is left, and the order of each class."""
+
+    swapped: bool
+    batch: Group
+    left: Group
+    right: Group
+    contracted: Group
+
+
+def contract_pair(
+    builder: Builder, left: Value, right: Value, kept: set[str], order: Sequence[str] | None
+) -> Value:
+    """Contract two operands, keeping some names. `order` is the order wanted of the result, if any."""
+    both = set(left.letters) & set(right.letters)
+    left = builder.sum_except(left, kept | both)
+    right = builder.sum_except(right, kept | both)
+    wanted = tuple(order) if order is not None else _natural_order(left, right, kept)
+    if both <= kept:
+        return builder.multiply(left, right, wanted)
+    forms = list(_forms(left, right, kept, wanted))
+    best = min(forms, key=lambda form: _price(_carried_out(left, right, form, order)))
+    return _carry_out(builder, left, right, best, order)
+
+
+def _natural_order(left: Value, right: Value, kept: set[str]) -> tuple[str, ...]:
+    return tuple(letter for letter in dict.fromkeys(left.letters + right.letters) if letter in kept)
+
+
+def _forms(left: Value, right: Value, kept: set[str], wanted: Sequence[str]) -> Iterator[Form]:
+    """Every form worth a price: classes ordered as in an operand or as in the result, sides both ways."""
+    both = set(left.letters) & set(right.letters)
+    batch = {letter for letter in both if letter in kept}
+    contracted = both - batch
+    for swapped in (False, True):
+        first, second = (right, left) if swapped else (left, right)
+        choices = product(
+            _orders(batch, first.letters, second.letters, wanted),
+            _orders(set(first.letters) - both, first.letters, wanted),
+            _orders(set(second.letters) - both, second.letters, wanted),
+            _orders(contracted, first.letters, second.letters),
+        )
+        yield from (Form(swapped, *choice) for choice in choices)
+
+
+def _orders(letters: set[str], *sequences: Sequence[str]) -> list[Group]:
+    return list(dict.fromkeys(tuple(s for s in sequence if s in letters) for sequence in sequences))
+
+
+def _carried_out(left: Value, right: Value, form: Form, order: Sequence[str] | None) -> Builder:
+    trial = Builder([])
+    _carry_out(trial, left, right, form, order)
+    return trial
+
+
+def _carry_out(builder: Builder, left: Value, right: Value, form: Form, order: Sequence[str] | None) -> Value:
+    first, second = (right, left) if form.swapped else (left, right)
+    batched = bool(form.batch)
+    rows = _sides(form.left, merged=batched and len(form.left) != 1, absent=batched)
+    columns = _sides(form.right, merged=len(form.right) > 1 or (batched and not form.right), absent=batched)
+    a = _as_matrix(builder, first, form.batch, form.left, rows, form.contracted, contracted_last=True)
+    b = _as_matrix(builder, second, form.batch, form.right, columns, form.contracted, contracted_last=False)
+    batch_axes = tuple((letter,) for letter in form.batch)
+    target = builder.fresh((*batch_axes, *rows, *columns))
+    builder.steps.append(Matmul(a, b, target))
+    split = tuple((letter,) for letter in (*form.batch, *form.left, *form.right))
+    result = builder.reshape(target, split)
+    return result if order is None else builder.permute(result, order)
+
+
+def _sides(letters: Group, *, merged: bool, absent: bool) -> tuple[Group, ...]:
+    """The free axes of one side of a product: each on its own, all merged, or one of size 1."""
+    if not letters:
+        return ((),) if absent else ()
+    return (letters,) if merged else tuple((letter,) for letter in letters)
+
+
+def _as_matrix(
+    builder: Builder,
+    value: Value,
+    batch: Group,
+    free: Group,
+    free_axes: tuple[Group, ...],
+    contracted: Group,
+    *,
+    contracted_last: bool,
+) -> Value:
+    """Bring an operand to batch, free, contracted (or batch, contracted, free)."""
+    straight = (*batch, *free, *contracted) if contracted_last else (*batch, *contracted, *free)
+    turned = (*batch, *contracted, *free) if contracted_last else (*batch, *free, *contracted)
+    batch_axes = tuple((letter,) for letter in batch)
+    last = (contracted,)
+    axes = (*batch_axes, *free_axes, *last) if contracted_last else (*batch_axes, *last, *free_axes)
+    if value.letters == turned != straight and len(free_axes) == 1:
+        other = (*batch_axes, *last, *free_axes) if contracted_last else (*batch_axes, *free_axes, *last)
+        return builder.swap_last(builder.reshape(value, other))
+    return builder.reshape(builder.permute(value, straight), axes)
+
+
+def _price(builder: Builder) -> float:
+    """A rough price of steps, in microseconds for small tensors, with copies of large ones made dear."""
+    moved: set[str] = set()
+    price = 0.0
+    for step in builder.steps:
+        match step:
+            case Permute(_, target, order):
+                moved.add(target.name)
+                price += 0.7 if order[-2:] == (len(order) - 1, len(order) - 2) else 1.0
+            case Reshape(source, target):
+                price += 0.9
+                merges = any(len(group) > 1 for group in target.axes)
+                price += 3.0 if merges and source.name in moved else 0.0
+            case Matmul(left, right):
+                price += _matmul_price(len(left.axes), len(right.axes))
+            case _:
+                price += 1.0
+    return price
+
+
+def _matmul_price(left: int, right: int) -> float:
+    match left, right:
+        case (2, 2) | (3, 3) | (1, 1) | (2, 1):
+            return 1.3
+        case (_, 1 | 2):
+            return 2.4
+        case _:
+            return 4.4
+
+
+def plan_operand(operand: Value, output: Sequence[str], maximised: Sequence[str]) -> Plan:
+    """The plan for one operand: diagonals, sums, a permute."""
+    builder = Builder([operand.name])
+    value = builder.diagonals(operand)
+    value = builder.sum_except(value, {*output, *maximised})
+    return _finished(builder, (operand,), value, output, maximised)
+
+
+def plan_operands(
+    operands: Sequence[Value],
+    output: Sequence[str],
+    maximised: Sequence[str],
+    path: Sequence[tuple[int, int]],
+) -> Plan:
+    """The plan for two operands or more. `path` names pairs; each result joins at the end."""
+    builder = Builder([operand.name for operand in operands])
+    values = [builder.diagonals(operand) for operand in operands]
+    wanted = {*output, *maximised}
+    for first, second in path:
+        left, right = values[first], values[second]
+        values = [value for i, value in enumerate(values) if i not in (first, second)]
+        kept = wanted.union(*(value.letters for value in values))
+        order = (*output, *maximised) if not values else None
+        values.append(contract_pair(builder, left, right, kept, order))
+    return _finished(builder, tuple(operands), values[0], output, maximised)
+
+
+def _finished(
+    builder: Builder,
+    operands: tuple[Value, ...],
+    value: Value,
+    output: Sequence[str],
+    maximised: Sequence[str],
+) -> Plan:
+    value = builder.maximum(value, maximised) if maximised else value
+    value = builder.permute(value, output)
+    return Plan(operands, tuple(builder.steps), value)

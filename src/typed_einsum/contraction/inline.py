@@ -13,7 +13,8 @@ from torch.compiler import is_dynamo_compiling
 
 from typed_einsum.axes import ELLIPSIS, Axis
 from typed_einsum.check_source import NotStraight, ShapeChecks, build, prefix_for
-from typed_einsum.contraction.operands import Contraction, Dtypes, run_line, straight_lines
+from typed_einsum.contraction.operands import Contraction, Dtypes, straight_lines
+from typed_einsum.contraction.planned import running_lines
 from typed_einsum.diagnostics import Diagnostic, Mark, Place, Span
 from typed_einsum.equation import Equation, read_equation, reduced_names, refuse
 from typed_einsum.errors import ArgumentError, EquationError
@@ -161,7 +162,8 @@ def _generated(
     lines += [f"    {line}" for line in body]
     if shared:
         lines += [f"    {line}" for line in sharing_lines(contraction, checks, leave)]
-    lines.append(f"    return {run_line(contraction, variables, checks)}")
+    before, result = running_lines(contraction, variables, checks)
+    lines += [*(f"    {line}" for line in before), f"    return {result}"]
     return build("einsum", lines, checks.namespace)[0]
 
 

@@ -16,11 +16,11 @@ from torch import Tensor
 from typed_einsum.axes import ELLIPSIS, Axis, key
 from typed_einsum.check_source import ShapeChecks
 from typed_einsum.diagnostics import Diagnostic, Mark, Place
-from typed_einsum.equation import Equation
+from typed_einsum.equation import Equation, is_spread, spread_ranks
 from typed_einsum.errors import DeviceError, DtypeError, ShapeError
 from typed_einsum.messages import Held, Locate, dtype_summary, facts, shape_error, title, with_article
-from typed_einsum.plan import Plan, plan
 from typed_einsum.solver import Bindings, Conflict, Labelled, Origin, bind
+from typed_einsum.subscripts import Subscripts, subscripts
 from typed_einsum.tensors import (
     DTYPES,
     EXACT_TYPES,
@@ -58,26 +58,20 @@ class Contraction:
     labels: tuple[str, ...]
     dtypes: tuple[Dtypes, ...]
     locate: Locate
-    _plans: dict[tuple[int, ...], Plan] = field(default_factory=dict)
+    _subscripts: dict[tuple[int, ...], Subscripts] = field(default_factory=dict)
 
     def run(self, operands: Sequence[Tensor]) -> Tensor:
         """Contract without any check of ours; torch's own rules hold."""
-        planned = self.plan_for(tuple(operand.ndim for operand in operands))
-        result: Tensor = torch.einsum(planned.subscripts, *operands)
+        planned = self.subscripts_for(tuple(operand.ndim for operand in operands))
+        result: Tensor = torch.einsum(planned.text, *operands)
         return result.amax(tuple(range(-planned.maximised, 0))) if planned.maximised else result
 
-    def plan_for(self, ranks: tuple[int, ...]) -> Plan:
-        """The plan for operands of these ranks."""
-        known = self._plans.get(ranks)
+    def subscripts_for(self, ranks: tuple[int, ...]) -> Subscripts:
+        """The subscripts of `torch.einsum` for operands of these ranks."""
+        known = self._subscripts.get(ranks)
         if known is None:
-            spread = {}
-            for keys, axes, rank in zip(
-                self.equation.operand_keys, self.equation.operands, ranks, strict=True
-            ):
-                for name in keys:
-                    if is_spread(name):
-                        spread[name] = rank - len(axes) + 1
-            known = self._plans[ranks] = plan(self.equation, spread)
+            spread = spread_ranks(self.equation, ranks)
+            known = self._subscripts[ranks] = subscripts(self.equation, spread)
         return known
 
     def examine(self, operands: Sequence[Any], bindings: Bindings) -> None:
@@ -188,11 +182,6 @@ def _dtype_repair(label: str, dtypes: Dtypes) -> str:
     return f"convert it with {owner}.to(...), or annotate a wider dtype"
 
 
-def is_spread(name: str) -> bool:
-    """Whether an axis name stands for any number of axes."""
-    return name == ELLIPSIS or name.startswith("*")
-
-
 def straight_lines(
     contraction: Contraction, variables: Sequence[str], checks: ShapeChecks, surprise: str
 ) -> list[str]:
@@ -243,16 +232,6 @@ def _all_of(dtypes: Sequence[Dtypes]) -> frozenset[torch.dtype]:
     """The dtypes that every operand allows, since they share one."""
     sets = [item.allowed for item in dtypes if item.allowed is not None]
     return frozenset(DTYPES.values()).intersection(*sets)
-
-
-def run_line(contraction: Contraction, variables: Sequence[str], checks: ShapeChecks) -> str:
-    """The expression that runs the plan on checked operands."""
-    listed = ", ".join(variables)
-    if any(is_spread(name) for name in contraction.equation.keys):
-        return f"{checks.constant('run', contraction.run)}(({listed},))"
-    planned = contraction.plan_for(tuple(len(axes) for axes in contraction.equation.operands))
-    call = f"{checks.constant('einsum', torch.einsum)}({planned.subscripts!r}, {listed})"
-    return f"{call}.amax({tuple(range(-planned.maximised, 0))!r})" if planned.maximised else call
 
 
 def no_axes(_label: str, _axis: Axis | None, _text: str) -> tuple[Place | None, Mark | None]:

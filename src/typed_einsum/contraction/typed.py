@@ -12,7 +12,8 @@ from torch import Tensor
 
 from typed_einsum.annotations import TensorHint, Unresolved, resolved_annotations
 from typed_einsum.check_source import NotStraight, ShapeChecks, build, prefix_for
-from typed_einsum.contraction.operands import Contraction, Dtypes, run_line, straight_lines
+from typed_einsum.contraction.operands import Contraction, Dtypes, straight_lines
+from typed_einsum.contraction.planned import running_lines
 from typed_einsum.contraction.signature import (
     Signature,
     possible_dtypes,
@@ -213,15 +214,11 @@ def _compiled(
     else:
         lines += [f"    if {extra} or {unknown} or {off}:", f"        return {leave}"]
         lines += [f"    {line}" for line in body]
-        run = run_line(contraction, names, checks)
-        lines.append(
-            f"    return {run if _result_is_sure(contraction, result) else _checked(run, checks, accepted)}"
-        )
+        before, run = running_lines(contraction, names, checks)
+        sure = _result_is_sure(contraction, result)
+        returned = run if sure else f"{checks.constant('accepted', accepted)}({run})"
+        lines += [*(f"    {line}" for line in before), f"    return {returned}"]
     return build(function.__name__, lines, checks.namespace)
-
-
-def _checked(run: str, checks: ShapeChecks, accepted: Callable[[Tensor], Tensor]) -> str:
-    return f"{checks.constant('accepted', accepted)}({run})"
 
 
 def _result_is_sure(contraction: Contraction, result: TensorHint) -> bool:

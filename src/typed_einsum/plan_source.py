@@ -1,0 +1,60 @@
+"""A plan as source: one line of Python for each step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from typed_einsum.plan import (
+    Diagonal,
+    Group,
+    Matmul,
+    Maximum,
+    Multiply,
+    Permute,
+    Plan,
+    Reshape,
+    Step,
+    Sum,
+)
+
+
+def plan_lines(
+    plan: Plan, names: Mapping[str, str], sizes: Mapping[str, str], torch: str
+) -> tuple[list[str], str]:
+    """The lines of a plan but for its last step, and that one as an expression: the result.
+
+    `names` gives the variable of each value, `sizes` the expression for each axis name, `torch` the module.
+    """
+    if not plan.steps:
+        return [], names[plan.result.name]
+    *before, last = plan.steps
+    lines = [f"{names[step.target.name]} = {_expression(step, names, sizes, torch)}" for step in before]
+    return lines, _expression(last, names, sizes, torch)
+
+
+def _expression(step: Step, names: Mapping[str, str], sizes: Mapping[str, str], torch: str) -> str:
+    match step:
+        case Diagonal(source, _, first, second):
+            return f"{names[source.name]}.diagonal(0, {first}, {second})"
+        case Sum(source, _, positions):
+            return f"{names[source.name]}.sum({positions!r})"
+        case Maximum(source, _, positions):
+            return f"{names[source.name]}.amax({positions!r})"
+        case Permute(source, _, order):
+            if order == (*range(len(order) - 2), len(order) - 1, len(order) - 2):
+                return f"{names[source.name]}.mT"
+            return f"{names[source.name]}.permute({', '.join(map(str, order))})"
+        case Reshape(source, target):
+            shape = "".join(f"{_size(group, sizes)}, " for group in target.axes)
+            return f"{names[source.name]}.reshape(({shape}))"
+        case Matmul(left, right):
+            function = {(2, 2): "mm", (3, 3): "bmm", (2, 1): "mv"}.get(
+                (len(left.axes), len(right.axes)), "matmul"
+            )
+            return f"{torch}.{function}({names[left.name]}, {names[right.name]})"
+        case Multiply(left, right):
+            return f"{torch}.mul({names[left.name]}, {names[right.name]})"
+
+
+def _size(group: Group, sizes: Mapping[str, str]) -> str:
+    return " * ".join(sizes[name] for name in group) if group else "1"
