@@ -17,8 +17,6 @@ from dataclasses import dataclass
 from typing import Any, Union, get_args, get_origin
 
 import torch
-from beartype import beartype
-from beartype.door import is_bearable
 from jaxtyping import AbstractArray, AnnotationError, TypeCheckError, jaxtyped
 from torch import Tensor
 
@@ -38,6 +36,13 @@ from typed_einsum.tensors import DTYPES
 
 VERDICTS = (TypeCheckError, AnnotationError)
 """What jaxtyping raises when a call is not what its annotations say."""
+
+
+def _is_bearable(value: object, hint: Any) -> bool:
+    """Beartype's verdict. It is imported here because that takes longer than all of this package."""
+    from beartype.door import is_bearable
+
+    return bool(is_bearable(value, hint))
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,7 @@ class BeartypeHint:
 
     def accepts(self, value: object) -> bool:
         """Beartype's verdict."""
-        return bool(is_bearable(value, self.hint))
+        return _is_bearable(value, self.hint)
 
 
 @dataclass(frozen=True)
@@ -218,7 +223,7 @@ def _read_other(annotation: Any) -> PlainHint | BeartypeHint:
     if is_class and (type(annotation) is type or issubclass(annotation, Tensor)):
         return PlainHint(annotation)
     try:
-        is_bearable(None, annotation)
+        _is_bearable(None, annotation)
     except Exception as error:
         raise NotDescribed(annotation) from error
     return BeartypeHint(annotation)
@@ -299,5 +304,7 @@ def by_jaxtyping(function: Callable[..., Any], annotations: Mapping[str, Any]) -
         name: Any if isinstance(annotation, Unresolved) else annotation
         for name, annotation in annotations.items()
     }
+    from beartype import beartype
+
     checked: Callable[..., Any] = jaxtyped(same, typechecker=beartype)
     return checked

@@ -8,7 +8,18 @@ attribute of `traced`, and the traced code receives the attribute's name, a cons
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from typing import Any
+from typing import Any, TypeVar
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def constant_while_tracing(function: F) -> F:
+    """Let Dynamo call a function while it traces, and take what it returns as a constant.
+
+    `torch.compiler.assume_constant_result` sets the same mark, but imports Dynamo, which takes a second.
+    """
+    function._dynamo_marked_constant = True  # type: ignore[attr-defined]
+    return function
 
 
 class Traced:

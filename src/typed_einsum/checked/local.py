@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import torch
 from torch import Tensor
 from torch.compiler import is_dynamo_compiling
 
@@ -29,7 +28,7 @@ from typed_einsum.scope import Scope, bindings_of, forget_strangers, rebind, sco
 from typed_einsum.solver import Labelled, Origin, bind
 from typed_einsum.switch import switch
 from typed_einsum.tensors import EXACT_TYPES, described, dtype_of, is_tensor, shape_of
-from typed_einsum.tracing import keep_for_tracing, traced
+from typed_einsum.tracing import constant_while_tracing, keep_for_tracing, traced
 
 T = TypeVar("T", bound=Tensor)
 
@@ -77,7 +76,7 @@ def shaped(tensor: T, axes: Any) -> T:
     return checked
 
 
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+@constant_while_tracing
 def _named_for_tracing(axes: Any) -> str:
     return keep_for_tracing(("shaped", axes), lambda: compile_shaped(axes))
 

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-import torch
 from torch import Tensor
 from torch.compiler import is_dynamo_compiling
 
@@ -23,7 +22,7 @@ from typed_einsum.locations import caller_place
 from typed_einsum.scope import Scope, bindings_of, forget_strangers, rebind, scopes
 from typed_einsum.solver import Bindings
 from typed_einsum.switch import switch
-from typed_einsum.tracing import keep_for_tracing, traced
+from typed_einsum.tracing import constant_while_tracing, keep_for_tracing, traced
 
 MOST_COMPILED = 4096
 """Compiled equations that are kept; beyond that the oldest is dropped."""
@@ -83,7 +82,7 @@ def einsum(equation: str, *operands: Tensor, sum: str | None = None, max: str | 
     return compiled.within(stack[-1], *operands) if stack else compiled.alone(*operands)
 
 
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+@constant_while_tracing
 def _named_for_tracing(equation: str, sum: str | None, max: str | None) -> str:
     return keep_for_tracing((equation, sum, max), lambda: compile_inline(equation, sum, max))
 

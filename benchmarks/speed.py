@@ -1,0 +1,263 @@
+"""What a checked call costs: `python benchmarks/speed.py` prints the tables and writes speed.json.
+
+Sections: tiny calls, the cost of the checks alone, 400 equations of public code at small sizes, the same at
+large sizes (forward, forward and backward, peak memory), and import time. `--only SECTION` runs one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from beartype import beartype
+from jaxtyping import Float, jaxtyped
+from timing import machine, medians, peak_bytes
+from torch import Tensor
+
+from typed_einsum import checks_off, einsum, errors, shape_checked, typed_einsum
+
+HERE = Path(__file__).parent
+EQUATIONS = HERE.parent / "tests" / "equations.json"
+
+
+@typed_einsum
+def scores(query: Float[Tensor, "b q d"], key: Float[Tensor, "b k d"]) -> Float[Tensor, "b q k"]: ...
+
+
+def bare_scores(query: Tensor, key: Tensor) -> Tensor:
+    """The plan of `scores`, called bare."""
+    return torch.bmm(query, key.mT)
+
+
+@jaxtyped(typechecker=beartype)
+def jaxtyped_scores(
+    query: Float[Tensor, "b q d"], key: Float[Tensor, "b k d"]
+) -> Float[Tensor, "b q k"]:
+    return torch.einsum("bqd,bkd->bqk", query, key)
+
+
+def three(x: Float[Tensor, "b t c"], y: Float[Tensor, "b s c"], z: Float[Tensor, "t s"]) -> Float[Tensor, "b t c"]:
+    return x
+
+
+def tiny(rounds: int) -> dict[str, Any]:
+    """Per call on (2, 3, 5) and (2, 4, 5), one thread."""
+    query, key = torch.randn(2, 3, 5), torch.randn(2, 4, 5)
+    calls: dict[str, Callable[[], Any]] = {
+        "torch.einsum": lambda: torch.einsum("bqd,bkd->bqk", query, key),
+        "@typed_einsum": lambda: scores(query, key),
+        "einsum, named": lambda: einsum("b q d, b k d -> b q k", query, key),
+        "einsum, classic": lambda: einsum("bqd,bkd->bqk", query, key),
+        "torch.bmm by hand": lambda: bare_scores(query, key),
+        "jaxtyping + beartype": lambda: jaxtyped_scores(query, key),
+        **_rivals(query, key),
+    }
+    return _against("torch.einsum", medians(calls, rounds))
+
+
+def _rivals(query: Tensor, key: Tensor) -> Iterator[tuple[str, Callable[[], Any]]] | dict[str, Callable[[], Any]]:
+    """einops, einx and opt_einsum, those that are installed."""
+    found: dict[str, Callable[[], Any]] = {}
+    try:
+        import einops
+
+        found["einops"] = lambda: einops.einsum(query, key, "b q d, b k d -> b q k")
+    except ImportError:
+        pass
+    try:
+        import einx
+
+        found["einx"] = lambda: einx.dot("b q d, b k d -> b q k", query, key)
+    except ImportError:
+        pass
+    try:
+        import opt_einsum
+
+        found["opt_einsum"] = lambda: opt_einsum.contract("bqd,bkd->bqk", query, key)
+    except ImportError:
+        pass
+    return found
+
+
+def checks(rounds: int) -> dict[str, Any]:
+    """What the checks add: a call minus the same work without them."""
+    query, key = torch.randn(2, 3, 5), torch.randn(2, 4, 5)
+    x, y, z = torch.randn(2, 3, 5), torch.randn(2, 4, 5), torch.randn(3, 4)
+    ours, theirs = shape_checked(three), jaxtyped(three, typechecker=beartype)
+    plain = medians(
+        {
+            "typed": lambda: scores(query, key),
+            "bare plan": lambda: bare_scores(query, key),
+            "jaxtyped": lambda: jaxtyped_scores(query, key),
+            "bare einsum": lambda: torch.einsum("bqd,bkd->bqk", query, key),
+            "shape_checked": lambda: ours(x, y, z),
+            "jaxtyped three": lambda: theirs(x, y, z),
+            "unchecked three": lambda: three(x, y, z),
+        },
+        rounds,
+    )
+    typed = plain["typed"] - plain["bare plan"]
+    jaxtyping = plain["jaxtyped"] - plain["bare einsum"]
+    checked = plain["shape_checked"] - plain["unchecked three"]
+    jaxtyping_three = plain["jaxtyped three"] - plain["unchecked three"]
+    return {
+        "typed_einsum, two tensors, µs": typed * 1e6,
+        "jaxtyping + beartype, the same, µs": jaxtyping * 1e6,
+        "ratio, two tensors": typed / jaxtyping,
+        "shape_checked, three tensors, µs": checked * 1e6,
+        "jaxtyping + beartype, three tensors, µs": jaxtyping_three * 1e6,
+        "ratio, three tensors": checked / jaxtyping_three,
+    }
+
+
+@dataclass(frozen=True)
+class Case:
+    """An equation with operands of some size."""
+
+    equation: str
+    operands: tuple[Tensor, ...]
+    summed: str | None
+
+    def ours(self) -> Tensor:
+        return einsum(self.equation, *self.operands, sum=self.summed)
+
+    def theirs(self) -> Tensor:
+        return torch.einsum(self.equation, *self.operands)
+
+    def backward(self, forward: Callable[[], Tensor]) -> None:
+        result = forward()
+        torch.autograd.grad(result, self.operands, torch.ones_like(result))
+
+
+def cases(size_of: Callable[[list[list[str]]], dict[str, int]], grad: bool = False) -> Iterator[Case]:
+    """Every equation that runs, with operands of the sizes that `size_of` chooses."""
+    generator = torch.Generator().manual_seed(0)
+    for entry in json.loads(EQUATIONS.read_text()):
+        equation: str = entry["equation"]
+        if "->" not in equation:
+            continue
+        inputs, output = ("".join(part.split()) for part in equation.split("->"))
+        letters = [list(part.replace("...", "~^")) for part in inputs.split(",")]
+        sizes = size_of(letters)
+        shapes = [[sizes[letter] for letter in part] for part in letters]
+        operands = tuple(torch.randn(shape, generator=generator, requires_grad=grad) for shape in shapes)
+        kept = set(output.replace("...", "~^"))
+        alone = [x for i, p in enumerate(letters) for x in p if x not in kept and not any(x in q for j, q in enumerate(letters) if j != i)]
+        summed = " ".join(dict.fromkeys("..." if letter in "~^" else letter for letter in alone)) or None
+        if "..." in inputs and "..." not in output:
+            summed = " ".join(dict.fromkeys([*(summed or "").split(), "..."]))
+        case = Case(equation, operands, summed if len(letters) > 1 or (summed and "." in summed) else None)
+        try:
+            case.ours()
+        except errors.TypedEinsumError as error:
+            print(f"left out: {equation} ({error.code})", file=sys.stderr)
+            continue
+        yield case
+
+
+def small_sizes(letters: list[list[str]]) -> dict[str, int]:
+    """2, 3, 4, 5, 2, 3 …: never square, always tiny."""
+    return {letter: 2 + i % 4 for i, letter in enumerate(sorted({x for part in letters for x in part}))}
+
+
+def large_sizes(letters: list[list[str]]) -> dict[str, int]:
+    """Sizes that differ, grown together until the work or the operands are large."""
+    names = sorted({x for part in letters for x in part})
+    base = 2.0
+    while True:
+        sizes = {name: max(2, round(base * (0.75 + 0.5 * i / max(1, len(names) - 1)))) for i, name in enumerate(names)}
+        work = math.prod(sizes.values())
+        entries = max(math.prod(sizes[x] for x in part) for part in letters)
+        if work > 4e7 or entries > 4e6:
+            return sizes
+        base *= 1.05
+
+
+def small(rounds: int) -> dict[str, Any]:
+    """All equations at small sizes, forward: ratio to torch.einsum."""
+    ratios = {}
+    for case in cases(small_sizes):
+        took = medians({"ours": case.ours, "theirs": case.theirs}, rounds, seconds=0.001)
+        ratios[case.equation] = took["ours"] / took["theirs"]
+    return _summary(ratios)
+
+
+def large(rounds: int) -> dict[str, Any]:
+    """All equations at large sizes: forward, forward and backward, and peak memory."""
+    forward, both, memory = {}, {}, {}
+    for case in cases(large_sizes, grad=True):
+        with torch.no_grad():
+            took = medians({"ours": case.ours, "theirs": case.theirs}, rounds, seconds=0.0)
+            forward[case.equation] = took["ours"] / took["theirs"]
+            memory[case.equation] = peak_bytes(case.ours) / max(1, peak_bytes(case.theirs))
+        took = medians(
+            {"ours": lambda c=case: c.backward(c.ours), "theirs": lambda c=case: c.backward(c.theirs)},
+            rounds,
+            seconds=0.0,
+        )
+        both[case.equation] = took["ours"] / took["theirs"]
+        print(f"{case.equation:<40} {forward[case.equation]:5.2f} {both[case.equation]:5.2f} {memory[case.equation]:5.2f} {took['theirs'] * 1e3:8.2f} ms", file=sys.stderr)
+    return {"forward": _summary(forward), "forward + backward": _summary(both), "peak memory": _summary(memory)}
+
+
+def imports(rounds: int) -> dict[str, Any]:
+    """Import time over `import torch`, in fresh processes, in turns."""
+    statements = {"torch": "import torch", "typed_einsum": "import torch; import typed_einsum"}
+    times: dict[str, list[float]] = {name: [] for name in statements}
+    for _ in range(max(5, rounds // 3)):
+        for name, statement in statements.items():
+            code = f"import time; {statement}; print(time.process_time())"
+            out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+            times[name].append(float(out.stdout))
+    median = {name: statistics.median(values) for name, values in times.items()}
+    return {"typed_einsum over torch, ms": (median["typed_einsum"] - median["torch"]) * 1e3}
+
+
+def _against(name: str, times: dict[str, float]) -> dict[str, Any]:
+    return {
+        other: {"µs": round(seconds * 1e6, 2), "ratio": round(seconds / times[name], 3)}
+        for other, seconds in times.items()
+    }
+
+
+def _summary(ratios: dict[str, float]) -> dict[str, Any]:
+    worst = sorted(ratios, key=lambda equation: -ratios[equation])[:12]
+    return {
+        "equations": len(ratios),
+        "geometric mean": math.exp(statistics.fmean(math.log(ratio) for ratio in ratios.values())),
+        "worst": {equation: round(ratios[equation], 2) for equation in worst},
+    }
+
+
+SECTIONS = {"tiny": tiny, "checks": checks, "small": small, "large": large, "imports": imports}
+
+
+def main() -> None:
+    """Run the sections and write what they found."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", choices=SECTIONS, action="append")
+    parser.add_argument("--rounds", type=int, default=30)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--json", type=Path, default=HERE / "speed.json")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    known = json.loads(options.json.read_text()) if options.json.exists() else {}
+    known["machine"] = machine()
+    for name in options.only or SECTIONS:
+        known[name] = SECTIONS[name](options.rounds)
+        print(f"\n{name}: {(SECTIONS[name].__doc__ or '').splitlines()[0]}")
+        print(json.dumps(known[name], indent=1, ensure_ascii=False))
+    options.json.write_text(json.dumps(known, indent=1, ensure_ascii=False) + "\n")
+
+
+if __name__ == "__main__":
+    main()
