@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple, Protocol
 
-from typed_einsum.axes import Axis, key
+from typed_einsum.messages import AXIS_SIZES, Locate
 from typed_einsum.solver import Bindings, Origin
 
 Names = dict[str, Any]
@@ -26,11 +26,23 @@ class Source(Protocol):
         """The origin of a name that this source binds."""
 
 
+class Signature(Source, Protocol):
+    """What a scope needs to know of the checked function that runs in it."""
+
+    locate: Locate
+
+    def named(self, arguments: tuple[Any, ...]) -> dict[str, Any]:
+        """The arguments of a call under the names of their parameters."""
+
+    def sizes_of_owner(self, arguments: tuple[Any, ...]) -> Mapping[str, int]:
+        """The names that the object of a method knows by itself."""
+
+
 class Scope(NamedTuple):
     """One running call. Generated code builds it as a bare tuple in this order."""
 
     names: Names
-    signature: Source
+    signature: Signature
     arguments: tuple[Any, ...]
     later: list[Source]
 
@@ -86,9 +98,9 @@ def names_of(bindings: Bindings) -> Names:
     return names
 
 
-def bindings_of(scope: Scope, arguments: Mapping[str, Any]) -> Bindings:
+def bindings_of(scope: Scope) -> Bindings:
     """The names of a scope as bindings, each with its origin."""
-    bindings = Bindings(arguments=arguments)
+    bindings = Bindings(arguments=scope.signature.named(scope.arguments))
     for name, value in scope.names.items():
         if name.startswith("*"):
             plain = name.replace("#", "")
@@ -120,13 +132,6 @@ def _origin(scope: Scope, name: str) -> Origin | None:
         origin = source.origin_of(name)
         if origin is not None:
             return origin
-    return None
-
-
-def first_origin(labelled: list[tuple[str, tuple[Axis, ...]]], name: str) -> Origin | None:
-    """The first place among labelled axes that holds the name."""
-    for label, axes in labelled:
-        for position, axis in enumerate(axes):
-            if key(axis) == name:
-                return Origin(label, position, axis)
+    if name in scope.signature.sizes_of_owner(scope.arguments):
+        return Origin(AXIS_SIZES)
     return None

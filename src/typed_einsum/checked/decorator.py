@@ -239,5 +239,4 @@ def _scope(checked: CheckedSignature, bound: inspect.BoundArguments) -> tuple[An
 
 
 def _examine_result(checked: CheckedSignature, result: Any, scope: Scope) -> None:
-    arguments = dict(zip(checked.signature.parameters, scope.arguments, strict=True))
-    checked.examine_result(result, bindings_of(scope, arguments), arguments)
+    checked.examine_result(result, bindings_of(scope), checked.named(scope.arguments))

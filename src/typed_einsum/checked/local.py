@@ -143,11 +143,10 @@ class _Local:
             raise DtypeError(Diagnostic("TE301", summary, place, marks, facts([held]), repair))
         here = Scope(*scope)
         forget_strangers(here)
-        signature: Any = here.signature
-        bindings = bindings_of(here, dict(zip(signature.signature.parameters, here.arguments, strict=True)))
+        bindings = bindings_of(here)
         conflicts = bind(held.tensor, bindings)
         if conflicts:
-            raise shape_error(conflicts, [held], lambda *asked: self._located(signature, *asked))
+            raise shape_error(conflicts, [held], lambda *asked: self._located(here, *asked))
         rebind(here, bindings, self)
         return value
 
@@ -159,12 +158,11 @@ class _Local:
         return None
 
     def _located(
-        self, signature: Any, label: str, axis: Axis | None, said: str
+        self, scope: Scope, label: str, axis: Axis | None, said: str
     ) -> tuple[Place | None, Mark | None]:
         if label == LABEL:
             return caller_place(), self._mark(axis, said)
-        located: tuple[Place | None, Mark | None] = signature.locate(label, axis, said)
-        return located
+        return scope.signature.locate(label, axis, said)
 
     def _mark(self, axis: Axis | None, said: str) -> Mark:
         return Mark(self.hint.text, Span(0, len(self.hint.text)) if axis is None else axis.span, said)

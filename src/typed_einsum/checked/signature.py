@@ -88,6 +88,14 @@ class CheckedSignature:
                     return Origin(label, position, axis)
         return None
 
+    def named(self, arguments: tuple[Any, ...]) -> dict[str, Any]:
+        """The arguments of a call under the names of their parameters."""
+        return dict(zip(self.signature.parameters, arguments, strict=True))
+
+    def sizes_of_owner(self, arguments: tuple[Any, ...]) -> Mapping[str, int]:
+        """The names that the object of a method knows by itself."""
+        return {} if self.owner is None else axis_sizes_of(self.named(arguments)[self.owner]) or {}
+
     def _defaults(self) -> dict[str, Any]:
         parameters = self.signature.parameters.values()
         return {p.name: p.default for p in parameters if p.default is not Parameter.empty}

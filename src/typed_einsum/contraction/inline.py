@@ -139,8 +139,8 @@ def _compile(equation: Equation, text: str) -> Compiled:
 
 def _examine_within(contraction: Contraction, scope: Scope, operands: tuple[Tensor, ...]) -> None:
     forget_strangers(scope)
-    bindings = bindings_of(scope, {})
-    contraction.examine(operands, bindings)
+    bindings = bindings_of(scope)
+    contraction.examine(operands, bindings, scope.signature.locate)
     bindings.variadics.pop(ELLIPSIS, None)
     rebind(scope, bindings, contraction)
 

@@ -38,6 +38,11 @@ WITHOUT_ORDER = frozenset(dtype for dtype in DTYPES.values() if dtype.is_complex
 """Dtypes that have no maximum."""
 
 
+def no_axes(_label: str, _axis: Axis | None, _text: str) -> tuple[Place | None, Mark | None]:
+    """A locator for what has no source."""
+    return None, None
+
+
 @dataclass(frozen=True)
 class Dtypes:
     """The dtypes that an operand's annotation allows, and how it names them; None allows all."""
@@ -74,10 +79,11 @@ class Contraction:
             known = self._subscripts[ranks] = subscripts(self.equation, spread)
         return known
 
-    def examine(self, operands: Sequence[Any], bindings: Bindings) -> None:
+    def examine(self, operands: Sequence[Any], bindings: Bindings, around: Locate = no_axes) -> None:
         """Raise the error that these operands deserve, or bind their names.
 
-        TE304, TE301, TE302, TE303, TE201 to TE204, TE207, TE306, in this order.
+        TE304, TE301, TE302, TE303, TE201 to TE204, TE207, TE306, in this order. `around` finds what
+        already bound names in the function that runs.
         """
         held = [
             Held(Labelled(label, axes, shape_of(value) if is_tensor(value) else ()), value)
@@ -89,13 +95,21 @@ class Contraction:
         self._require_one_dtype(held)
         self._require_one_device(held)
         for name, size in self.equation.fixed:
-            bindings.sizes[name] = size
-            bindings.origins[name] = Origin(f"{name}={size}")
+            bound = bindings.sizes.setdefault(name, size)
+            origin = bindings.origins.setdefault(name, Origin(f"{name}={size}"))
+            if bound != size:  # by the function that runs
+                summary = (
+                    f"axis `{name}` is {bound} in {title(origin.label)}, but the equation fixes it to {size}"
+                )
+                repair = f"is this another axis? give one of the two another name than `{name}`"
+                place, mark = self._located(around, origin.label, origin.axis, f"{bound} here")
+                marks = () if mark is None else (mark,)
+                raise ShapeError(Diagnostic("TE203", summary, place, marks, facts(held), repair))
         conflicts: list[Conflict] = []
         for item in held:
             conflicts += bind(item.tensor, bindings)
         if conflicts:
-            raise shape_error(conflicts, held, self.locate)
+            raise shape_error(conflicts, held, lambda *asked: self._located(around, *asked))
         self._require_maximum(held, bindings)
 
     def origin_of(self, name: str) -> Origin | None:
@@ -163,6 +177,11 @@ class Contraction:
             summary = f"{short(dtype_of(held[0].value))} has no order, so there is no maximum"
             repair = "take the real part or the absolute value of the contraction, and its maximum in torch"
             raise DtypeError(Diagnostic("TE306", summary, notes=facts(held), help=repair))
+
+    def _located(
+        self, around: Locate, label: str, axis: Axis | None, text: str
+    ) -> tuple[Place | None, Mark | None]:
+        return (self.locate if label in self.labels else around)(label, axis, text)
 
     def _marked(self, label: str, text: str) -> tuple[Place | None, tuple[Mark, ...]]:
         place, mark = self.locate(label, None, text)
@@ -232,8 +251,3 @@ def _all_of(dtypes: Sequence[Dtypes]) -> frozenset[torch.dtype]:
     """The dtypes that every operand allows, since they share one."""
     sets = [item.allowed for item in dtypes if item.allowed is not None]
     return frozenset(DTYPES.values()).intersection(*sets)
-
-
-def no_axes(_label: str, _axis: Axis | None, _text: str) -> tuple[Place | None, Mark | None]:
-    """A locator for what has no source."""
-    return None, None
