@@ -1,22 +1,67 @@
 """The order in which three operands or more are contracted, pair by pair.
 
-Each step takes the pair whose result is smallest against what it replaces: the greedy rule that opt_einsum
-and cotengra start from.
+Few operands: every order is tried, and the one with the least work wins. Many: opt_einsum finds a path where
+it is installed; without it, each step takes the pair whose result is smallest against what it replaces, the
+greedy rule.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.util import find_spec
 from itertools import combinations
 from math import prod
 
 Pair = tuple[int, int]
+Path = tuple[Pair, ...]
+
+FEW = 5
+"""Up to this many operands every order is tried: 180 of them."""
 
 
-def greedy_path(
+def contraction_path(
     operands: Sequence[Sequence[str]], output: Sequence[str], sizes: Mapping[str, int]
-) -> tuple[Pair, ...]:
+) -> Path:
     """Pairs to contract; the result of each joins at the end of the list, the two operands leave it."""
+    if len(operands) <= FEW:
+        values = [frozenset(letters) for letters in operands]
+        return min(_paths(values, output, sizes), key=lambda found: found[0])[1]
+    if find_spec("opt_einsum") is not None:
+        return _path_of_opt_einsum(operands, output, sizes)
+    return greedy_path(operands, output, sizes)
+
+
+def _paths(
+    values: list[frozenset[str]], output: Sequence[str], sizes: Mapping[str, int]
+) -> Iterator[tuple[tuple[int, int], Path]]:
+    """Every path with its price: multiplications, then the entries of what is made on the way."""
+    if len(values) == 1:
+        yield (0, 0), ()
+        return
+    for first, second in combinations(range(len(values)), 2):
+        made = _result(values, first, second, output)
+        work = prod(sizes[letter] for letter in values[first] | values[second])
+        entries = prod(sizes[letter] for letter in made)
+        rest = [value for i, value in enumerate(values) if i not in (first, second)]
+        for (more_work, more_entries), path in _paths([*rest, made], output, sizes):
+            yield (work + more_work, entries + more_entries), ((first, second), *path)
+
+
+def _path_of_opt_einsum(
+    operands: Sequence[Sequence[str]], output: Sequence[str], sizes: Mapping[str, int]
+) -> Path:
+    import opt_einsum
+
+    symbols = {letter: opt_einsum.get_symbol(i) for i, letter in enumerate(sizes)}
+    inputs = ["".join(symbols[letter] for letter in letters) for letters in operands]
+    result = "".join(symbols[letter] for letter in output)
+    shapes = [tuple(sizes[letter] for letter in letters) for letters in operands]
+    path, _ = opt_einsum.contract_path(f"{','.join(inputs)}->{result}", *shapes, shapes=True)
+    return tuple((min(pair), max(pair)) for pair in path)  # it names pairs unless told to save memory
+
+
+def greedy_path(operands: Sequence[Sequence[str]], output: Sequence[str], sizes: Mapping[str, int]) -> Path:
+    """A path by the greedy rule, in time that grows with the cube of the operands."""
     values = [frozenset(letters) for letters in operands]
     path: list[Pair] = []
     while len(values) > 1:

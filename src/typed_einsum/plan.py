@@ -198,6 +198,19 @@ class Form:
     contracted: Group
 
 
+@dataclass(frozen=True)
+class Loop:
+    """A small matrix or vector times each of a stack of matrices: `(l, k) @ (..., k, r)`.
+
+    The stack keeps its layout, so that no copy of it is made; torch repeats the small one without one.
+    """
+
+    swapped: bool
+    contracted: str
+    row: Group
+    column: str
+
+
 def contract_pair(
     builder: Builder, left: Value, right: Value, kept: set[str], order: Sequence[str] | None
 ) -> Value:
@@ -208,7 +221,7 @@ def contract_pair(
     wanted = tuple(order) if order is not None else _natural_order(left, right, kept)
     if both <= kept:
         return builder.multiply(left, right, wanted)
-    forms = list(_forms(left, right, kept, wanted))
+    forms: list[Form | Loop] = [*_forms(left, right, kept, wanted), *_loops(left, right, kept)]
     best = min(forms, key=lambda form: _price(_carried_out(left, right, form, order)))
     return _carry_out(builder, left, right, best, order)
 
@@ -233,18 +246,47 @@ def _forms(left: Value, right: Value, kept: set[str], wanted: Sequence[str]) -> 
         yield from (Form(merged, swapped, *choice) for choice in choices)
 
 
+def _loops(left: Value, right: Value, kept: set[str]) -> Iterator[Loop]:
+    """The loop forms: one contracted axis, no batch, and it is among the last two axes of a stack."""
+    both = set(left.letters) & set(right.letters)
+    if both & kept or len(both) != 1:
+        return
+    (contracted,) = both
+    for swapped, small, stack in ((False, left, right), (True, right, left)):
+        last = stack.letters[-2:]
+        if len(small.axes) <= 2 and len(stack.axes) >= 3 and contracted in last:
+            row = tuple(letter for letter in small.letters if letter != contracted)
+            (column,) = (letter for letter in last if letter != contracted)
+            yield Loop(swapped, contracted, row, column)
+
+
 def _orders(letters: set[str], *sequences: Sequence[str]) -> list[Group]:
     return list(dict.fromkeys(tuple(s for s in sequence if s in letters) for sequence in sequences))
 
 
-def _carried_out(left: Value, right: Value, form: Form, order: Sequence[str] | None) -> Builder:
+def _carried_out(left: Value, right: Value, form: Form | Loop, order: Sequence[str] | None) -> Builder:
     trial = Builder([])
     _carry_out(trial, left, right, form, order)
     return trial
 
 
-def _carry_out(builder: Builder, left: Value, right: Value, form: Form, order: Sequence[str] | None) -> Value:
+def _carry_out(
+    builder: Builder, left: Value, right: Value, form: Form | Loop, order: Sequence[str] | None
+) -> Value:
     first, second = (right, left) if form.swapped else (left, right)
+    match form:
+        case Form():
+            result = _product(builder, first, second, form)
+        case Loop(_, contracted, row, column):
+            stack = second if second.letters[-1] == column else builder.swap_last(second)
+            leading = tuple(group for group in stack.axes[:-2])
+            small = builder.permute(first, (*row, contracted))
+            result = builder.fresh((*leading, *((letter,) for letter in row), (column,)))
+            builder.steps.append(Matmul(small, stack, result))
+    return result if order is None else builder.permute(result, order)
+
+
+def _product(builder: Builder, first: Value, second: Value, form: Form) -> Value:
     batched = bool(form.batch)
     batch = (form.batch,) if form.merged else tuple((letter,) for letter in form.batch)
     rows = _sides(form.left, merged=batched and len(form.left) != 1, absent=batched)
@@ -253,9 +295,7 @@ def _carry_out(builder: Builder, left: Value, right: Value, form: Form, order: S
     b = _as_matrix(builder, second, batch, form.right, columns, form.contracted, contracted_last=False)
     target = builder.fresh((*batch, *rows, *columns))
     builder.steps.append(Matmul(a, b, target))
-    split = tuple((letter,) for letter in (*form.batch, *form.left, *form.right))
-    result = builder.reshape(target, split)
-    return result if order is None else builder.permute(result, order)
+    return builder.reshape(target, tuple((letter,) for letter in (*form.batch, *form.left, *form.right)))
 
 
 def _sides(letters: Group, *, merged: bool, absent: bool) -> tuple[Group, ...]:
@@ -301,20 +341,25 @@ def _price(builder: Builder) -> float:
                 merges = any(len(group) > 1 for group in target.axes)
                 price += 3.0 if merges and source.name in moved else 0.0
             case Matmul(left, right):
-                price += _matmul_price(len(left.axes), len(right.axes))
+                price += _matmul_price(left, right, moved)
             case _:
                 price += 1.0
     return price
 
 
-def _matmul_price(left: int, right: int) -> float:
-    match left, right:
+def _matmul_price(left: Value, right: Value, moved: set[str]) -> float:
+    """Measured on a CPU; `benchmarks/speed.py` is where a change shows."""
+    # Many products with a single column run far slower than with a single row.
+    column = 2.0 if len(right.axes) > 2 and right.axes[-1] == () else 0.0
+    match len(left.axes), len(right.axes):
         case (2, 2) | (3, 3) | (1, 1) | (2, 1):
-            return 1.3
-        case (_, 1 | 2):
-            return 2.4
+            return 1.3 + column
+        case (_, 1 | 2):  # torch folds the left stack into one matrix, by a copy if it was permuted
+            return 2.4 + (3.0 if left.name in moved else 0.0)
+        case (1 | 2, _):
+            return 3.4
         case _:
-            return 4.4
+            return 4.4 + column
 
 
 def plan_operand(operand: Value, output: Sequence[str], maximised: Sequence[str]) -> Plan:
