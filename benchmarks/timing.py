@@ -10,9 +10,9 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import torch
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # read when torch loads, so before it
 
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+import torch  # noqa: E402
 
 Call = Callable[[], Any]
 

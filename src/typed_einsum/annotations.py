@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import inspect
 import re
 import types
 import typing
@@ -124,7 +125,8 @@ class Unresolved:
 
 def resolved_annotations(function: Callable[..., Any], local_names: Mapping[str, Any]) -> dict[str, Any]:
     """The annotations of a function as objects; `Unresolved` stands for a string that does not resolve."""
-    globals_ = {**getattr(function, "__globals__", {}), **_closure(function)}
+    written = inspect.unwrap(function)  # below other decorators, whose own globals do not know these names
+    globals_ = {**getattr(written, "__globals__", {}), **_closure(written)}
     return {
         name: _resolved(annotation, globals_, local_names)
         for name, annotation in _raw_annotations(function).items()

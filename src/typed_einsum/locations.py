@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import linecache
 import os
 import sys
@@ -41,6 +42,7 @@ def shown_path(file: str) -> str:
 
 def definition_place(function: Callable[..., Any]) -> Place | None:
     """The line of the `def` itself."""
+    function = inspect.unwrap(function)
     node = _definition(function)
     code = getattr(function, "__code__", None)
     if code is None:
@@ -78,6 +80,7 @@ def written_axes(function: Callable[..., Any], parameter: str, text: str, span: 
     `parameter` is `"return"` for the result. Where the annotation is an alias, the alias is meant. None
     where there is no source to read.
     """
+    function = inspect.unwrap(function)
     definition = _definition(function)
     annotation = None if definition is None else _annotation(definition, parameter)
     if annotation is None:
@@ -97,6 +100,7 @@ def written_axes(function: Callable[..., Any], parameter: str, text: str, span: 
 
 def written_parameter(function: Callable[..., Any], parameter: str) -> Written | None:
     """Where the name of a parameter stands in the `def`."""
+    function = inspect.unwrap(function)
     definition = _definition(function)
     argument = None if definition is None else _argument(definition, parameter)
     if argument is None:
