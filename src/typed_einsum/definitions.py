@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator, Mapping
 from inspect import Parameter
 from typing import Any
 
-from typed_einsum.annotations import Unresolved
 from typed_einsum.axes import Axis
 from typed_einsum.diagnostics import Diagnostic, Mark, Place, Span
 from typed_einsum.errors import SignatureError
 from typed_einsum.locations import RETURN, definition_place, outside_frame, written_axes, written_parameter
 from typed_einsum.messages import Locate
+from typed_einsum.resolution import Unresolved
 
 OWNERS = ("self", "cls", "mcs")
 """Names under which a method receives its object; such a first parameter needs no annotation."""

@@ -79,13 +79,13 @@ def facts(held: Sequence[Held]) -> tuple[str, ...]:
 
 def _sizes(tensor: Labelled) -> str:
     variadic = any(isinstance(axis, Variadic) for axis in tensor.axes)
-    if not variadic and len(tensor.axes) != len(tensor.shape):
+    if not variadic and len(tensor.axes) != len(tensor.sizes):
         return ""
-    singles = placed(tensor.axes, len(tensor.shape))
-    if variadic and len(tensor.shape) < len(singles):
+    singles = placed(tensor.axes, len(tensor.sizes))
+    if variadic and len(tensor.sizes) < len(singles):
         return ""
     return " ".join(
-        f"{name}={tensor.shape[position]}"
+        f"{name}={tensor.sizes[position]}"
         for position, axis in singles
         if (name := spelled(axis) if isinstance(axis, Expression) else key(axis)) is not None
     )
@@ -97,7 +97,7 @@ def _told(conflict: Conflict, conflicts: Sequence[Conflict]) -> tuple[str, str, 
         case WrongRank(tensor):
             return "TE202", _rank_summary(tensor), _rank_repair(tensor)
         case WrongSize(tensor, position, axis, expected, origin):
-            size = tensor.shape[position]
+            size = tensor.sizes[position]
             if origin.position is None and origin.label != AXIS_SIZES:
                 repair = (
                     f"`{origin.label}` is part of the equation: every `{axis.name}` has {expected} entries"
@@ -114,10 +114,10 @@ def _told(conflict: Conflict, conflicts: Sequence[Conflict]) -> tuple[str, str, 
             return "TE201", summary, _size_repair(conflict, conflicts)
         case WrongFixedSize(tensor, position, axis):
             name = spelled(axis)
-            summary = f"axis `{name}` is {tensor.shape[position]} in {title(tensor.label)}, not {axis.size}"
+            summary = f"axis `{name}` is {tensor.sizes[position]} in {title(tensor.label)}, not {axis.size}"
             return "TE203", summary, _fixed_repair(tensor, axis)
         case WrongComputedSize(tensor, position, axis, expected):
-            found = tensor.shape[position]
+            found = tensor.sizes[position]
             summary = (
                 f"axis `{axis.text}` is {found} in {title(tensor.label)}, but its names make it {expected}"
             )
@@ -145,7 +145,7 @@ def _tuple(shape: Shape) -> str:
 
 def _rank_summary(tensor: Labelled) -> str:
     axes = " ".join(spelled(axis) for axis in tensor.axes)
-    rank, singles = len(tensor.shape), len(placed(tensor.axes, len(tensor.axes)))
+    rank, singles = len(tensor.sizes), len(placed(tensor.axes, len(tensor.axes)))
     has = f"{title(tensor.label)} has {rank} {'axis' if rank == 1 else 'axes'}"
     if len(tensor.axes) != singles:
         return f"{has}, but `{axes}` needs at least {singles}"
@@ -153,12 +153,12 @@ def _rank_summary(tensor: Labelled) -> str:
 
 
 def _rank_repair(tensor: Labelled) -> str:
-    rank, wanted = len(tensor.shape), len(tensor.axes)
+    rank, wanted = len(tensor.sizes), len(tensor.axes)
     owner = tensor.label if tensor.label.isidentifier() and tensor.label != RETURN else "tensor"
     if rank == wanted - 1:
         return f"is the leading axis missing? {owner}.unsqueeze(0) puts one of size 1 there"
-    if rank == wanted + 1 and 1 in tensor.shape:
-        return f"is there one axis too many? {owner}.squeeze({tensor.shape.index(1)}) drops the one of size 1"
+    if rank == wanted + 1 and 1 in tensor.sizes:
+        return f"is there one axis too many? {owner}.squeeze({tensor.sizes.index(1)}) drops the one of size 1"
     return "name every axis of the tensor, in order; `...` or `*name` stands for any number of them"
 
 
@@ -170,13 +170,13 @@ def _size_repair(conflict: WrongSize, conflicts: Sequence[Conflict]) -> str:
             isinstance(other, WrongSize)
             and other.tensor is tensor
             and other.position != position
-            and tensor.shape[other.position] == conflict.expected
-            and tensor.shape[position] == other.expected
+            and tensor.sizes[other.position] == conflict.expected
+            and tensor.sizes[position] == other.expected
         ):
             first, second = sorted((position, other.position))
             return f"two axes look swapped: {owner}.transpose({first}, {second})"
-    if tensor.shape[position] == 1:
-        sizes = ["-1"] * len(tensor.shape)
+    if tensor.sizes[position] == 1:
+        sizes = ["-1"] * len(tensor.sizes)
         sizes[position] = str(conflict.expected)
         expand = f"{owner}.expand({', '.join(sizes)})"
         return f"nothing broadcasts silently: pass {expand}, or mark the axis `#{name}`"
@@ -188,7 +188,7 @@ def _size_repair(conflict: WrongSize, conflicts: Sequence[Conflict]) -> str:
 
 
 def _fixed_repair(tensor: Labelled, axis: Fixed) -> str:
-    wanted = [i for i, size in enumerate(tensor.shape) if size == axis.size]
+    wanted = [i for i, size in enumerate(tensor.sizes) if size == axis.size]
     if wanted:
         return f"axis {wanted[0]} has size {axis.size}: are the axes in another order?"
     return f"pass a tensor with {axis.size} there, or name the axis to allow any size"
@@ -203,15 +203,15 @@ def _variadic_repair(axis: Variadic) -> str:
 def _marks(conflict: Conflict, locate: Locate) -> tuple[Place | None, tuple[Mark, ...]]:
     match conflict:
         case WrongRank(tensor):
-            place, mark = locate(tensor.label, None, f"{_tuple(tensor.shape)} here")
+            place, mark = locate(tensor.label, None, f"{_tuple(tensor.sizes)} here")
             return place, () if mark is None else (mark,)
         case WrongSize(tensor, position, axis, expected, origin):
-            size = tensor.shape[position]
+            size = tensor.sizes[position]
             return _two_marks(locate, tensor, axis, f"{size} here", origin, f"{expected}")
         case WrongVariadic(tensor, axis, found, expected, origin):
             return _two_marks(locate, tensor, axis, f"{_tuple(found)} here", origin, _tuple(expected))
         case WrongFixedSize(tensor, position, axis) | WrongComputedSize(tensor, position, axis):
-            place, mark = locate(tensor.label, axis, f"{tensor.shape[position]} here")
+            place, mark = locate(tensor.label, axis, f"{tensor.sizes[position]} here")
             return place, () if mark is None else (mark,)
         case NotComputable(tensor, _, axis, missing):
             place, mark = locate(tensor.label, axis, "not known" if missing is None else f"`{missing}`?")

@@ -41,7 +41,7 @@ class Labelled:
 
     label: str
     axes: tuple[Axis, ...]
-    shape: Shape
+    sizes: Shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +136,7 @@ def bind(tensor: Labelled, bindings: Bindings) -> list[Conflict]:
 
 
 def _conflicts(tensor: Labelled, bindings: Bindings) -> list[Conflict]:
-    axes, shape = tensor.axes, tensor.shape
+    axes, shape = tensor.axes, tensor.sizes
     spread = variadic_index(axes)
     if (len(shape) != len(axes)) if spread is None else (len(shape) < len(axes) - 1):
         return [WrongRank(tensor)]
@@ -160,7 +160,7 @@ def placed(axes: tuple[Axis, ...], rank: int) -> list[tuple[int, Axis]]:
 
 
 def _single_conflict(tensor: Labelled, position: int, axis: Axis, bindings: Bindings) -> Conflict | None:
-    size = tensor.shape[position]
+    size = tensor.sizes[position]
     match axis:
         case Anonymous() | Variadic():
             return None
@@ -177,7 +177,7 @@ def _single_conflict(tensor: Labelled, position: int, axis: Axis, bindings: Bind
 def _named_conflict(
     tensor: Labelled, position: int, axis: Named, name: str, bindings: Bindings
 ) -> Conflict | None:
-    size = tensor.shape[position]
+    size = tensor.sizes[position]
     if name not in bindings.sizes:
         bindings.sizes[name] = size
         bindings.origins[name] = Origin(tensor.label, position, axis)
@@ -195,7 +195,7 @@ def _expression_conflict(
         return NotComputable(tensor, position, axis, unknown.args[0])
     except ZeroDivisionError:
         return NotComputable(tensor, position, axis, None)
-    if tensor.shape[position] != expected:
+    if tensor.sizes[position] != expected:
         return WrongComputedSize(tensor, position, axis, expected)
     return None
 
@@ -205,7 +205,7 @@ def _variadic_conflict(
 ) -> WrongVariadic | None:
     name = key(axis)
     assert name is not None
-    found = tuple(tensor.shape[spread : len(tensor.shape) - (len(tensor.axes) - spread - 1)])
+    found = tuple(tensor.sizes[spread : len(tensor.sizes) - (len(tensor.axes) - spread - 1)])
     if name not in bindings.variadics:
         bindings.variadics[name] = (axis.broadcast, found)
         bindings.origins[name] = Origin(tensor.label, spread, axis)

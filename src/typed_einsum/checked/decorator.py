@@ -8,16 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from typed_einsum.annotations import (
-    VERDICTS,
-    AnyHint,
-    Hint,
-    NotDescribed,
-    Unresolved,
-    by_jaxtyping,
-    read_hint,
-    resolved_annotations,
-)
+from typed_einsum.annotations import VERDICTS, AnyHint, Hint, NotDescribed, by_jaxtyping, read_hint
 from typed_einsum.check_source import NotStraight
 from typed_einsum.checked.signature import CheckedSignature
 from typed_einsum.checked.source import straight_wrapper
@@ -25,6 +16,7 @@ from typed_einsum.definitions import MISSING, OWNERS, decorated, dressed, surrou
 from typed_einsum.diagnostics import Diagnostic
 from typed_einsum.errors import ArgumentError
 from typed_einsum.locations import RETURN, definition_place
+from typed_einsum.resolution import Unresolved, resolved_annotations
 from typed_einsum.scope import Scope, bindings_of, names_of, running, running_async
 from typed_einsum.switch import switch
 

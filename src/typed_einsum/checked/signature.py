@@ -239,7 +239,7 @@ def _without_expressions(tensor: Labelled) -> Labelled:
         Anonymous(word=axis.text, span=axis.span) if isinstance(axis, Expression) else axis
         for axis in tensor.axes
     )
-    return Labelled(tensor.label, axes, tensor.shape)
+    return Labelled(tensor.label, axes, tensor.sizes)
 
 
 def axis_sizes_of(owner: Any) -> dict[str, int] | None:

@@ -19,8 +19,8 @@ from typed_einsum.diagnostics import Diagnostic, Mark, Place
 from typed_einsum.equation import Equation, is_spread, spread_ranks
 from typed_einsum.errors import DeviceError, DtypeError, ShapeError
 from typed_einsum.messages import Held, Locate, dtype_summary, facts, shape_error, title, with_article
+from typed_einsum.plan.subscripts import Subscripts, subscripts
 from typed_einsum.solver import Bindings, Conflict, Labelled, Origin, bind
-from typed_einsum.subscripts import Subscripts, subscripts
 from typed_einsum.tensors import (
     DTYPES,
     EXACT_TYPES,

@@ -12,9 +12,8 @@ from torch.compiler import is_dynamo_compiling
 from typed_einsum.check_source import ShapeChecks, build
 from typed_einsum.contraction.operands import Contraction
 from typed_einsum.equation import Equation, is_spread, spread_ranks
-from typed_einsum.path import contraction_path
-from typed_einsum.plan import Plan, Value, plan_operand, plan_operands
-from typed_einsum.plan_source import plan_lines
+from typed_einsum.plan import Plan, Value, contraction_path, plan_operand, plan_operands
+from typed_einsum.plan.source import plan_lines
 from typed_einsum.tensors import shape_of
 
 MOST_KEPT = 256
@@ -65,7 +64,7 @@ def make_plan(
     if len(values) == 1:
         return plan_operand(values[0], output, maximised)
     letters = [value.letters for value in values]
-    path = [(0, 1)] if len(values) == 2 else contraction_path(letters, [*output, *maximised], sizes)
+    path = ((0, 1),) if len(values) == 2 else contraction_path(letters, [*output, *maximised], sizes)
     return plan_operands(values, output, maximised, path)
 
 

@@ -10,13 +10,7 @@ from typing import Any
 
 import torch
 
-from typed_einsum.annotations import (
-    NotDescribed,
-    TensorHint,
-    Unresolved,
-    is_tensor_annotation,
-    read_tensor_hint,
-)
+from typed_einsum.annotations import NotDescribed, TensorHint, is_tensor_annotation, read_tensor_hint
 from typed_einsum.axes import ELLIPSIS, Anonymous, Axis, Variadic
 from typed_einsum.contraction.explicit import agreed_axes
 from typed_einsum.definitions import MISSING, locator, operand_parameters, signature_error, unresolved_error
@@ -26,6 +20,7 @@ from typed_einsum.errors import DtypeError, EquationError, SignatureError
 from typed_einsum.lint import lint
 from typed_einsum.locations import RETURN, definition_place
 from typed_einsum.messages import Locate
+from typed_einsum.resolution import Unresolved
 from typed_einsum.tensors import AUTOCAST_DTYPES
 
 

@@ -10,7 +10,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, overload
 
 from torch import Tensor
 
-from typed_einsum.annotations import TensorHint, Unresolved, resolved_annotations
+from typed_einsum.annotations import TensorHint
 from typed_einsum.check_source import NotStraight, ShapeChecks, build, prefix_for
 from typed_einsum.contraction.operands import Contraction, Dtypes, straight_lines
 from typed_einsum.contraction.planned import running_lines
@@ -34,6 +34,7 @@ from typed_einsum.diagnostics import Diagnostic
 from typed_einsum.errors import ArgumentError, DtypeError
 from typed_einsum.locations import RETURN, definition_place
 from typed_einsum.messages import dtype_summary, title
+from typed_einsum.resolution import Unresolved, resolved_annotations
 from typed_einsum.solver import Bindings
 from typed_einsum.switch import switch
 from typed_einsum.tensors import described, dtype_of

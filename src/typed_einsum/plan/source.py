@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from typed_einsum.plan import (
+from typed_einsum.plan.steps import (
     Diagonal,
     Group,
     Matmul,

@@ -1,0 +1,96 @@
+"""Builds a plan step by step; each method adds what is needed and returns the new value."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from typed_einsum.plan.steps import (
+    Diagonal,
+    Group,
+    Maximum,
+    Multiply,
+    Permute,
+    Reshape,
+    Step,
+    Sum,
+    Value,
+)
+
+
+class Builder:
+    """Collects steps; every method adds what is needed and returns the new value."""
+
+    def __init__(self, taken: Sequence[str]) -> None:
+        self.steps: list[Step] = []
+        self._taken = set(taken)
+
+    def fresh(self, axes: tuple[Group, ...]) -> Value:
+        """A value under a new name."""
+        name = next(f"t{i}" for i in range(len(self._taken) + 1) if f"t{i}" not in self._taken)
+        self._taken.add(name)
+        return Value(name, axes)
+
+    def diagonals(self, value: Value) -> Value:
+        """Take diagonals until every name stands once."""
+        letters = value.letters
+        for first, letter in enumerate(letters):
+            if letter in letters[first + 1 :]:
+                second = letters.index(letter, first + 1)
+                rest = tuple(group for i, group in enumerate(value.axes) if i not in (first, second))
+                target = self.fresh((*rest, (letter,)))
+                self.steps.append(Diagonal(value, target, first, second))
+                return self.diagonals(target)
+        return value
+
+    def sum_except(self, value: Value, kept: set[str]) -> Value:
+        """Sum over every axis that is not kept."""
+        positions = tuple(i for i, letter in enumerate(value.letters) if letter not in kept)
+        return self._reduced(Sum, value, positions)
+
+    def maximum(self, value: Value, letters: Sequence[str]) -> Value:
+        """Take the maximum over axes."""
+        return self._reduced(Maximum, value, tuple(value.letters.index(letter) for letter in letters))
+
+    def _reduced(self, kind: type[Sum | Maximum], value: Value, positions: tuple[int, ...]) -> Value:
+        if not positions:
+            return value
+        target = self.fresh(tuple(group for i, group in enumerate(value.axes) if i not in positions))
+        self.steps.append(kind(value, target, positions))
+        return target
+
+    def permute(self, value: Value, letters: Sequence[str]) -> Value:
+        """Bring axes, one name each, into an order."""
+        order = tuple(value.letters.index(letter) for letter in letters)
+        if order == tuple(range(len(order))):
+            return value
+        target = self.fresh(tuple(value.axes[i] for i in order))
+        self.steps.append(Permute(value, target, order))
+        return target
+
+    def swap_last(self, value: Value) -> Value:
+        """Exchange the last two axes."""
+        order = (*range(len(value.axes) - 2), len(value.axes) - 1, len(value.axes) - 2)
+        target = self.fresh(tuple(value.axes[i] for i in order))
+        self.steps.append(Permute(value, target, order))
+        return target
+
+    def reshape(self, value: Value, axes: tuple[Group, ...]) -> Value:
+        """Merge or split axes; nothing is added where the axes are so already."""
+        if axes == value.axes:
+            return value
+        target = self.fresh(axes)
+        self.steps.append(Reshape(value, target))
+        return target
+
+    def multiply(self, left: Value, right: Value, order: Sequence[str]) -> Value:
+        """Multiply entry by entry into axes of this order."""
+        left, right = self._aligned(left, order), self._aligned(right, order)
+        target = self.fresh(tuple((letter,) for letter in order))
+        self.steps.append(Multiply(left, right, target))
+        return target
+
+    def _aligned(self, value: Value, order: Sequence[str]) -> Value:
+        held = [letter for letter in order if letter in value.letters]
+        value = self.permute(value, held)
+        inner = list(order)[min((order.index(letter) for letter in held), default=len(order)) :]
+        return self.reshape(value, tuple((letter,) if letter in held else () for letter in inner))

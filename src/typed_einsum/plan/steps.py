@@ -1,0 +1,96 @@
+"""The steps that a plan is made of: data that can be run, priced, drawn and explained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+Group = tuple[str, ...]
+"""The axis names that are merged into one axis; none of them for an axis of size 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A tensor in the plan: its variable, and what its axes are."""
+
+    name: str
+    axes: tuple[Group, ...]
+
+    @property
+    def letters(self) -> tuple[str, ...]:
+        """The axis names in order; only for a value whose axes are one name each."""
+        return tuple(name for group in self.axes for name in group)
+
+
+@dataclass(frozen=True, slots=True)
+class Diagonal:
+    """Keep the entries where two axes of the same name agree."""
+
+    source: Value
+    target: Value
+    first: int
+    second: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """Sum over axes by position."""
+
+    source: Value
+    target: Value
+    positions: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Maximum:
+    """Take the maximum over axes by position."""
+
+    source: Value
+    target: Value
+    positions: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Permute:
+    """Reorder axes."""
+
+    source: Value
+    target: Value
+    order: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reshape:
+    """Merge neighbours, split them again, or insert and drop axes of size 1."""
+
+    source: Value
+    target: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Matmul:
+    """Multiply matrices: the last axis of `left` with the last but one of `right`, the others batch."""
+
+    left: Value
+    right: Value
+    target: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Multiply:
+    """Multiply entry by entry, axes of size 1 repeated."""
+
+    left: Value
+    right: Value
+    target: Value
+
+
+Step = Diagonal | Sum | Maximum | Permute | Reshape | Matmul | Multiply
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Steps in order; the last value is the result."""
+
+    operands: tuple[Value, ...]
+    steps: tuple[Step, ...]
+    result: Value
