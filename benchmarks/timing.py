@@ -12,14 +12,12 @@ from typing import Any
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # read when torch loads, so before it
 
-import torch  # noqa: E402
+import torch
 
 Call = Callable[[], Any]
 
 
-def medians(
-    calls: Mapping[str, Call], rounds: int = 30, seconds: float = 0.004
-) -> dict[str, float]:
+def medians(calls: Mapping[str, Call], rounds: int = 30, seconds: float = 0.004) -> dict[str, float]:
     """Seconds per call of each contender: the median over rounds in which all of them take their turn."""
     loops = {name: _loops(call, seconds) for name, call in calls.items()}
     times: dict[str, list[float]] = {name: [] for name in calls}

@@ -179,7 +179,7 @@ def test_every_module_keeps_to_its_floor() -> None:
         ("errors", "from typed_einsum.axes import Axis", ":1: floor 0 imports `axes` from floor 1"),
         ("errors", "import typed_einsum.axes", ":1: floor 0 imports `axes` from floor 1"),
         ("plan", "from typed_einsum import tensors", ":1: floor 1 imports `tensors` from floor 2"),
-        ("typed", "from typed_einsum import einsum", ":1: floor 2 imports `__init__` from floor 3"),
+        ("contraction", "from typed_einsum import einsum", ":1: floor 2 imports `__init__` from floor 3"),
         ("cli", "from . import errors", ":1: a relative import: write out the package's name"),
         (
             "nn/attention",
@@ -206,7 +206,7 @@ def test_every_module_keeps_to_its_floor() -> None:
             "from typed_einsum import (\n  einsum,\n  shaped)",
             ":1: floor 2 imports `__init__` from floor 3",
         ),
-        ("typed", "x.weight.dtype", ":1: reads `x.weight.dtype`; only `tensors` may ask a tensor"),
+        ("contraction", "x.weight.dtype", ":1: reads `x.weight.dtype`; only `tensors` may ask a tensor"),
         ("nn/block", "f(x.shape[0])", ":1: reads `x.shape`; only `tensors` may ask a tensor"),
         ("utils", "", ": no floor: add a row for `utils` to FLOORS in tests/test_floors.py"),
         ("axes", "\n" * 301, ": 301 lines; a module has at most 300"),

@@ -1,9 +1,36 @@
 """Typed einsum for PyTorch: shape annotations are the program, the check, the test and the docs."""
 
-from typed_einsum import errors
-from typed_einsum.checked import shape_checked, shaped
-from typed_einsum.contraction import einsum, typed_einsum
-from typed_einsum.switch import checks_off
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from typed_einsum import errors
+    from typed_einsum.checked import shape_checked, shaped
+    from typed_einsum.contraction import einsum, typed_einsum
+    from typed_einsum.switch import checks_off
 
 __all__ = ["checks_off", "einsum", "errors", "shape_checked", "shaped", "typed_einsum"]
 __version__ = "0.1.0"
+
+_HOMES = {
+    "checks_off": "typed_einsum.switch",
+    "einsum": "typed_einsum.contraction",
+    "shape_checked": "typed_einsum.checked",
+    "shaped": "typed_einsum.checked",
+    "typed_einsum": "typed_einsum.contraction",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first asked for: parts of the package work where torch is not."""
+    from importlib import import_module
+
+    if name == "errors":
+        return import_module("typed_einsum.errors")
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_HOMES[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

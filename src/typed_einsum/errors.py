@@ -83,10 +83,12 @@ CODES: Final = MappingProxyType(
         "TE507": "`*args` or `**kwargs` in a typed einsum",
         "TE508": "a typed einsum without operands",
         "TE601": "an optional package is missing",
+        "TE701": "a function fails at sizes that its annotations allow",
+        "TE702": "a file or function crashed, exited or ran too long while it was checked",
     }
 )
 """Every code with what it means, in a few words. The hundreds: 1 equations, 2 shapes, 3 dtypes and devices,
-4 calls, 5 decorated functions, 6 the installation."""
+4 calls, 5 decorated functions, 6 the installation, 7 what `typed-einsum check` alone finds."""
 
 
 class TypedEinsumError(Exception):

@@ -62,12 +62,12 @@ def _made(function: Callable[..., Any], names: Mapping[str, Any]) -> Callable[..
     if switch.off_for_good or getattr(function, "__no_type_check__", False):
         return function
     annotations = resolved_annotations(function, names)
-    if _unresolved(annotations):
+    if any(isinstance(annotation, Unresolved) for annotation in annotations.values()):
         return _late(function, names)
     return _wrapped(function, annotations)
 
 
-def _unresolved(annotations: Mapping[str, Any]) -> dict[str, Unresolved]:
+def _shapes_in(annotations: Mapping[str, Any]) -> dict[str, Unresolved]:
     """String annotations that hold a shape and do not resolve; others are left unchecked, as in jaxtyping."""
     return {
         name: annotation
@@ -80,15 +80,18 @@ def _late(function: Callable[..., Any], names: Mapping[str, Any]) -> Callable[..
     """A function whose annotations name things that do not exist yet: they are read at its first call."""
     ready: list[Callable[..., Any]] = []
 
-    def late(*args: Any, **kwargs: Any) -> Any:
+    def resolve() -> Callable[..., Any]:
         if not ready:
             annotations = resolved_annotations(function, names)
-            for name, annotation in _unresolved(annotations).items():
+            for name, annotation in _shapes_in(annotations).items():
                 raise unresolved_error(function, name, annotation)
             ready.append(_wrapped(function, annotations))
-        return ready[0](*args, **kwargs)
+        return ready[0]
 
-    wrapper: Callable[..., Any] = dressed(late, function, source=None)
+    def late(*args: Any, **kwargs: Any) -> Any:
+        return resolve()(*args, **kwargs)
+
+    wrapper: Callable[..., Any] = dressed(late, function, source=None, resolve=resolve)
     return wrapper
 
 

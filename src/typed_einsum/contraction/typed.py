@@ -141,20 +141,17 @@ def _late(
     """A function whose annotations name things that do not exist yet: it is read at its first call."""
     ready: list[Any] = []
 
-    def late(*args: Any, **kwargs: Any) -> Any:
+    def resolve_now() -> Any:
         if not ready:
             made = _generated(read_signature(function, resolve(), explicit, sum, max))
-            dressed(
-                late,
-                function,
-                equation=made.equation,
-                source=made.source,
-                shape_signature=made.shape_signature,
-            )
+            dressed(late, function, equation=made.equation, source=made.source)
             ready.append(made)
-        return ready[0](*args, **kwargs)
+        return ready[0]
 
-    return dressed(late, function)
+    def late(*args: Any, **kwargs: Any) -> Any:
+        return resolve_now()(*args, **kwargs)
+
+    return dressed(late, function, resolve=resolve_now)
 
 
 def _generated(signature: Signature) -> Any:

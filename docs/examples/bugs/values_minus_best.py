@@ -1,0 +1,23 @@
+"""A maximum per row is subtracted from each column.
+
+Source: https://github.com/facebookresearch/Pearl/pull/133
+`best` has shape (b,), and broadcasting lays it along the last axis, the actions. With as many actions as rows
+in the batch nothing raises, and every row is compared with the maximum of another row.
+
+What check says:
+
+    TE701 fails at sizes that its annotations allow: RuntimeError: Attempting to broadcast a dimension of
+    length 13 at -1! Mismatching argument at index 1 had torch.Size([11, 13]); but expected shape should
+    be broadcastable to [1, 11] (at b=11 n=13) (in regret)
+"""
+
+from jaxtyping import Float
+from torch import Tensor
+
+from typed_einsum import shape_checked
+
+
+@shape_checked
+def regret(values: Float[Tensor, "b n"]) -> Float[Tensor, "b n"]:
+    best = values.max(1).values
+    return best - values
