@@ -50,7 +50,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProc
         def scores(q: Float[Tensor, "b q d"], k: Float[Tensor, "b k d"]) -> Float[Tensor, "b q k"]: ...
 
         @shape_checked
-        def masked(x: Float[Tensor, "*batch t"], keep: Bool[Tensor, "t"] | None = None) -> Float[Tensor, "*batch t"]:
+        def masked(x: Float[Tensor, "*b t"], keep: Bool[Tensor, "t"] | None = None) -> Float[Tensor, "*b t"]:
             return x if keep is None else x.where(keep, 0)
 
         @shape_checked

@@ -18,7 +18,7 @@ import torch
 from jaxtyping import AbstractArray, AnnotationError, TypeCheckError, jaxtyped
 from torch import Tensor
 
-from typed_einsum.axes import (
+from typed_einsum.equation.axes import (
     ELLIPSIS,
     Anonymous,
     Axis,
@@ -29,7 +29,7 @@ from typed_einsum.axes import (
     read_axes,
     spelled,
 )
-from typed_einsum.expressions import NotArithmetic, read_expression
+from typed_einsum.equation.expressions import NotArithmetic, read_expression
 from typed_einsum.resolution import Unresolved
 from typed_einsum.tensors import DTYPES
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
-from typed_einsum.axes import Anonymous, Axis, Expression, Fixed, Named, Variadic, is_variadic, key
-from typed_einsum.expressions import Arithmetic, Number, Size, Tree, read_expression
+from typed_einsum.equation.axes import Anonymous, Axis, Expression, Fixed, Named, Variadic, is_variadic, key
+from typed_einsum.equation.expressions import Arithmetic, Number, Size, Tree, read_expression
 
 _serial = count(1)
 

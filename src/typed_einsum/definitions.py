@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from inspect import Parameter
 from typing import Any
 
-from typed_einsum.axes import Axis
 from typed_einsum.diagnostics import Diagnostic, Mark, Place, Span
+from typed_einsum.equation.axes import Axis
 from typed_einsum.errors import SignatureError
 from typed_einsum.locations import RETURN, definition_place, outside_frame, written_axes, written_parameter
 from typed_einsum.messages import Locate

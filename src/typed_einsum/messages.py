@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from typed_einsum.axes import ELLIPSIS, Axis, Expression, Fixed, Named, Variadic, key, spelled
 from typed_einsum.diagnostics import Diagnostic, Mark, Place
+from typed_einsum.equation.axes import ELLIPSIS, Axis, Expression, Fixed, Named, Variadic, key, spelled
 from typed_einsum.errors import ShapeError
 from typed_einsum.locations import RETURN
 from typed_einsum.solver import (

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from typed_einsum.axes import (
+from typed_einsum.equation.axes import (
     Anonymous,
     Axis,
     Expression,
@@ -21,7 +21,7 @@ from typed_einsum.axes import (
     key,
     variadic_index,
 )
-from typed_einsum.expressions import Tree, Unknown, compute, names_in, read_expression
+from typed_einsum.equation.expressions import Tree, Unknown, compute, names_in, read_expression
 
 Shape = tuple[int, ...]
 

@@ -16,12 +16,12 @@ from typed_einsum.annotations import (
     is_tensor_annotation,
     read_tensor_hint,
 )
-from typed_einsum.axes import Axis, AxisSyntaxError, key
 from typed_einsum.check_source import NotStraight, ShapeChecks, build
 from typed_einsum.contraction.inline import sharing_lines
 from typed_einsum.diagnostics import Diagnostic, Mark, Place, Span
+from typed_einsum.equation.axes import Axis, AxisSyntaxError, key
+from typed_einsum.equation.expressions import NotArithmetic
 from typed_einsum.errors import ArgumentError, DtypeError, EquationError
-from typed_einsum.expressions import NotArithmetic
 from typed_einsum.locations import caller_place
 from typed_einsum.messages import Held, dtype_summary, facts, shape_error, with_article
 from typed_einsum.scope import Scope, bindings_of, forget_strangers, rebind, scopes

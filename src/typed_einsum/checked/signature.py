@@ -19,9 +19,9 @@ from typed_einsum.annotations import (
     TensorHint,
     TupleHint,
 )
-from typed_einsum.axes import Anonymous, Axis, Expression, key
 from typed_einsum.definitions import locator
 from typed_einsum.diagnostics import Diagnostic
+from typed_einsum.equation.axes import Anonymous, Axis, Expression, key
 from typed_einsum.errors import ArgumentError, DtypeError, TypedEinsumError
 from typed_einsum.locations import RETURN
 from typed_einsum.messages import (

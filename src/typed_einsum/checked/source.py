@@ -15,10 +15,10 @@ from typed_einsum.annotations import (
     TensorHint,
     TupleHint,
 )
-from typed_einsum.axes import key
 from typed_einsum.check_source import NotStraight, ShapeChecks, build, prefix_for
 from typed_einsum.checked.signature import CheckedSignature, axis_sizes_of
 from typed_einsum.definitions import MISSING, parameter_list
+from typed_einsum.equation.axes import key
 from typed_einsum.scope import scopes
 from typed_einsum.switch import switch
 from typed_einsum.tensors import EXACT_TYPES

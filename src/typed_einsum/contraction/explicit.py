@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from typed_einsum.axes import Anonymous, Axis, Fixed, is_variadic, key, spelled
-from typed_einsum.equation import ContractionAxis, Equation, Flaw, Site, name_of, refuse
+from typed_einsum.equation.axes import Anonymous, Axis, Fixed, is_variadic, key, spelled
+from typed_einsum.equation.equation import ContractionAxis, Equation, Flaw, Site, name_of, refuse
 
 Axes = tuple[Axis, ...]
 

@@ -10,14 +10,15 @@ from typing import Any
 from torch import Tensor
 from torch.compiler import is_dynamo_compiling
 
-from typed_einsum.axes import ELLIPSIS, Axis
 from typed_einsum.check_source import NotStraight, ShapeChecks, build, prefix_for
 from typed_einsum.contraction.operands import Contraction, Dtypes, straight_lines
 from typed_einsum.contraction.planned import running_lines
 from typed_einsum.diagnostics import Diagnostic, Mark, Place, Span
-from typed_einsum.equation import Equation, read_equation, reduced_names, refuse
+from typed_einsum.equation.axes import ELLIPSIS, Axis
+from typed_einsum.equation.equation import Equation, refuse
+from typed_einsum.equation.lint import lint
+from typed_einsum.equation.notation import read_equation, reduced_names
 from typed_einsum.errors import ArgumentError, EquationError
-from typed_einsum.lint import lint
 from typed_einsum.locations import caller_place
 from typed_einsum.scope import Scope, bindings_of, forget_strangers, rebind, scopes
 from typed_einsum.solver import Bindings

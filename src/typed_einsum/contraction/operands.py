@@ -13,10 +13,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from typed_einsum.axes import ELLIPSIS, Axis, key
 from typed_einsum.check_source import ShapeChecks
 from typed_einsum.diagnostics import Diagnostic, Mark, Place
-from typed_einsum.equation import Equation, is_spread, spread_ranks
+from typed_einsum.equation.axes import ELLIPSIS, Axis, key
+from typed_einsum.equation.equation import Equation, is_spread, spread_ranks
 from typed_einsum.errors import DeviceError, DtypeError, ShapeError
 from typed_einsum.messages import Held, Locate, dtype_summary, facts, shape_error, title, with_article
 from typed_einsum.plan.subscripts import Subscripts, subscripts

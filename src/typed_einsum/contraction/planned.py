@@ -11,7 +11,7 @@ from torch.compiler import is_dynamo_compiling
 
 from typed_einsum.check_source import ShapeChecks, build
 from typed_einsum.contraction.operands import Contraction
-from typed_einsum.equation import Equation, is_spread, spread_ranks
+from typed_einsum.equation.equation import Equation, is_spread, spread_ranks
 from typed_einsum.plan import Plan, Value, contraction_path, plan_operand, plan_operands
 from typed_einsum.plan.source import plan_lines
 from typed_einsum.tensors import shape_of

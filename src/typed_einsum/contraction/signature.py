@@ -11,13 +11,14 @@ from typing import Any
 import torch
 
 from typed_einsum.annotations import NotDescribed, TensorHint, is_tensor_annotation, read_tensor_hint
-from typed_einsum.axes import ELLIPSIS, Anonymous, Axis, Variadic
 from typed_einsum.contraction.explicit import agreed_axes
 from typed_einsum.definitions import MISSING, locator, operand_parameters, signature_error, unresolved_error
 from typed_einsum.diagnostics import Diagnostic
-from typed_einsum.equation import Equation, Flaw, FlawError, assemble, read_equation, reduced_names
+from typed_einsum.equation.axes import ELLIPSIS, Anonymous, Axis, Variadic
+from typed_einsum.equation.equation import Equation, Flaw, FlawError, assemble
+from typed_einsum.equation.lint import lint
+from typed_einsum.equation.notation import read_equation, reduced_names
 from typed_einsum.errors import DtypeError, EquationError, SignatureError
-from typed_einsum.lint import lint
 from typed_einsum.locations import RETURN, definition_place
 from typed_einsum.messages import Locate
 from typed_einsum.resolution import Unresolved

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from string import ascii_letters
 
-from typed_einsum.axes import Variadic
 from typed_einsum.diagnostics import Diagnostic
-from typed_einsum.equation import ContractionAxis, Equation, name_of
+from typed_einsum.equation.axes import Variadic
+from typed_einsum.equation.equation import ContractionAxis, Equation, name_of
 from typed_einsum.errors import EquationError
 
 

@@ -22,8 +22,8 @@ from typed_einsum.annotations import (
     TensorHint,
     TupleHint,
 )
-from typed_einsum.axes import Anonymous, Axis, Expression, Fixed, Named, Variadic
-from typed_einsum.expressions import compute, read_expression
+from typed_einsum.equation.axes import Anonymous, Axis, Expression, Fixed, Named, Variadic
+from typed_einsum.equation.expressions import compute, read_expression
 
 PREFERRED = (torch.float32, torch.int64, torch.bool, torch.complex64, torch.uint8)
 """The dtype that a tensor gets is the first of these that its annotation allows."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 
-from typed_einsum.axes import ELLIPSIS, Variadic
-from typed_einsum.equation import ContractionAxis, Equation, Flaw, Site, name_of
+from typed_einsum.equation.axes import ELLIPSIS, Variadic
+from typed_einsum.equation.equation import ContractionAxis, Equation, Flaw, Site, name_of
 
 MOST_AXES = 52
 """torch.einsum numbers at most this many distinct axes."""
