@@ -27,7 +27,6 @@ __all__ = [
     "DeviceError",
     "DtypeError",
     "EquationError",
-    "MissingExtraError",
     "ShapeError",
     "SignatureError",
     "TypedEinsumError",
@@ -67,13 +66,11 @@ CODES: Final = MappingProxyType(
         "TE401": "a missing operand",
         "TE402": "an unknown keyword",
         "TE403": "too many operands",
-        "TE404": "an operand given twice",
         "TE405": "`shaped` outside a checked function",
         "TE406": "an argument is not what its annotation says",
         "TE407": "a result is not what its annotation says",
         "TE408": "an equation, `sum=` or `max=` that is not a text",
         "TE409": "`axis_sizes` is not a dict of names and sizes",
-        "TE410": "`over=` names an axis that is not there",
         "TE501": "a body that would never run",
         "TE502": "a default on an operand",
         "TE503": "a parameter without a tensor annotation",
@@ -82,13 +79,12 @@ CODES: Final = MappingProxyType(
         "TE506": "something that is not a function",
         "TE507": "`*args` or `**kwargs` in a typed einsum",
         "TE508": "a typed einsum without operands",
-        "TE601": "an optional package is missing",
         "TE701": "a function fails at sizes that its annotations allow",
         "TE702": "a file or function crashed, exited or ran too long while it was checked",
     }
 )
 """Every code with what it means, in a few words. The hundreds: 1 equations, 2 shapes, 3 dtypes and devices,
-4 calls, 5 decorated functions, 6 the installation, 7 what `typed-einsum check` alone finds."""
+4 calls, 5 decorated functions, 7 what `typed-einsum check` alone finds."""
 
 
 class TypedEinsumError(Exception):
@@ -132,7 +128,3 @@ class ArgumentError(TypedEinsumError, TypeError):
 
 class SignatureError(TypedEinsumError, TypeError):
     """A function that cannot be decorated as it stands (TE5xx)."""
-
-
-class MissingExtraError(TypedEinsumError, ImportError):
-    """An optional package is needed and not installed (TE601)."""

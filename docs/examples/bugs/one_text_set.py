@@ -1,8 +1,8 @@
 """One vocabulary for a batch of images, dealt out among them.
 
-Source: the max-sigmoid attention of a published detector, which views its texts with `-1` for their number.
-The caller passes the texts once, (1, n, e), for all images. The view succeeds, and each image is scored
-against its share of the vocabulary. The annotation says `b` twice; this caller does not.
+Source: https://github.com/AILab-CVC/YOLO-World/issues/135
+The caller passes the texts once, (1, n, e), for all images. The issue reports the view that fails; wherever
+the batch divides n it succeeds, and each image is scored against its share of the vocabulary.
 
 What check says:
 

@@ -208,7 +208,7 @@ def straight_lines(
 
     Raises `NotStraight` where only the solver can check. The caller appends how it goes on.
     """
-    conditions = list(guard_conditions(contraction.dtypes, variables, checks))
+    conditions = guard_conditions(contraction, variables, checks)
     lines = [f"if {' or '.join(conditions)}:", f"    return {surprise}"]
     comparisons: list[str] = []
     lines.append("try:")
@@ -219,27 +219,24 @@ def straight_lines(
         lines.append(f"    {unpack}")
         comparisons += surprises
     lines += ["except ValueError:", f"    return {surprise}"]
-    comparisons += [
-        f"{checks.known[name]} == 0" for name in contraction.equation.maximised if not is_spread(name)
-    ]
-    if any(is_spread(name) for name in contraction.equation.maximised):
-        comparisons += [f"0 in {checks.known[n]}" for n in contraction.equation.maximised if is_spread(n)]
+    for name in contraction.equation.maximised:
+        size = checks.known[name]
+        comparisons.append(f"0 in {size}" if is_spread(name) else f"{size} == 0")
     if comparisons:
         lines += [f"if {' or '.join(comparisons)}:", f"    return {surprise}"]
     return lines
 
 
-def guard_conditions(dtypes: Sequence[Dtypes], variables: Sequence[str], checks: ShapeChecks) -> list[str]:
+def guard_conditions(contraction: Contraction, variables: Sequence[str], checks: ShapeChecks) -> list[str]:
     """The conditions on type, dtype and device under which operands are a surprise."""
     types = [checks.constant("type", kind) for kind in EXACT_TYPES]
-    conditions = [" is not ".join([f"type({variable})", types[0]]) for variable in variables]
     conditions = [
-        f"({condition} and type({variable}) is not {types[1]})"
-        for condition, variable in zip(conditions, variables, strict=True)
+        f"({' and '.join(f'type({variable}) is not {kind}' for kind in types)})" for variable in variables
     ]
     dtype, device = checks.local(), checks.local()
     first, *others = variables
-    conditions.append(f"({dtype} := {first}.dtype) not in {checks.constant('dtypes', _all_of(dtypes))}")
+    allowed = checks.constant("dtypes", _all_of(contraction))
+    conditions.append(f"({dtype} := {first}.dtype) not in {allowed}")
     conditions += [f"{variable}.dtype is not {dtype}" for variable in others]
     if others:
         conditions += [f"{others[0]}.device != ({device} := {first}.device)"]
@@ -247,7 +244,8 @@ def guard_conditions(dtypes: Sequence[Dtypes], variables: Sequence[str], checks:
     return conditions
 
 
-def _all_of(dtypes: Sequence[Dtypes]) -> frozenset[torch.dtype]:
-    """The dtypes that every operand allows, since they share one."""
-    sets = [item.allowed for item in dtypes if item.allowed is not None]
-    return frozenset(DTYPES.values()).intersection(*sets)
+def _all_of(contraction: Contraction) -> frozenset[torch.dtype]:
+    """The dtypes that every operand allows, since they share one; only those with an order for a maximum."""
+    sets = [item.allowed for item in contraction.dtypes if item.allowed is not None]
+    without = WITHOUT_ORDER if contraction.equation.maximised else frozenset()
+    return frozenset(DTYPES.values()).intersection(*sets) - without
