@@ -158,6 +158,8 @@ def cases(draw: st.DrawFn, broadcast: bool = True, most: int = 4) -> Case:
     dtypes = [torch.float64, torch.int64, torch.bfloat16] + ([] if maximised else [torch.complex64])
     case = Case(style, tuple(operands), output, summed, maximised, spread, draw(st.sampled_from(dtypes)))
     assume(math.prod(max(size, 1) for size in case.sizes().values()) <= MOST_NUMBERS)
+    # Where every operand repeats an axis that the text fixes, the text and the operands disagree on its size.
+    assume(all(case.sizes()[name] == sizes[name] for name in fixed & held.keys()))
     assume(style == "classic" or reads_as_named(case.inputs()))
     note(f"{case.text()!r} {case.options()} {case.shapes()} {case.dtype}")
     return case
@@ -216,3 +218,229 @@ def test_a_contraction_is_its_definition(case: Case) -> None:
             assert caught.value.code == "TE207"
         else:
             assert_wanted(run(*tensors), case, tensors)
+
+
+@examples(150)
+@given(case=cases(broadcast=False), data=st.data())
+def test_a_size_of_its_own_is_refused(case: Case, data: st.DataObject) -> None:
+    """Where two axes share a name, no operand may give it another size, not even 1."""
+    shared = [
+        (operand, position, label)
+        for operand, axes in enumerate(case.operands)
+        for position, label in enumerate(label for axis in axes for label in axis.labels)
+        if [label for axes in case.operands for axis in axes for label in axis.labels].count(label) > 1
+    ]
+    assume(shared)
+    operand, position, label = data.draw(st.sampled_from(shared))
+    sizes = case.sizes()
+    shape = list(case.shapes()[operand])
+    shape[position] = data.draw(st.sampled_from([size for size in (1, 2, 3, 4, 6) if size != sizes[label]]))
+    tensors = [torch.zeros(s, dtype=case.dtype) for s in case.shapes()]
+    tensors[operand] = torch.zeros(shape, dtype=case.dtype)
+    for run in ways_to_run(case):
+        with pytest.raises(errors.ShapeError) as caught:
+            run(*tensors)
+        assert caught.value.code in {"TE201", "TE203", "TE204"}
+
+
+@examples(100)
+@given(case=cases(broadcast=False), data=st.data())
+def test_another_rank_is_refused(case: Case, data: st.DataObject) -> None:
+    whole = [i for i, axes in enumerate(case.operands) if not any(axis.is_variadic for axis in axes)]
+    assume(whole)
+    operand = data.draw(st.sampled_from(whole))
+    tensors = case.tensors()
+    tensors[operand] = tensors[operand].unsqueeze(0)
+    for run in ways_to_run(case):
+        with pytest.raises(errors.ShapeError) as caught:
+            run(*tensors)
+        assert caught.value.code == "TE202"
+
+
+@examples(200)
+@given(
+    text=st.one_of(
+        st.text("abq ,.->*#=_3()[]{}→ψ\t", max_size=24),
+        st.text(max_size=12),
+        st.lists(st.sampled_from(["a", "b", " ", ",", "->", "...", "*q", "#b", "n=3", "_", "a*b", "{a}"])).map(
+            "".join
+        ),
+    ),
+    option=st.none() | st.text("ab .*,", max_size=4),
+)
+def test_no_text_ends_in_an_error_of_another_kind(text: str, option: str | None) -> None:
+    """Whatever the text, the contraction runs or says what is wrong with it."""
+    operands = [torch.ones(2, 3), torch.ones(3, 2)][: text.partition("->")[0].count(",") + 1]
+    try:
+        result = einsum(text, *operands, sum=option)
+    except errors.TypedEinsumError as error:
+        assert error.code in errors.CODES
+    else:
+        assert isinstance(result, Tensor)
+
+
+def test_the_comparison_with_the_definition_can_fail() -> None:
+    axes = (Axis("b", "b", ("b",), (2,)), Axis("q", "q", ("q",), (3,)))
+    case = Case("named", (axes, axes[1:]), ("b",), (), (), {}, torch.float64)
+    tensors = case.tensors()
+    result = einsum("b q, q -> b", *tensors)
+    assert_wanted(result, case, tensors)
+    for wrong in (result + 1, result.flip(0), result[:1], result.float(), result.unsqueeze(0)):
+        with pytest.raises(AssertionError):
+            assert_wanted(wrong, case, tensors)
+    with pytest.raises(AssertionError):
+        assert_wanted(result, replace(case, output=("q",)), tensors)
+
+
+# Seeds of this project.
+
+
+def random(*shape: int, dtype: torch.dtype = torch.float64) -> Tensor:
+    generator = torch.Generator().manual_seed(11)
+    return torch.randn(shape, dtype=dtype, generator=generator)
+
+
+def test_the_worked_example() -> None:
+    a, b = random(1, 2, 4, 5, 5), random(1, 3, 2, 4)
+    scores = einsum("bmchw,bnmc->bmhwn", a, b)
+    assert scores.shape == (1, 2, 5, 5, 3)
+    torch.testing.assert_close(scores[0, :, 0, 0, 0], (a[0, :, :, 0, 0] * b[0, 0, :, :]).sum(1))
+    torch.testing.assert_close(scores, torch.einsum("bmchw,bnmc->bmhwn", a, b))
+    for h in range(5):
+        for n in range(3):
+            wanted = (a[0, :, :, h, 3] * b[0, n, :, :]).sum(1)
+            torch.testing.assert_close(scores[0, :, h, 3, n], wanted)
+
+
+@typed_einsum(max="n")
+def best_score(
+    embed: Float[Tensor, "b m c h w"], guide: Float[Tensor, "b n m c"]
+) -> Float[Tensor, "b m h w"]: ...
+
+
+@typed_einsum
+def weighted(x: Float[Tensor, "b m c h w"], weight: Float[Tensor, "b m h w"]) -> Float[Tensor, "b m c h w"]: ...
+
+
+def test_the_best_score_weights_its_head() -> None:
+    a, b = random(1, 2, 4, 5, 6), random(1, 3, 2, 4)
+    assert best_score.equation == "b m c h w, b n m c -> b m h w"
+    best = best_score(a, b)
+    torch.testing.assert_close(best, torch.einsum("bmchw,bnmc->bmhwn", a, b).max(-1).values)
+    weight = torch.sigmoid(best)
+    torch.testing.assert_close(weighted(a, weight), a * weight.unsqueeze(2), rtol=0, atol=0)
+
+
+def scores_of(dtype: Any) -> Callable[..., Tensor]:
+    @typed_einsum
+    def scores(query: dtype[Tensor, "b q d"], key: dtype[Tensor, "b k d"]) -> dtype[Tensor, "b q k"]: ...
+
+    made: Callable[..., Tensor] = scores
+    return made
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.int32, torch.int8])
+def test_integers_under_int_and_num(dtype: torch.dtype) -> None:
+    generator = torch.Generator().manual_seed(3)
+    query = torch.randint(-3, 4, (2, 3, 5), dtype=dtype, generator=generator)
+    key = torch.randint(-3, 4, (2, 4, 5), dtype=dtype, generator=generator)
+    wanted = torch.matmul(query, key.transpose(-2, -1))
+    assert wanted.abs().max() > 0
+    for found in (
+        scores_of(Int)(query, key),
+        scores_of(Num)(query, key),
+        einsum("bqd,bkd->bqk", query, key),
+    ):
+        assert found.dtype is dtype
+        assert torch.equal(found, wanted)
+    with pytest.raises(errors.DtypeError) as caught:
+        scores_of(Float)(query, key)
+    assert caught.value.code == "TE301"
+
+
+# Dtypes that torch supports in part: the same operators, the same results.
+
+WITHOUT_PRODUCTS_TO_SUM = ["ij->ji", "ii->i", "ij->i", "ij->", "i,j->ij", "ij,ij->ij", "ij,j,i->ij"]
+MATRIX_PRODUCTS = ["ij,ij->i", "ij,jk->ik", "bij,bjk->bik", "ij,jk,kl->il"]
+
+
+@pytest.mark.parametrize(
+    ("equation", "dtype"),
+    [(equation, torch.bool) for equation in WITHOUT_PRODUCTS_TO_SUM]
+    + [
+        (equation, dtype)
+        for equation in WITHOUT_PRODUCTS_TO_SUM + MATRIX_PRODUCTS
+        for dtype in (torch.uint8, torch.int32, torch.float16, torch.complex64)
+    ],
+)
+def test_a_dtype_that_torch_contracts(equation: str, dtype: torch.dtype) -> None:
+    generator = torch.Generator().manual_seed(5)
+    sizes = {"b": 2, "i": 3, "j": 3 if "ii" in equation else 4, "k": 5, "l": 6}
+    operands = [
+        torch.randint(0, 2, [sizes[letter] for letter in axes], generator=generator).to(dtype)
+        for axes in equation.partition("->")[0].split(",")
+    ]
+    wanted = torch.einsum(equation, *operands)
+    torch.testing.assert_close(einsum(equation, *operands), wanted, rtol=0, atol=0)
+
+
+GRADIENTS = [
+    ("b q d, b k d -> b q k", ((2, 3, 5), (2, 4, 5)), {}),
+    ("b q k, b k d -> b q d", ((2, 3, 4), (2, 4, 5)), {}),
+    ("i i -> i", ((3, 3),), {}),
+    ("i j ->", ((3, 4),), {}),
+    ("i, j -> j i", ((3,), (4,)), {}),
+    ("... i j, j k -> ... i k", ((2, 3, 4, 5), (5, 6)), {}),
+    ("b m c h w, b n m c -> b m h w n", ((2, 3, 4, 5, 6), (2, 7, 3, 4)), {}),
+    ("i j, j k, k l -> i l", ((2, 3), (3, 4), (4, 5)), {}),
+    ("i u, i v -> v", ((3, 2), (3, 4)), {"sum": "u"}),
+]
+
+
+@pytest.mark.parametrize(("equation", "shapes", "options"), GRADIENTS)
+def test_gradients(equation: str, shapes: tuple[tuple[int, ...], ...], options: dict[str, str]) -> None:
+    ours, theirs = ([random(*shape).requires_grad_() for shape in shapes] for _ in range(2))
+    found, wanted = einsum(equation, *ours, **options), torch.einsum(equation, *theirs)
+    pull = random(*wanted.shape)
+    found.backward(pull)
+    wanted.backward(pull)
+    for left, right in zip(ours, theirs, strict=True):
+        assert left.grad is not None
+        torch.testing.assert_close(left.grad, right.grad)
+
+
+def test_the_gradient_of_a_maximum_goes_to_the_best() -> None:
+    a, b = random(2, 3, 5).requires_grad_(), random(4, 5).requires_grad_()
+    assert torch.autograd.gradcheck(lambda x, y: einsum("b q d, k d -> b q", x, y, max="k"), (a, b))
+
+
+# What `#` allows beyond one axis of one operand.
+
+
+def test_a_marked_axis_repeats() -> None:
+    x, y = random(2, 1, 5), random(2, 4, 5)
+    torch.testing.assert_close(einsum("b #k d, b k d -> b k", x, y), (x * y).sum(-1))
+    with pytest.raises(errors.ShapeError) as caught:
+        einsum("b k d, b k d -> b k", x, y)
+    assert caught.value.code == "TE201"
+
+
+@pytest.mark.xfail(strict=True, raises=RuntimeError, reason="the repeated axes reach torch.einsum as they are")
+def test_a_diagonal_of_marked_axes() -> None:
+    x = random(3, 1)
+    assert torch.equal(einsum("#b #b -> b", x), x[:, 0])
+
+
+@pytest.mark.xfail(strict=True, raises=RuntimeError, reason="*#name has one rank for all operands")
+def test_marked_axes_of_different_ranks() -> None:
+    x, y = random(2, 3, 5), random(3, 5)
+    torch.testing.assert_close(einsum("*#rest d, *#rest d -> *rest", x, y), (x * y).sum(-1))
+
+
+@pytest.mark.xfail(
+    strict=True, raises=RuntimeError, reason="the sum widens one operand alone, which torch then refuses"
+)
+@pytest.mark.parametrize("dtype", [torch.int32, torch.uint8, torch.bool])
+def test_a_lone_sum_of_narrow_integers(dtype: torch.dtype) -> None:
+    x, y = torch.ones(2, 3, 4, dtype=dtype), torch.ones(3, 5, dtype=dtype)
+    assert torch.equal(einsum("i j u, j k -> i k", x, y, sum="u"), torch.full((2, 5), 12))

@@ -220,8 +220,8 @@ def straight_lines(
         comparisons += surprises
     lines += ["except ValueError:", f"    return {surprise}"]
     for name in contraction.equation.maximised:
-        size = checks.known[name]
-        comparisons.append(f"0 in {size}" if is_spread(name) else f"{size} == 0")
+        known = checks.known[name]
+        comparisons.append(f"0 in {known}" if is_spread(name) else f"{known} == 0")
     if comparisons:
         lines += [f"if {' or '.join(comparisons)}:", f"    return {surprise}"]
     return lines

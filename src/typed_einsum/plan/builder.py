@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from typed_einsum.plan.steps import (
     Diagonal,
+    Expand,
     Group,
     Maximum,
     Multiply,
@@ -80,6 +81,12 @@ class Builder:
             return value
         target = self.fresh(axes)
         self.steps.append(Reshape(value, target))
+        return target
+
+    def expand(self, value: Value, axes: tuple[Group, ...]) -> Value:
+        """Repeat a value along new axes, without a copy."""
+        target = self.fresh(axes)
+        self.steps.append(Expand(value, target))
         return target
 
     def multiply(self, left: Value, right: Value, order: Sequence[str]) -> Value:

@@ -29,13 +29,15 @@ class Form:
 class Loop:
     """A small matrix or vector times each of a stack of matrices: `(l, k) @ (..., k, r)`.
 
-    The stack keeps its layout, so that no copy of it is made; torch repeats the small one without one.
+    The stack keeps its layout and the small one is repeated without a copy. (`torch.matmul` would copy the
+    whole stack to make one matrix of it whenever a gradient is asked for.)
     """
 
     swapped: bool
     contracted: str
     row: Group
-    column: str
+    leading: Group
+    column: Group
 
 
 def contract_pair(
@@ -74,17 +76,17 @@ def _forms(left: Value, right: Value, kept: set[str], wanted: Sequence[str]) -> 
 
 
 def _loops(left: Value, right: Value, kept: set[str]) -> Iterator[Loop]:
-    """The loop forms: one contracted axis, no batch, and it is among the last two axes of a stack."""
+    """The loop forms: one contracted axis, inside a stack, and no batch."""
     both = set(left.letters) & set(right.letters)
     if both & kept or len(both) != 1:
         return
     (contracted,) = both
     for swapped, small, stack in ((False, left, right), (True, right, left)):
-        last = stack.letters[-2:]
-        if len(small.axes) <= 2 and len(stack.axes) >= 3 and contracted in last:
+        at = stack.letters.index(contracted)
+        leading, column = stack.letters[:at], stack.letters[at + 1 :]
+        if len(small.axes) <= 2 and leading and column:
             row = tuple(letter for letter in small.letters if letter != contracted)
-            (column,) = (letter for letter in last if letter != contracted)
-            yield Loop(swapped, contracted, row, column)
+            yield Loop(swapped, contracted, row, leading, column)
 
 
 def _orders(letters: set[str], *sequences: Sequence[str]) -> list[Group]:
@@ -104,13 +106,19 @@ def _carry_out(
     match form:
         case Form():
             result = _product(builder, first, second, form)
-        case Loop(_, contracted, row, column):
-            stack = second if second.letters[-1] == column else builder.swap_last(second)
-            leading = tuple(group for group in stack.axes[:-2])
-            small = builder.permute(first, (*row, contracted))
-            result = builder.fresh((*leading, *((letter,) for letter in row), (column,)))
-            builder.steps.append(Matmul(small, stack, result))
+        case Loop():
+            result = _loop(builder, first, second, form)
     return result if order is None else builder.permute(result, order)
+
+
+def _loop(builder: Builder, small: Value, stack: Value, form: Loop) -> Value:
+    contracted = (form.contracted,)
+    small = builder.permute(small, (*form.row, form.contracted))
+    repeated = builder.expand(small, (form.leading, form.row, contracted))
+    stacked = builder.reshape(stack, (form.leading, contracted, form.column))
+    target = builder.fresh((form.leading, form.row, form.column))
+    builder.steps.append(Matmul(repeated, stacked, target))
+    return builder.reshape(target, tuple((letter,) for letter in (*form.leading, *form.row, *form.column)))
 
 
 def _product(builder: Builder, first: Value, second: Value, form: Form) -> Value:
@@ -183,7 +191,5 @@ def _matmul_price(left: Value, right: Value, moved: set[str]) -> float:
             return 1.3 + column
         case (_, 1 | 2):  # torch folds the left stack into one matrix, by a copy if it was permuted
             return 2.4 + (3.0 if left.name in moved else 0.0)
-        case (1 | 2, _):
-            return 3.4
         case _:
             return 4.4 + column

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from typed_einsum.plan.steps import (
     Diagonal,
+    Expand,
     Group,
     Matmul,
     Maximum,
@@ -47,6 +48,9 @@ def _expression(step: Step, names: Mapping[str, str], sizes: Mapping[str, str], 
         case Reshape(source, target):
             shape = "".join(f"{_size(group, sizes)}, " for group in target.axes)
             return f"{names[source.name]}.reshape(({shape}))"
+        case Expand(source, target):
+            shape = "".join(f"{_size(group, sizes)}, " for group in target.axes)
+            return f"{names[source.name]}.expand(({shape}))"
         case Matmul(left, right):
             function = {(2, 2): "mm", (3, 3): "bmm", (2, 1): "mv"}.get(
                 (len(left.axes), len(right.axes)), "matmul"

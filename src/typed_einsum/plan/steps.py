@@ -67,6 +67,14 @@ class Reshape:
 
 
 @dataclass(frozen=True, slots=True)
+class Expand:
+    """Repeat a value along axes that it lacks, as a view."""
+
+    source: Value
+    target: Value
+
+
+@dataclass(frozen=True, slots=True)
 class Matmul:
     """Multiply matrices: the last axis of `left` with the last but one of `right`, the others batch."""
 
@@ -84,7 +92,7 @@ class Multiply:
     target: Value
 
 
-Step = Diagonal | Sum | Maximum | Permute | Reshape | Matmul | Multiply
+Step = Diagonal | Sum | Maximum | Permute | Reshape | Expand | Matmul | Multiply
 
 
 @dataclass(frozen=True)
