@@ -64,7 +64,7 @@ NOT_TENSORS = {
 }
 """Expressions, by module, whose attribute has such a name although no tensor is asked."""
 
-STANDARD_LIBRARY_ONLY = {row for row, floor in FLOORS.items() if floor <= 1} | {"locations"}
+STANDARD_LIBRARY_ONLY = {row for row, floor in FLOORS.items() if floor <= 1}
 """Floors 0 and 1 run where torch does not, such as a browser."""
 
 OPTIONAL = {("plan", "opt_einsum")}
@@ -202,7 +202,6 @@ def test_every_module_keeps_to_its_floor() -> None:
             "if TYPE_CHECKING:\n    pass\nelse:\n    import torch",
             ":4: imports torch; `plan` uses the standard library only",
         ),
-        ("locations", "import torch", ":1: imports torch; `locations` uses the standard library only"),
         ("contraction", "from jaxtyping import Float", ":1: imports jaxtyping; only `annotations` may"),
         ("cli", "import jaxtyping", ":1: imports jaxtyping; only `annotations` may"),
         (

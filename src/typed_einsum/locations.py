@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
+from torch.compiler import is_dynamo_compiling
+
 from typed_einsum.check_source import GENERATED
 from typed_einsum.diagnostics import Mark, Place, Span
 
@@ -52,7 +54,9 @@ def definition_place(function: Callable[..., Any]) -> Place | None:
 
 
 def outside_frame() -> FrameType | None:
-    """The innermost running frame that does not belong to this package."""
+    """The innermost running frame that does not belong to this package; None in a trace, which has none."""
+    if is_dynamo_compiling():
+        return None
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and _is_ours(frame):
         frame = frame.f_back

@@ -5,71 +5,87 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from inspect import Parameter
 from types import ModuleType
 from typing import Any
 
-import torch
 from torch import nn
 
 from typed_einsum.annotations import mentions_tensors
 from typed_einsum.checked import shape_checked
+from typed_einsum.checked.signature import CheckedSignature
+from typed_einsum.contraction.signature import Signature
+from typed_einsum.diagnostics import Place
+from typed_einsum.locations import definition_place
 from typed_einsum.resolution import resolved_annotations
-from typed_einsum.testing.inputs import CannotMake
+from typed_einsum.testing.building import build
 
 
 @dataclass(frozen=True)
 class Target:
-    """A function to be checked; `owner` makes the object that it is called on."""
+    """A function to be checked; `owner` makes the object that it is called on, on a device."""
 
     name: str
     function: Callable[..., Any]
-    owner: Callable[[], Any] | None = None
+    owner: Callable[[str], Any] | None = None
 
     @property
-    def line(self) -> int:
-        """The line of the function's `def` or of its first decorator."""
+    def first_line(self) -> int:
+        """Where the function begins, decorators included."""
         code = getattr(inspect.unwrap(self.function), "__code__", None)
         return 1 if code is None else int(code.co_firstlineno)
 
+    def place(self, file: str) -> Place:
+        """The line of the function's `def`; `file` is where it was found."""
+        return definition_place(self.function) or Place(file, self.first_line)
 
-def targets(module: ModuleType) -> Iterator[Target]:
+    def resolved(self) -> Callable[..., Any]:
+        """The function; one whose annotations were to be read later is read now. Raises what is wrong."""
+        late = inspect.getattr_static(self.function, "resolve", None)
+        function: Callable[..., Any] = self.function if late is None else late()
+        return function
+
+
+def targets(module: ModuleType) -> list[Target]:
     """Everything in a module that its annotations say how to run, in the order of the file."""
-    found = [target for name, value in vars(module).items() for target in _targets_of(module, name, value)]
-    yield from sorted(found, key=lambda target: target.line)
+    values: dict[int, tuple[str, Any]] = {}
+    for name, value in vars(module).items():
+        values.setdefault(id(value), (name, value))  # under two names it is still one function
+    found = [target for name, value in values.values() for target in _targets_of(module, name, value)]
+    return sorted(found, key=lambda target: target.first_line)
 
 
 def _targets_of(module: ModuleType, name: str, value: Any) -> Iterator[Target]:
-    if isinstance(value, nn.Module):
-        yield from _methods(type(value), name, lambda: value)
-    elif getattr(value, "__module__", None) != module.__name__:
-        return
-    elif isinstance(value, type):
-        yield from _methods(value, value.__name__, lambda: build(value))
-    elif is_checked(value):
-        yield Target(name, resolved(value))
+    if isinstance(value, type):
+        if value.__module__ == module.__name__:
+            yield from _methods(value, value.__name__, lambda device: build(value, device))
+    elif isinstance(value, nn.Module):
+        yield from _methods(type(value), name, lambda device: value)
+    elif is_checked(value) and value.__module__ == module.__name__:
+        yield Target(name, value)
 
 
 def is_checked(value: Any) -> bool:
     """Whether a decorator of this library made the function."""
-    return callable(value) and (hasattr(value, "shape_signature") or hasattr(value, "resolve"))
+    signature = inspect.getattr_static(value, "shape_signature", None)
+    if isinstance(signature, Signature | CheckedSignature):
+        return callable(value)
+    late = inspect.getattr_static(value, "resolve", None)
+    return inspect.isfunction(value) and inspect.isfunction(late)
 
 
-def resolved(function: Any) -> Any:
-    """The function; one whose annotations were to be read later is read now."""
-    return function.resolve() if hasattr(function, "resolve") else function
-
-
-def _methods(kind: type, name: str, owner: Callable[[], Any]) -> Iterator[Target]:
-    for attribute, value in vars(kind).items():
+def _methods(kind: type, name: str, owner: Callable[[str], Any]) -> Iterator[Target]:
+    attributes = {name: value for base in reversed(kind.__mro__) for name, value in vars(base).items()}
+    for attribute, value in attributes.items():
         match value:
-            case staticmethod() | classmethod() if is_checked(value.__func__):
-                bound = (lambda: kind) if isinstance(value, classmethod) else None
-                yield Target(f"{name}.{attribute}", resolved(value.__func__), bound)
+            case staticmethod() if is_checked(value.__func__):
+                yield Target(f"{name}.{attribute}", value.__func__)
+            case classmethod() if is_checked(value.__func__):
+                yield Target(f"{name}.{attribute}", value.__func__, lambda device: kind)
             case property() if is_checked(value.fget):
-                yield Target(f"{name}.{attribute}", resolved(value.fget), owner)
+                assert value.fget is not None
+                yield Target(f"{name}.{attribute}", value.fget, owner)
             case _ if is_checked(value):
-                yield Target(f"{name}.{attribute}", resolved(value), owner)
+                yield Target(f"{name}.{attribute}", value, owner)
             case _ if attribute == "forward" and issubclass(kind, nn.Module) and _has_tensors(value):
                 yield Target(f"{name}.forward", shape_checked(value), owner)
 
@@ -78,38 +94,3 @@ def _has_tensors(function: Any) -> bool:
     if not inspect.isfunction(function):
         return False
     return any(mentions_tensors(annotation) for annotation in resolved_annotations(function, {}).values())
-
-
-def build(kind: type) -> Any:
-    """An object of a class, from defaults and guesses. Raises `CannotMake` where there is none."""
-    arguments: dict[str, Any] = {}
-    widths = iter((48, 72, 120, 168, 264, 312))
-    for parameter in list(inspect.signature(kind).parameters.values()):
-        if parameter.default is Parameter.empty and parameter.kind not in (
-            Parameter.VAR_POSITIONAL,
-            Parameter.VAR_KEYWORD,
-        ):
-            arguments[parameter.name] = _constructor_argument(parameter, kind, widths)
-    try:
-        with torch.device("meta"):
-            return kind(**arguments)
-    except Exception as error:  # the constructor is the user's
-        listed = ", ".join(f"{name}={value}" for name, value in arguments.items())
-        reason = f"{type(error).__name__}: {_first_line(error)}"
-        raise CannotMake(f"{kind.__name__}({listed}) raised {reason}") from error
-
-
-def _constructor_argument(parameter: Parameter, kind: type, widths: Iterator[int]) -> Any:
-    """A guess: counts of heads and groups are small, widths are large, unlike, and divisible by them."""
-    name, annotation = parameter.name, parameter.annotation
-    annotation = annotation.__name__ if isinstance(annotation, type) else str(annotation)
-    if annotation == "int":
-        small = any(word in name.lower() for word in ("head", "group", "nh", "layers", "depth", "kernel"))
-        return 3 if "kernel" in name.lower() else 2 if small else next(widths)
-    if annotation in ("float", "bool"):
-        return {"float": 0.5, "bool": False}[annotation]
-    raise CannotMake(f"its constructor needs `{name}`: {kind.__name__} has no default for it")
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or ["no message"])[0]

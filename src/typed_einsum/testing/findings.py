@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from typed_einsum.diagnostics import Place
+from typed_einsum.errors import TypedEinsumError
+
 Kind = Literal["ok", "finding", "skipped", "failed"]
 
 
@@ -12,26 +15,46 @@ Kind = Literal["ok", "finding", "skipped", "failed"]
 class Outcome:
     """One line of the report. `text` is the equation, the finding's sentence, or the reason.
 
-    `failed` is a file that could not be run at all.
+    `name` is the function, or empty for the file as a whole; `message` is a finding in full. `failed` is a
+    file that could not be run at all.
     """
 
     kind: Kind
     file: str
-    line: int
-    column: int
-    name: str
+    line: int = 1
+    column: int = 1
+    name: str = ""
     text: str = ""
     code: str = ""
     message: str = ""
 
     def __str__(self) -> str:
-        place = f"{self.file}:{self.line}:{self.column}:"
+        name = self.name or "the file"
         match self.kind:
             case "ok":
-                return f"{place} ok {self.name}" + (f"  ({self.text})" if self.text else "")
+                return f"{self.file}:{self.line}: ok {name}" + (f"  ({self.text})" if self.text else "")
             case "finding":
-                return f"{place} {self.code} {self.text}" + (f" (in {self.name})" if self.name else "")
+                place = f"{self.file}:{self.line}:{self.column}"
+                return f"{place}: {self.code} {self.text}" + (f" (in {self.name})" if self.name else "")
             case "skipped":
-                return f"{place} skipped {self.name}: {self.text}"
+                return f"{self.file}:{self.line}: skipped {name}: {self.text}"
             case "failed":
                 return f"{self.file}: could not run: {self.text}"
+
+
+def outcome(kind: Kind, place: Place, name: str, text: str, code: str = "", message: str = "") -> Outcome:
+    """The outcome for a function at a place."""
+    return Outcome(kind, place.file, place.line, place.column or 1, name, text, code, message)
+
+
+def finding_of(error: TypedEinsumError, place: Place, name: str = "") -> Outcome:
+    """The finding for an error of this library, at the place that it names or else at the one given."""
+    diagnostic = error.diagnostic
+    at = diagnostic.place or place
+    return outcome("finding", at, name, diagnostic.summary, error.code, str(error))
+
+
+def first_line(error: BaseException) -> str:
+    """An exception in one line: its type, and what it says first."""
+    said = next((line for line in str(error).splitlines() if line.strip()), "")
+    return f"{type(error).__name__}: {said.strip()}" if said else type(error).__name__

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import inspect
+import math
+import re
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from functools import cached_property
 from inspect import Parameter
-from itertools import count
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import torch
 from torch import Tensor
@@ -22,73 +25,218 @@ from typed_einsum.annotations import (
     TensorHint,
     TupleHint,
 )
-from typed_einsum.equation.axes import Anonymous, Axis, Expression, Fixed, Named, Variadic
-from typed_einsum.equation.expressions import compute, read_expression
+from typed_einsum.equation.axes import ELLIPSIS, Anonymous, Axis, Expression, Fixed, Named, Variadic
+from typed_einsum.equation.expressions import NotArithmetic, Unknown, compute, names_in, read_expression
+from typed_einsum.testing.sizes import Draw, Variant
 
 PREFERRED = (torch.float32, torch.int64, torch.bool, torch.complex64, torch.uint8)
 """The dtype that a tensor gets is the first of these that its annotation allows."""
+
+MOST_ENTRIES, MOST_NUMBERS = 2**48, 2**24
+"""How many entries a tensor has at most: on the `meta` device, which holds none, and elsewhere."""
 
 
 class CannotMake(Exception):
     """An argument that annotations do not say how to make; the text says which and why."""
 
 
-def primes(start: int) -> Iterator[int]:
-    """The primes from `start` on."""
-    return (n for n in count(max(2, start)) if all(n % d for d in range(2, int(n**0.5) + 1)))
+@dataclass(frozen=True)
+class Recipe:
+    """What the annotations of a function say about its arguments: how to make them."""
+
+    signature: inspect.Signature
+    hints: Mapping[str, Hint]
+    result: Hint = field(default_factory=AnyHint)
+
+    @cached_property
+    def tensors(self) -> tuple[TensorHint, ...]:
+        """The hints of all tensors among the arguments."""
+        return tuple(tensor for hint in self.hints.values() for tensor in _tensors_in(hint))
+
+    @cached_property
+    def axis_names(self) -> frozenset[str]:
+        """The names of axes that some tensor argument has."""
+        return _names_in(self.tensors)
+
+    @cached_property
+    def result_names(self) -> frozenset[str]:
+        """The names of axes that the result has."""
+        return _names_in(tuple(_tensors_in(self.result)))
+
+    @cached_property
+    def shared_dtypes(self) -> frozenset[torch.dtype]:
+        """The dtypes that every tensor may have; a contraction takes operands of one dtype."""
+        sets = [hint.dtypes for hint in self.tensors if hint.dtypes is not None]
+        return frozenset.intersection(*sets) if sets else frozenset()
+
+    @cached_property
+    def fixed_sizes(self) -> frozenset[int]:
+        """The sizes that are written in the annotations."""
+        axes = [axis for hint in self.tensors for axis in hint.axes]
+        return frozenset(axis.size for axis in axes if isinstance(axis, Fixed))
+
+    def variants(self) -> tuple[Variant, ...]:
+        """The variants of inputs in which this function's differ, the full one first."""
+        optional = any(self._may_lack(name) for name in self.hints)
+        broadcasts = any(
+            not isinstance(axis, Anonymous) and axis.broadcast for hint in self.tensors for axis in hint.axes
+        )
+        every = (Variant.FULL, True), (Variant.SPARSE, optional), (Variant.BROADCAST, broadcasts)
+        return tuple(variant for variant, applies in every if applies)
+
+    def _may_lack(self, name: str) -> bool:
+        hint, parameter = self.hints[name], self.signature.parameters.get(name)
+        if isinstance(hint, OptionalHint):
+            return True
+        defaulted = parameter is not None and parameter.default is not Parameter.empty
+        return defaulted and isinstance(hint, TensorHint | TupleHint)
+
+    def make(self, draw: Draw, given: Mapping[str, Any] | None = None) -> inspect.BoundArguments:
+        """Arguments for every parameter that needs one. Raises `CannotMake`.
+
+        `given` are arguments that are there already, such as `self`.
+        """
+        marked: set[str] = set()
+        draw.avoid = draw.avoid | self.fixed_sizes
+        arguments: dict[str, Any] = {}
+        for parameter in self.signature.parameters.values():
+            name = parameter.name
+            hint = self.hints.get(name, AnyHint())
+            making = _Making(self, draw, arguments, marked)
+            if given and name in given:
+                arguments[name] = given[name]
+            elif parameter.kind is Parameter.VAR_POSITIONAL:
+                arguments[name] = (making.value(name, hint),) if any(_tensors_in(hint)) else ()
+            elif parameter.kind is not Parameter.VAR_KEYWORD and self._is_passed(parameter, draw):
+                arguments[name] = making.value(name, hint)
+        return inspect.BoundArguments(self.signature, OrderedDict(arguments))
+
+    def _is_passed(self, parameter: Parameter, draw: Draw) -> bool:
+        if parameter.default is Parameter.empty:
+            return True
+        has_tensors = any(_tensors_in(self.hints.get(parameter.name, AnyHint())))
+        if has_tensors and draw.variant is Variant.SPARSE:
+            draw.notes.append(f"without {parameter.name}")
+        return has_tensors and draw.variant is not Variant.SPARSE
 
 
-@dataclass
-class Draw:
-    """One choice of sizes: a prime for each name in order of appearance, times a factor.
+@dataclass(frozen=True)
+class _Making:
+    """The arguments of one call while they are made."""
 
-    `known` are sizes that are given, such as those an object knows by itself; no prime repeats one of them.
-    """
+    recipe: Recipe
+    draw: Draw
+    arguments: Mapping[str, Any]
+    marked: set[str]
+    """Names that a `#` axis has had at full size."""
 
-    factor: int = 1
-    start: int = 11
-    device: str = "meta"
-    known: Mapping[str, int] = field(default_factory=dict)
-    sizes: dict[str, int] = field(default_factory=dict)
+    def value(self, name: str, hint: Hint) -> Any:
+        """A value that the hint allows. Raises `CannotMake`."""
+        match hint:
+            case TensorHint():
+                return self.tensor(name, hint)
+            case OptionalHint(inner, others):
+                if self.draw.variant is Variant.SPARSE and PlainHint(type(None)) in others:
+                    self.draw.notes.append(f"{name}=None")
+                    return None
+                return self.value(name, inner)
+            case TupleHint(items):
+                return tuple(self.value(f"{name}[{i}]", item) for i, item in enumerate(items))
+            case PlainHint() | BeartypeHint():
+                return self.plain(name, hint)
+            case AnyHint():
+                parameter = self.recipe.signature.parameters.get(name.partition("[")[0])
+                if parameter is None or parameter.annotation is Parameter.empty:
+                    raise CannotMake(f"parameter `{name}` has no annotation")
+                raise CannotMake(f"nothing says how to make `{name}`, a `{_shown(parameter.annotation)}`")
 
-    def __post_init__(self) -> None:
-        self.sizes = dict(self.known)
-        self._primes = primes(self.start)
+    def plain(self, name: str, hint: PlainHint | BeartypeHint) -> Any:
+        """A value that is no tensor: the size of an axis, or a guess."""
+        kind = hint.kind if isinstance(hint, PlainHint) else hint.hint
+        if kind is int:
+            return self._integer(name)
+        for candidate in self._candidates(name, kind):
+            if isinstance(candidate, hint.kind) if isinstance(hint, PlainHint) else hint.accepts(candidate):
+                self.draw.guesses[name] = candidate
+                return candidate
+        raise CannotMake(f"nothing says how to make `{name}`, a `{_shown(kind)}`")
 
-    def fresh(self) -> int:
-        """A size that nothing else has."""
-        return next(s for p in self._primes if (s := p * self.factor) not in self.sizes.values())
+    def _integer(self, name: str) -> int:
+        if name in self.recipe.axis_names or name in self.draw.known:
+            return self.draw.size(name)
+        size = self.draw.small(name)
+        if name not in self.recipe.result_names:
+            self.draw.guesses[name] = size
+        return size
 
-    def size(self, name: str) -> int:
-        """The size of a name, chosen the first time."""
-        if name not in self.sizes:
-            self.sizes[name] = self.fresh()
-        return self.sizes[name]
+    def _candidates(self, name: str, kind: Any) -> tuple[Any, ...]:
+        if isinstance(kind, type) and issubclass(kind, Enum):
+            return tuple(kind)
+        if get_origin(kind) is Literal:
+            return get_args(kind)
+        plain = (None, False, 2, 0.5, name, (), torch.float32, torch.device(self.draw.on))
+        return tuple(value for value in plain if type(value) is kind) or plain
 
-    def shape(self, hint: TensorHint, arguments: Mapping[str, Any]) -> tuple[int, ...]:
-        """The shape of a tensor; `#` axes get their full size, a variadic axis stands for two."""
-        return tuple(size for axis in hint.axes for size in self._sizes_of(axis, arguments))
+    def tensor(self, name: str, hint: TensorHint) -> Tensor:
+        """A tensor that the annotation allows; off `meta`, of numbers that most functions can take."""
+        if hint.kind not in (Tensor, torch.nn.Parameter):
+            raise CannotMake(f"nothing says how to make `{name}`, a `{hint.kind.__name__}`")
+        shape = self.shape(name, hint)
+        if math.prod(shape) > (MOST_ENTRIES if self.draw.on == "meta" else MOST_NUMBERS):
+            what = "torch" if self.draw.on == "meta" else "real numbers"
+            raise CannotMake(f"`{name}` would have the sizes {shape}, too many for {what}")
+        value = _filled(shape, self._dtype(hint), self.draw.on)
+        return torch.nn.Parameter(value, value.is_floating_point()) if hint.kind is not Tensor else value
 
-    def _sizes_of(self, axis: Axis, arguments: Mapping[str, Any]) -> list[int]:
+    def _dtype(self, hint: TensorHint) -> torch.dtype:
+        if hint.dtypes is None and not self.recipe.shared_dtypes:
+            return PREFERRED[0]
+        allowed = self.recipe.shared_dtypes or hint.dtypes or frozenset()
+        return next(iter([*(d for d in PREFERRED if d in allowed), *sorted(allowed, key=str)]))
+
+    def shape(self, name: str, hint: TensorHint) -> tuple[int, ...]:
+        """The shape of a tensor; a variadic axis stands for two."""
+        try:
+            shape = tuple(size for axis in hint.axes for size in self._sizes(axis))
+        except (AttributeError, NotArithmetic, Unknown, ZeroDivisionError) as error:
+            raise CannotMake(f'the sizes of `{name}`, "{hint.text}", cannot be computed: {error}') from error
+        if any(size < 0 for size in shape):
+            raise CannotMake(f'`{name}`, "{hint.text}", would have the sizes {shape}')
+        return shape
+
+    def _sizes(self, axis: Axis) -> list[int]:
+        draw = self.draw
         match axis:
+            case Anonymous(variadic=False):
+                return [draw.fresh()]
+            case Anonymous(word=word) if word != ELLIPSIS:
+                return [draw.fresh(), draw.fresh()]
+            case Anonymous(word=name) | Variadic(name):
+                label = name if name == ELLIPSIS else f"*{name}"
+                sizes = [draw.size(f"{label}[0]"), draw.size(f"{label}[1]")]
+                shrinks = isinstance(axis, Variadic) and self._is_one(axis, label)
+                return [1, 1] if shrinks else sizes
             case Named(name):
-                return [self.size(name)]
+                return [1] if self._is_one(axis, name) else [draw.size(name)]
             case Fixed(size):
-                return [size]
-            case Variadic(name):
-                return [self.size(f"*{name}.0"), self.size(f"*{name}.1")]
-            case Anonymous(variadic):
-                return [self.size("....0"), self.size("....1")] if variadic else [self.fresh()]
+                return [1] if self._is_one(axis, "") else [size]
             case Expression(text):
-                tree = read_expression(text)
-                return [compute(tree, _Sizes(self), arguments)]
+                size = compute(read_expression(text), _Sizes(draw), self.arguments)
+                return [1] if self._is_one(axis, "") else [size]
 
-    def tensor(self, hint: TensorHint, arguments: Mapping[str, Any]) -> Tensor:
-        """A tensor of zeros that the annotation allows."""
-        allowed = PREFERRED if hint.dtypes is None else [d for d in PREFERRED if d in hint.dtypes]
-        dtype = next(iter([*allowed, *(hint.dtypes or ())]))
-        value = torch.zeros(self.shape(hint, arguments), dtype=dtype, device=self.device)
-        return torch.nn.Parameter(value) if issubclass(hint.kind, torch.nn.Parameter) else value
+    def _is_one(self, axis: Named | Fixed | Variadic | Expression, name: str) -> bool:
+        """Whether a `#` axis is to be 1 here: in every tensor but the first, or in all if a plain axis is."""
+        if not axis.broadcast or self.draw.variant is not Variant.BROADCAST:
+            return False
+        plain = replace(axis, broadcast=False)
+        unmarked = any(plain == other for hint in self.recipe.tensors for other in hint.axes)
+        if name and not unmarked and name not in self.marked:
+            self.marked.add(name)
+            return False
+        note = f"#{name}=1"
+        if name and note not in self.draw.notes:
+            self.draw.notes.append(note)
+        return True
 
 
 class _Sizes(dict[str, int]):
@@ -105,70 +253,32 @@ class _Sizes(dict[str, int]):
         return self._draw.size(name)
 
 
-def make_arguments(
-    signature: inspect.Signature,
-    hints: Mapping[str, Hint],
-    draw: Draw,
-    given: Mapping[str, Any],
-    *,
-    full: bool,
-) -> inspect.BoundArguments:
-    """Arguments for every parameter that needs one. Raises `CannotMake`.
-
-    `given` are arguments that are there already, such as `self`. With `full`, optional tensors are passed;
-    without, they are left out or None.
-    """
-    arguments: dict[str, Any] = {}
-    for parameter in signature.parameters.values():
-        name = parameter.name
-        hint = hints.get(name, AnyHint())
-        if name in given:
-            arguments[name] = given[name]
-        elif parameter.kind is Parameter.VAR_POSITIONAL:
-            arguments[name] = (_made(name, hint, draw, arguments, full=full),) if _has_tensor(hint) else ()
-        elif parameter.kind is Parameter.VAR_KEYWORD:
-            arguments[name] = {}
-        elif parameter.default is Parameter.empty or (full and _has_tensor(hint)):
-            arguments[name] = _made(name, hint, draw, arguments, full=full)
-    return inspect.BoundArguments(signature, OrderedDict(arguments))
-
-
-def has_optional(signature: inspect.Signature, hints: Mapping[str, Hint]) -> bool:
-    """Whether some tensor may be left out."""
-    return any(
-        isinstance(hint, OptionalHint)
-        or (_has_tensor(hint) and signature.parameters[name].default is not Parameter.empty)
-        for name, hint in hints.items()
-    )
-
-
-def _has_tensor(hint: Hint) -> bool:
-    return isinstance(hint, TensorHint | OptionalHint | TupleHint)
-
-
-def _made(name: str, hint: Hint, draw: Draw, arguments: Mapping[str, Any], *, full: bool) -> Any:
+def _tensors_in(hint: Hint) -> Iterator[TensorHint]:
     match hint:
         case TensorHint():
-            return draw.tensor(hint, arguments)
-        case OptionalHint(inner, others):
-            if full or PlainHint(type(None)) not in others:
-                return _made(name, inner, draw, arguments, full=full)
-            return None
+            yield hint
+        case OptionalHint(inner):
+            yield from _tensors_in(inner)
         case TupleHint(items):
-            return tuple(
-                _made(f"{name}[{i}]", item, draw, arguments, full=full) for i, item in enumerate(items)
-            )
-        case PlainHint(kind) if kind in (int, float, bool, str, type(None)):
-            return _plain(name, kind, draw)
-        case PlainHint(kind):
-            raise CannotMake(f"nothing says how to make `{name}`, a `{kind.__name__}`")
-        case BeartypeHint(annotation):
-            raise CannotMake(f"nothing says how to make `{name}`, a `{annotation}`")
-        case AnyHint():
-            raise CannotMake(f"parameter `{name}` has no annotation")
+            yield from (tensor for item in items for tensor in _tensors_in(item))
 
 
-def _plain(name: str, kind: type, draw: Draw) -> Any:
-    if kind is int:
-        return draw.size(name)
-    return {float: 0.5, bool: False, str: name}.get(kind)
+def _names_in(tensors: tuple[TensorHint, ...]) -> frozenset[str]:
+    axes = [axis for hint in tensors for axis in hint.axes]
+    computed = [read_expression(axis.text) for axis in axes if isinstance(axis, Expression)]
+    named = [axis.name for axis in axes if isinstance(axis, Named)]
+    return frozenset([*named, *(name for tree in computed for name in names_in(tree))])
+
+
+def _filled(shape: tuple[int, ...], dtype: torch.dtype, device: str) -> Tensor:
+    """Numbers between 0 and 1, zeros, which index anything, or True, which masks nothing out."""
+    if device == "meta":
+        return torch.empty(shape, dtype=dtype, device=device)
+    if dtype.is_floating_point or dtype.is_complex:
+        return torch.rand(shape, device=device).to(dtype)
+    return torch.full(shape, dtype is torch.bool, dtype=dtype, device=device)
+
+
+def _shown(annotation: Any) -> str:
+    plain = isinstance(annotation, type) and not get_args(annotation)
+    return annotation.__name__ if plain else re.sub(r"\b(jax)?typing\.", "", str(annotation))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import queue
+import signal
 import subprocess
 import sys
 import threading
@@ -14,51 +15,91 @@ from typing import Any
 
 from typed_einsum.testing.findings import Outcome
 
-START_UP = 60.0
-"""Seconds that a worker may take to import torch and the file before the limit of a function counts."""
+START_UP = 120.0
+"""Seconds that a worker may take to import torch; no fault of the user's file."""
+
+SWITCHES = {"TYPED_EINSUM_CHECKS", "JAXTYPING_DISABLE"}
+"""Variables that would switch off what is to be checked."""
+
+
+class WorkerFailed(Exception):
+    """The worker cannot start, or has ended between two files."""
 
 
 class Worker:
     """One process, with a thread that collects its answers."""
 
     def __init__(self) -> None:
-        environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+        kept = {name: value for name, value in os.environ.items() if name not in SWITCHES}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "typed_einsum.testing.worker"],
+            # -P: the working directory must not shadow what the worker itself imports.
+            [sys.executable, "-P", "-m", "typed_einsum.testing.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
             text=True,
-            env=environment,
+            env=kept,
         )
         self._answers: queue.Queue[str | None] = queue.Queue()
         threading.Thread(target=self._collect, daemon=True).start()
+        self._await_ready()
 
     def _collect(self) -> None:
         assert self._process.stdout is not None
-        for line in self._process.stdout:
-            self._answers.put(line)
+        with self._process.stdout as lines:
+            for line in lines:
+                self._answers.put(line)
         self._answers.put(None)
 
-    def ask(self, file: str, skip: int) -> None:
-        """Send a file to be checked, from its target number `skip` on."""
+    def _await_ready(self) -> None:
+        assert self._process.stderr is not None
+        with self._process.stderr as errors:
+            try:
+                ready = self.answer(START_UP)
+            except queue.Empty:
+                self.stop()
+                raise WorkerFailed(f"the worker did not start in {START_UP:g} seconds") from None
+            if ready is None:
+                said = errors.read().strip().splitlines() or ["no message"]
+                self.stop()
+                raise WorkerFailed(f"the worker did not start: {said[-1]}")
+
+    def ask(self, file: str, skip: int) -> bool:
+        """Send a file to be checked, from its function number `skip` on; False if nobody is there."""
         assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps({"file": file, "skip": skip}) + "\n")
-        self._process.stdin.flush()
+        try:
+            self._process.stdin.write(json.dumps({"file": file, "skip": skip}) + "\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            return False
+        return True
 
     def answer(self, seconds: float) -> dict[str, Any] | None:
         """The next event; None if the process has ended. Raises `queue.Empty` when it takes too long."""
         line = self._answers.get(timeout=seconds)
         return None if line is None else json.loads(line)
 
-    def status(self) -> int:
-        """How the process ended."""
-        return self._process.wait()
+    def ending(self) -> str:
+        """How the process ended, as a sentence without its subject."""
+        status = self._process.wait()
+        return f"was killed by {_signal(-status)}" if status < 0 else f"exited with status {status}"
 
     def stop(self) -> None:
         """End the process, whatever it does."""
+        assert self._process.stdin is not None
         self._process.kill()
         self._process.wait()
+        try:
+            self._process.stdin.close()
+        except BrokenPipeError:  # what was still to be sent is of no use to anyone
+            return
+
+
+def _signal(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 class Session:
@@ -68,37 +109,42 @@ class Session:
         self.time_limit = time_limit
         self._worker: Worker | None = None
 
-    def check(self, file: Path, shown: str) -> Iterator[Outcome]:
-        """The outcomes of one file, as they come."""
+    def check(self, file: Path) -> Iterator[Outcome]:
+        """The outcomes of one file, as they come. Raises `WorkerFailed`."""
         done = 0
         while True:
-            worker = self._worker = self._worker or Worker()
-            worker.ask(str(file), done)
-            doing: dict[str, Any] = {"name": "", "line": 1}
+            worker = self._asked(str(file), done)
+            doing: dict[str, Any] = {}
             try:
-                while (event := worker.answer(self._patience(doing))) is not None:
-                    if event["event"] == "done":
-                        return
-                    if event["event"] == "begin":
-                        doing = event
-                        continue
-                    done += 1
-                    del event["event"]
-                    yield Outcome(**event)
-                status = worker.status()
-                how = f"died of signal {-status}" if status < 0 else f"exited with status {status}"
+                while (event := worker.answer(self.time_limit)) is not None:
+                    match event.pop("event"):
+                        case "done":
+                            return
+                        case "begin":
+                            doing = event
+                        case "outcome":
+                            done += 1
+                            yield Outcome(**event)
+                how = worker.ending()
             except queue.Empty:
                 how = f"ran for more than {self.time_limit:g} seconds"
             self.close()
-            what = "it" if doing["name"] else "importing the file"
-            text = f"{what} {how}"
-            yield Outcome("finding", shown, doing["line"], 1, doing["name"], text, "TE702")
+            if not doing:
+                raise WorkerFailed(f"the worker {how}")
+            what = "the call" if doing["name"] else "importing the file"
+            yield Outcome("finding", **doing, text=f"{what} {how}", code="TE702")
             if not doing["name"]:
                 return
             done += 1
 
-    def _patience(self, doing: dict[str, Any]) -> float:
-        return self.time_limit if doing["name"] else START_UP + self.time_limit
+    def _asked(self, file: str, skip: int) -> Worker:
+        """A worker that has the file to check: the one that is there if it still lives, or a new one."""
+        if self._worker is None or not self._worker.ask(file, skip):
+            self.close()
+            self._worker = Worker()
+            if not self._worker.ask(file, skip):
+                raise WorkerFailed(f"the worker {self._worker.ending()}")
+        return self._worker
 
     def close(self) -> None:
         """End the worker, if there is one."""

@@ -2,99 +2,86 @@
 
 from __future__ import annotations
 
-import dataclasses
 import importlib
-import importlib.util
 import json
 import os
-import sys
 import warnings
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
-from types import ModuleType
-from typing import Any, TextIO
+from typing import Any
+
+from typed_einsum.diagnostics import Place
+from typed_einsum.errors import TypedEinsumError
+from typed_einsum.locations import shown_path
+from typed_einsum.testing.findings import Outcome, finding_of, first_line, outcome
+
+Event = dict[str, Any]
 
 
 def main() -> None:
     """Read one request a line, `{"file": …, "skip": n}`, and answer with events, one a line."""
-    answers = os.fdopen(os.dup(1), "w")
+    requests, answers = os.fdopen(os.dup(0)), os.fdopen(os.dup(1), "w")
     nowhere = os.open(os.devnull, os.O_RDWR)
-    requests = os.fdopen(os.dup(0))
-    for descriptor in (0, 1, 2):
-        os.dup2(nowhere, descriptor)
+    os.dup2(nowhere, 0)
+    os.dup2(nowhere, 1)
     warnings.simplefilter("ignore")
-    for request in requests:
-        asked = json.loads(request)
-        for event in events(asked["file"], asked["skip"]):
-            _send(answers, event)
-        _send(answers, {"event": "done"})
+
+    def send(event: Event) -> None:
+        answers.write(json.dumps(event) + "\n")
+        answers.flush()
+
+    for name in ("importing", "running"):  # with torch, most of the start-up, which has a limit of its own
+        importlib.import_module(f"typed_einsum.testing.{name}")
+    os.dup2(nowhere, 2)  # not before: why a worker does not start can be read there
+    send({"event": "ready"})
+    for line in requests:
+        request = json.loads(line)
+        for event in events(Path(request["file"]), request["skip"]):
+            send(event)
+        send({"event": "done"})
 
 
-def _send(answers: TextIO, event: dict[str, Any]) -> None:
-    answers.write(json.dumps(event) + "\n")
-    answers.flush()
+def events(file: Path, skip: int) -> Iterator[Event]:
+    """What happens to one file: an event when something begins, and one with what came of it.
 
-
-def events(file: str, skip: int) -> Iterator[dict[str, Any]]:
-    """What happens to one file: an event when a target begins, and one with its outcome."""
-    from typed_einsum.errors import TypedEinsumError
-    from typed_einsum.locations import shown_path
+    The first `skip` functions are passed over: an earlier worker has dealt with them.
+    """
+    # With torch, these are most of the start-up: `main` imports them first, and says when it is done.
     from typed_einsum.testing.discovery import targets
-    from typed_einsum.testing.findings import Outcome
-    from typed_einsum.testing.running import finding_of, run_target
+    from typed_einsum.testing.importing import as_if_alone, import_file
+    from typed_einsum.testing.running import run_target
 
-    def outcome(value: Outcome) -> dict[str, Any]:
-        return {"event": "outcome", **dataclasses.asdict(value)}
-
-    shown = shown_path(file)
-    before = set(sys.modules)
-    yield {"event": "begin", "name": "", "line": 1}
-    try:
-        module = import_file(Path(file))
-    except TypedEinsumError as error:
-        yield outcome(finding_of(error, (shown, 1, 1, "")))
-    except SystemExit as error:
-        text = f"importing the file ended the process: SystemExit({error.code!r})"
-        yield outcome(Outcome("finding", shown, 1, 1, "", text, "TE702"))
-    except Exception as error:  # the file is the user's: whatever its import raises is reported
-        first = (str(error).strip().splitlines() or ["no message"])[0]
-        yield outcome(Outcome("failed", shown, 1, 1, "", f"{type(error).__name__}: {first}"))
-    else:
-        for index, target in enumerate(targets(module)):
-            if index >= skip:
-                yield {"event": "begin", "name": target.name, "line": target.line}
-                yield outcome(run_target(target, file))
-    _forget(before, Path(file).parent)
-
-
-def import_file(file: Path) -> ModuleType:
-    """Import a file as Python would: in a package by its dotted name, else with its folder on the path."""
-    root, parts = file.parent, [file.stem]
-    while (root / "__init__.py").exists():
-        parts.insert(0, root.name)
-        root = root.parent
-    sys.path.insert(0, str(root))
-    try:
-        if len(parts) > 1:
-            return importlib.import_module(".".join(parts if file.stem != "__init__" else parts[:-1]))
-        name = file.stem if file.stem not in sys.modules else f"{file.stem}_checked"
-        spec = importlib.util.spec_from_file_location(name, file)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-        spec.loader.exec_module(module)
-        return module
-    finally:
-        sys.path.remove(str(root))
+    shown = shown_path(str(file))
+    yield {"event": "begin", "file": shown, "line": 1, "name": ""}
+    with as_if_alone(file):
+        try:
+            module = import_file(file)
+        except TypedEinsumError as error:
+            yield _came_to(finding_of(error, Place(shown, 1)))
+            return
+        except SystemExit as error:
+            yield _came_to(_exit("importing the file", error, Place(shown, 1)))
+            return
+        except Exception as error:  # the file is the user's: whatever its import raises is reported
+            yield _came_to(Outcome("failed", shown, text=first_line(error)))
+            return
+        for target in targets(module)[skip:]:
+            place = target.place(shown)
+            yield {"event": "begin", "file": place.file, "line": place.line, "name": target.name}
+            try:
+                yield _came_to(run_target(target, str(file)))
+            except SystemExit as error:
+                yield _came_to(_exit("the call", error, place, target.name))
 
 
-def _forget(before: set[str], folder: Path) -> None:
-    """Unload what the file imported from beside itself: another folder may have modules of the same names."""
-    for name in set(sys.modules) - before:
-        origin = getattr(sys.modules[name], "__file__", None)
-        if origin is not None and Path(origin).is_relative_to(folder):
-            del sys.modules[name]
+def _came_to(outcome: Outcome) -> Event:
+    return {"event": "outcome", **asdict(outcome)}
+
+
+def _exit(what: str, error: SystemExit, place: Place, name: str = "") -> Outcome:
+    text = f"{what} ended the process: SystemExit({error.code!r})"
+    return outcome("finding", place, name, text, "TE702")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,141 @@
+"""Plans: how many operations reach torch's dispatcher, and the order in which operands are contracted."""
+
+from __future__ import annotations
+
+import gc
+import linecache
+from collections import Counter
+from typing import Any
+
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from typed_einsum import einsum
+from typed_einsum.contraction import inline
+from typed_einsum.plan import path as paths
+from typed_einsum.plan.path import contraction_path, greedy_path
+
+
+class Counting(TorchDispatchMode):
+    """Counts what reaches the dispatcher."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.counts: Counter[str] = Counter()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.counts[func.overloadpacket.__name__] += 1
+        return func(*args, **(kwargs or {}))
+
+
+def operations(equation: str, *shapes: tuple[int, ...], **options: str) -> dict[str, int]:
+    """The operations of one call, with how often each is called."""
+    operands = [torch.ones(shape) for shape in shapes]
+    einsum(equation, *operands, **options)  # the first call compiles
+    with Counting() as mode:
+        einsum(equation, *operands, **options)
+    return dict(mode.counts)
+
+
+def test_the_counter_counts() -> None:
+    with Counting() as mode:
+        torch.ones(2) + torch.ones(2)
+    assert mode.counts == {"ones": 2, "add": 1}
+
+
+@pytest.mark.parametrize(
+    ("equation", "shapes", "expected"),
+    [
+        ("bqd,bkd->bqk", [(2, 3, 5), (2, 4, 5)], {"transpose": 1, "bmm": 1}),
+        ("bkd,bqd->bkq", [(2, 4, 5), (2, 3, 5)], {"transpose": 1, "bmm": 1}),
+        ("bqk,bkd->bqd", [(2, 3, 4), (2, 4, 5)], {"bmm": 1}),
+        ("ij,jk->ik", [(2, 3), (3, 5)], {"mm": 1}),
+        ("ij,kj->ik", [(2, 3), (5, 3)], {"transpose": 1, "mm": 1}),
+        ("ij,j->i", [(2, 3), (3,)], {"mv": 1}),
+        ("i,i->", [(3,), (3,)], {"dot": 1}),
+        ("bc,bc->bc", [(2, 3), (2, 3)], {"mul": 1}),
+        ("bc,c->bc", [(2, 3), (3,)], {"mul": 1}),
+        ("i,j->ij", [(2,), (3,)], {"view": 1, "mul": 1}),
+        ("ij->ji", [(2, 3)], {"transpose": 1}),
+        ("ij->i", [(2, 3)], {"sum": 1}),
+        ("ii->i", [(3, 3)], {"diagonal": 1}),
+        ("bnd,de->bne", [(2, 3, 5), (5, 7)], {"view": 1, "mm": 1, "_unsafe_view": 1}),
+    ],
+)
+def test_operations_of_a_call(equation: str, shapes: list[tuple[int, ...]], expected: dict[str, int]) -> None:
+    assert operations(equation, *shapes) == expected
+
+
+def test_a_maximum_follows_the_contraction() -> None:
+    found = operations("b q d, b k d -> b q", (2, 3, 5), (2, 4, 5), max="k")
+    assert found == {"transpose": 1, "bmm": 1, "amax": 1}
+
+
+@pytest.mark.parametrize(
+    "equation", ["bthd,bshd->bhts", "bmchw,bnmc->bmhwn", "nbe,nbe->n", "bhqd,bhkd->bhqk"]
+)
+def test_no_more_operations_than_torch_einsum(equation: str) -> None:
+    sizes = {letter: 2 + i for i, letter in enumerate(sorted(set(equation) - set(",->")))}
+    shapes = [tuple(sizes[letter] for letter in part) for part in equation.split("->")[0].split(",")]
+    operands = [torch.ones(shape) for shape in shapes]
+    with Counting() as mode:
+        torch.einsum(equation, *operands)
+    assert sum(operations(equation, *shapes).values()) <= mode.counts.total()
+
+
+SIZES = {"i": 2, "j": 300, "k": 5, "l": 700}
+
+
+def test_the_cheap_order_is_taken() -> None:
+    # (ij, jk) first makes 2x5; (jk, kl) first would make 300x700.
+    assert contraction_path(["ij", "jk", "kl"], "il", SIZES) == ((0, 1), (0, 1))
+    assert contraction_path(["kl", "jk", "ij"], "il", SIZES) == ((1, 2), (0, 1))
+    assert greedy_path(["kl", "jk", "ij"], "il", SIZES) == ((1, 2), (0, 1))
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_many_operands(installed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not installed:
+        monkeypatch.setattr(paths, "find_spec", lambda name: None)
+    letters = "abcdefgh"
+    operands = [letters[i : i + 2] for i in range(7)]
+    path = contraction_path(operands, "ah", {letter: 2 + i for i, letter in enumerate(letters)})
+    assert len(path) == 6
+    remaining = 7
+    for first, second in path:
+        assert 0 <= first < second < remaining
+        remaining -= 1
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_many_operands_contract(installed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not installed:
+        monkeypatch.setattr(paths, "find_spec", lambda name: None)
+    equation = "ab,bc,cd,de,ef,fg,gh->ah"
+    monkeypatch.setattr(inline, "_compiled", type(inline._compiled)())
+    operands = [torch.randn(2 + i, 3 + i, dtype=torch.float64) for i in range(7)]
+    expected = operands[0]
+    for operand in operands[1:]:
+        expected = expected @ operand
+    torch.testing.assert_close(einsum(equation, *operands), expected, rtol=1e-12, atol=1e-12)
+
+
+def test_compiled_equations_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inline, "_compiled", type(inline._compiled)())
+    monkeypatch.setattr(inline, "MOST_COMPILED", 5)
+    for i in range(20):
+        einsum(f"b axis{i} -> axis{i} b", torch.ones(2, 3))
+    assert len(inline._compiled) == 5
+
+
+def test_source_goes_with_the_function(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inline, "_compiled", type(inline._compiled)())
+    einsum("b freed -> freed b", torch.ones(2, 3))
+    compiled = next(iter(inline._compiled.values()))
+    file = compiled.alone.__code__.co_filename
+    assert "operand_1.shape" in "".join(linecache.getlines(file))
+    del compiled
+    inline._compiled.clear()
+    gc.collect()
+    assert file not in linecache.cache
