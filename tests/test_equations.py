@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 from signatures import written_einsum
+
 from typed_einsum import einsum, errors
 
 ROWS = json.loads((Path(__file__).parent / "equations.json").read_text())
@@ -153,7 +154,9 @@ def test_the_comparison_can_fail() -> None:
         wanted.mT,
         wanted.float(),
         torch.cat([wanted[:1], wanted[:-1]]),
-        wanted.index_put((torch.tensor(0), torch.tensor(0), torch.tensor(0)), torch.tensor(math.nan).double()),
+        wanted.index_put(
+            (torch.tensor(0), torch.tensor(0), torch.tensor(0)), torch.tensor(math.nan).double()
+        ),
     ]
     for other in different:
         with pytest.raises(AssertionError):

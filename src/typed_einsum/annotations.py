@@ -103,6 +103,13 @@ class NotDescribed(Exception):
     """The annotation is one that only jaxtyping and beartype themselves can judge."""
 
 
+def shown(annotation: Any) -> str:
+    """An annotation as its author would have written it."""
+    if isinstance(annotation, type):
+        return annotation.__name__
+    return re.sub(r"(?<![\w.])typing\.", "", str(annotation))
+
+
 def is_tensor_annotation(annotation: Any) -> bool:
     """Whether the annotation is one tensor type, such as `Float[Tensor, "b c"]`."""
     return isinstance(annotation, type) and issubclass(annotation, AbstractArray)

@@ -13,7 +13,6 @@ from pathlib import Path
 from typed_einsum import __version__
 from typed_einsum.diagnostics import PAGES
 from typed_einsum.errors import CODES
-from typed_einsum.locations import shown_path
 from typed_einsum.testing.findings import Outcome
 from typed_einsum.testing.session import Session, WorkerFailed
 
@@ -78,7 +77,7 @@ def _seconds(text: str) -> float:
 
 def _check(options: argparse.Namespace) -> int:
     report = _Report(options.verbose)
-    files: dict[Path, None] = {}
+    files: dict[Path, str] = {}
     for path in options.paths:
         try:
             found = list(python_files(path))
@@ -87,11 +86,10 @@ def _check(options: argparse.Namespace) -> int:
             found, reason = [], str(error)
         if reason:
             report.add(Outcome("failed", str(path), text=reason))
-        files |= dict.fromkeys(Path(os.path.abspath(file)) for file in found)
+        files |= {Path(os.path.abspath(file)): str(file) for file in found}
     session = Session(options.time_limit)
     try:
-        for file in files:
-            shown = shown_path(str(file))
+        for file, shown in files.items():
             try:
                 for outcome in session.check(file):
                     report.add(report.unless_repeated(outcome, shown))

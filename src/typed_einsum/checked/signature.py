@@ -18,6 +18,7 @@ from typed_einsum.annotations import (
     PlainHint,
     TensorHint,
     TupleHint,
+    shown,
 )
 from typed_einsum.definitions import locator
 from typed_einsum.diagnostics import Diagnostic
@@ -129,7 +130,7 @@ class CheckedSignature:
             case BeartypeHint(annotation):
                 if hint.accepts(value):
                     return []
-                raise self._wrong_type(label, value, str(annotation).replace("typing.", ""))
+                raise self._wrong_type(label, value, shown(annotation))
             case OptionalHint(inner, others):
                 if any(_accepts(other, value) for other in others):
                     return []

@@ -16,7 +16,7 @@ from torch import Tensor
 from typed_einsum.check_source import ShapeChecks
 from typed_einsum.diagnostics import Diagnostic, Mark, Place
 from typed_einsum.equation.axes import ELLIPSIS, Axis, key
-from typed_einsum.equation.equation import Equation, is_spread, spread_ranks
+from typed_einsum.equation.equation import Equation, is_spread
 from typed_einsum.errors import DeviceError, DtypeError, ShapeError
 from typed_einsum.messages import Held, Locate, dtype_summary, facts, shape_error, title, with_article
 from typed_einsum.plan.subscripts import Subscripts, subscripts
@@ -75,8 +75,7 @@ class Contraction:
         """The subscripts of `torch.einsum` for operands of these ranks."""
         known = self._subscripts.get(ranks)
         if known is None:
-            spread = spread_ranks(self.equation, ranks)
-            known = self._subscripts[ranks] = subscripts(self.equation, spread)
+            known = self._subscripts[ranks] = subscripts(self.equation, ranks)
         return known
 
     def examine(self, operands: Sequence[Any], bindings: Bindings, around: Locate = no_axes) -> None:

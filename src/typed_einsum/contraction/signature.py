@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from typed_einsum.annotations import NotDescribed, TensorHint, is_tensor_annotation, read_tensor_hint
+from typed_einsum.annotations import NotDescribed, TensorHint, is_tensor_annotation, read_tensor_hint, shown
 from typed_einsum.contraction.explicit import agreed_axes
 from typed_einsum.definitions import MISSING, locator, operand_parameters, signature_error, unresolved_error
 from typed_einsum.diagnostics import Diagnostic
@@ -118,14 +118,10 @@ def _tensor_hint(function: Callable[..., Any], parameter: str, annotation: Any) 
     what = "the result" if parameter == RETURN else f"operand `{parameter}`"
     if isinstance(annotation, Unresolved):
         raise unresolved_error(function, parameter, annotation)
-    found = "has no annotation" if annotation is MISSING else f"is annotated `{_shown(annotation)}`"
+    found = "has no annotation" if annotation is MISSING else f"is annotated `{shown(annotation)}`"
     summary = f"{what} {found}; its axes are what the equation is made of"
     repair = 'annotate one torch tensor, such as Float[Tensor, "b c"]'
     raise signature_error(function, parameter, code, summary, "which axes?", repair)
-
-
-def _shown(annotation: Any) -> str:
-    return annotation.__name__ if isinstance(annotation, type) else str(annotation).replace("typing.", "")
 
 
 def _as_contracted(hint: TensorHint) -> tuple[Axis, ...]:

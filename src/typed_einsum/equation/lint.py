@@ -21,6 +21,7 @@ def lint(equation: Equation, labels: Sequence[str]) -> Iterator[Flaw]:
     `labels` are the operands' names, as the user knows them.
     """
     yield from _variadics(equation)
+    yield from _broadcast_diagonals(equation)
     yield from _size(equation)
     yield from _repeated_outputs(equation)
     yield from _outputs_from_nowhere(equation)
@@ -46,6 +47,20 @@ def _variadics(equation: Equation) -> Iterator[Flaw]:
                 "a second one",
                 "keep one variadic axis in each operand",
             )
+
+
+def _broadcast_diagonals(equation: Equation) -> Iterator[Flaw]:
+    for index, axes in enumerate(equation.operands):
+        names = [name_of(axis) for axis in axes]
+        for axis in axes:
+            if axis.broadcast and names.count(name_of(axis)) > 1:
+                yield Flaw(
+                    "TE113",
+                    f"`#{name_of(axis)}` stands twice in one operand, and a diagonal needs one size for both",
+                    Site(index, axis.span),
+                    "broadcasts",
+                    f"drop the `#`, or take the diagonal of `{name_of(axis)}` before the contraction",
+                )
 
 
 def _size(equation: Equation) -> Iterator[Flaw]:

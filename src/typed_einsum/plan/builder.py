@@ -43,21 +43,24 @@ class Builder:
                 return self.diagonals(target)
         return value
 
-    def sum_except(self, value: Value, kept: set[str]) -> Value:
-        """Sum over every axis that is not kept."""
+    def sum_except(self, value: Value, kept: set[str], *, keeps_dtype: bool = False) -> Value:
+        """Sum over every axis that is not kept. Torch widens integers, unless told to keep the dtype."""
         positions = tuple(i for i, letter in enumerate(value.letters) if letter not in kept)
-        return self._reduced(Sum, value, positions)
+        if not positions:
+            return value
+        target = self._without(value, positions)
+        self.steps.append(Sum(value, target, positions, keeps_dtype))
+        return target
 
     def maximum(self, value: Value, letters: Sequence[str]) -> Value:
         """Take the maximum over axes."""
-        return self._reduced(Maximum, value, tuple(value.letters.index(letter) for letter in letters))
-
-    def _reduced(self, kind: type[Sum | Maximum], value: Value, positions: tuple[int, ...]) -> Value:
-        if not positions:
-            return value
-        target = self.fresh(tuple(group for i, group in enumerate(value.axes) if i not in positions))
-        self.steps.append(kind(value, target, positions))
+        positions = tuple(value.letters.index(letter) for letter in letters)
+        target = self._without(value, positions)
+        self.steps.append(Maximum(value, target, positions))
         return target
+
+    def _without(self, value: Value, positions: tuple[int, ...]) -> Value:
+        return self.fresh(tuple(group for i, group in enumerate(value.axes) if i not in positions))
 
     def permute(self, value: Value, letters: Sequence[str]) -> Value:
         """Bring axes, one name each, into an order."""

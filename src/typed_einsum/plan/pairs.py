@@ -45,10 +45,11 @@ def contract_pair(
 ) -> Value:
     """Contract two operands, keeping some names. `order` is the order wanted of the result, if any."""
     both = set(left.letters) & set(right.letters)
-    left = builder.sum_except(left, kept | both)
-    right = builder.sum_except(right, kept | both)
+    multiplied = not both <= kept
+    left = builder.sum_except(left, kept | both, keeps_dtype=multiplied)
+    right = builder.sum_except(right, kept | both, keeps_dtype=multiplied)
     wanted = tuple(order) if order is not None else _natural_order(left, right, kept)
-    if both <= kept:
+    if not multiplied:
         return builder.multiply(left, right, wanted)
     forms: list[Form | Loop] = [*_forms(left, right, kept, wanted), *_loops(left, right, kept)]
     best = min(forms, key=lambda form: _price(_carried_out(left, right, form, order)))

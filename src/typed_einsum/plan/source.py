@@ -37,8 +37,9 @@ def _expression(step: Step, names: Mapping[str, str], sizes: Mapping[str, str], 
     match step:
         case Diagonal(source, _, first, second):
             return f"{names[source.name]}.diagonal(0, {first}, {second})"
-        case Sum(source, _, positions):
-            return f"{names[source.name]}.sum({positions!r})"
+        case Sum(source, _, positions, keeps_dtype):
+            dtype = f", dtype={names[source.name]}.dtype" if keeps_dtype else ""
+            return f"{names[source.name]}.sum({positions!r}{dtype})"
         case Maximum(source, _, positions):
             return f"{names[source.name]}.amax({positions!r})"
         case Permute(source, _, order):

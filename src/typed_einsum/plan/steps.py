@@ -33,11 +33,12 @@ class Diagonal:
 
 @dataclass(frozen=True, slots=True)
 class Sum:
-    """Sum over axes by position."""
+    """Sum over axes by position. `keeps_dtype` where a matrix product follows, which needs one dtype."""
 
     source: Value
     target: Value
     positions: tuple[int, ...]
+    keeps_dtype: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ them in one equation are no problem.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from string import ascii_letters
 
@@ -24,23 +24,34 @@ class Subscripts:
     maximised: int
 
 
-def subscripts(equation: Equation, ranks: Mapping[str, int]) -> Subscripts:
-    """Spell an equation for tensors whose variadic axes have these ranks. Raises TE116 beyond 52 axes."""
+def subscripts(equation: Equation, ranks: Sequence[int]) -> Subscripts:
+    """Spell an equation for operands of these ranks. Raises TE116 beyond 52 axes.
+
+    Where operands have fewer axes than others under one `*#name`, theirs are the last of them.
+    """
     letters: dict[tuple[str, int], str] = {}
+    own = [_spread(axes, rank) for axes, rank in zip(equation.operands, ranks, strict=True)]
+    widest = {name: max(row.get(name, 0) for row in own) for row in own for name in row}
 
-    def spell(axes: tuple[ContractionAxis, ...]) -> str:
-        return "".join(_letter(part, letters) for axis in axes for part in _parts(axis, ranks))
+    def spell(axes: tuple[ContractionAxis, ...], spread: Mapping[str, int]) -> str:
+        parts = [part for axis in axes for part in _parts(name_of(axis), spread, widest)]
+        return "".join(_letter(part, letters) for part in parts)
 
-    operands = [spell(axes) for axes in equation.operands]
-    kept = spell(equation.output)
+    operands = [spell(axes, spread) for axes, spread in zip(equation.operands, own, strict=True)]
+    kept = spell(equation.output, widest)
     by_name = {name_of(axis): axis for axes in equation.operands for axis in axes}
-    last = spell(tuple(by_name[name] for name in equation.maximised))
+    last = spell(tuple(by_name[name] for name in equation.maximised), widest)
     return Subscripts(f"{','.join(operands)}->{kept}{last}", len(last))
 
 
-def _parts(axis: ContractionAxis, ranks: Mapping[str, int]) -> list[tuple[str, int]]:
-    name = name_of(axis)
-    return [(name, i) for i in range(ranks[name])] if isinstance(axis, Variadic) else [(name, -1)]
+def _spread(axes: tuple[ContractionAxis, ...], rank: int) -> dict[str, int]:
+    return {name_of(axis): rank - len(axes) + 1 for axis in axes if isinstance(axis, Variadic)}
+
+
+def _parts(name: str, spread: Mapping[str, int], widest: Mapping[str, int]) -> list[tuple[str, int]]:
+    if name not in widest:
+        return [(name, -1)]
+    return [(name, i) for i in range(widest[name] - spread[name], widest[name])]
 
 
 def _letter(part: tuple[str, int], letters: dict[tuple[str, int], str]) -> str:
