@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # read when torch loads, so before it
+os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # the profiler announces every start and stop otherwise
 
 import torch
 

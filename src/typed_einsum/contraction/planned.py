@@ -13,11 +13,17 @@ from typed_einsum.check_source import ShapeChecks, build
 from typed_einsum.contraction.operands import Contraction
 from typed_einsum.equation.equation import Equation, is_spread, spread_ranks
 from typed_einsum.plan import Plan, Value, contraction_path, plan_operand, plan_operands
+from typed_einsum.plan.price import price
 from typed_einsum.plan.source import plan_lines
 from typed_einsum.tensors import shape_of
 
 MOST_KEPT = 256
 """Functions kept for the ranks and size buckets of one contraction; beyond that they are made again."""
+
+LONG = 400
+MUCH = 2.0
+"""A plan is chosen by the sizes of each call where an axis this long can make another plan so much cheaper:
+to look at the sizes takes a microsecond."""
 
 
 def running_lines(
@@ -26,15 +32,17 @@ def running_lines(
     """Lines that contract operands already checked, and the expression of the result.
 
     The plan stands in the lines themselves where it depends on names only. With `*batch` it depends on
-    ranks, with three operands or more on sizes: then the lines call a function that knows those.
+    ranks, with three operands or more (and some pairs) on sizes: then the lines call a function that knows
+    those.
     """
     equation = contraction.equation
     if has_broadcast(equation):
         return [], f"{checks.constant('run', contraction.run)}(({', '.join(variables)},))"
-    if len(variables) > 2 or any(is_spread(name) for name in equation.keys):
-        return [], f"{checks.constant('run', PlannedByShape(contraction))}({', '.join(variables)})"
-    planned = make_plan(equation, {}, {}, variables)
-    return written(planned, checks, variables, checks.known)
+    if len(variables) <= 2 and not any(is_spread(name) for name in equation.keys):
+        planned = make_plan(equation, {}, {}, variables)
+        if not depends_on_sizes(equation, planned):
+            return written(planned, checks, variables, checks.known)
+    return [], f"{checks.constant('run', PlannedByShape(contraction))}({', '.join(variables)})"
 
 
 def written(
@@ -65,7 +73,25 @@ def make_plan(
         return plan_operand(values[0], output, maximised)
     letters = [value.letters for value in values]
     path = ((0, 1),) if len(values) == 2 else contraction_path(letters, [*output, *maximised], sizes)
-    return plan_operands(values, output, maximised, path)
+    return plan_operands(values, output, maximised, path, sizes)
+
+
+def depends_on_sizes(equation: Equation, planned: Plan) -> bool:
+    """Whether sizes decide which of two operands is better copied: long axes in one change the plan much."""
+    if len(planned.operands) != 2:
+        return False
+    left, right = (set(operand.letters) for operand in planned.operands)
+    for own in (left - right, right - left):
+        sizes = dict.fromkeys(own, LONG)
+        other = make_plan(equation, {}, sizes, [operand.name for operand in planned.operands])
+        if cost(planned, sizes) > MUCH * cost(other, sizes):
+            return True
+    return False
+
+
+def cost(planned: Plan, sizes: Mapping[str, int]) -> float:
+    """The price of a plan where some sizes are known."""
+    return price(planned.steps, planned.operands, sizes)
 
 
 def parts(name: str, spread: Mapping[str, int]) -> list[str]:
@@ -79,7 +105,8 @@ class PlannedByShape:
     def __init__(self, contraction: Contraction) -> None:
         self.contraction = contraction
         self._functions: dict[Any, Callable[..., Tensor]] = {}
-        self._by_size = len(contraction.labels) > 2
+        is_any_spread = any(is_spread(name) for name in contraction.equation.keys)
+        self._by_size = len(contraction.labels) > 2 or not is_any_spread
 
     def __call__(self, *operands: Tensor) -> Tensor:
         """Contract operands already checked."""

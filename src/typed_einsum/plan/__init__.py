@@ -8,7 +8,8 @@ taken, by a rough price for each operation. The steps know axes by name only; si
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from typed_einsum.plan.builder import Builder
 from typed_einsum.plan.pairs import contract_pair
@@ -31,8 +32,12 @@ def plan_operands(
     output: Sequence[str],
     maximised: Sequence[str],
     path: Path,
+    sizes: Mapping[str, int] = MappingProxyType({}),
 ) -> Plan:
-    """The plan for two operands or more. `path` names pairs; each result joins at the end."""
+    """The plan for two operands or more. `path` names pairs; each result joins at the end.
+
+    `sizes` may lack names. It decides which of two operands is copied, where one must be.
+    """
     builder = Builder([operand.name for operand in operands])
     values = [builder.diagonals(operand) for operand in operands]
     wanted = {*output, *maximised}
@@ -41,7 +46,7 @@ def plan_operands(
         values = [value for i, value in enumerate(values) if i not in (first, second)]
         kept = wanted.union(*(value.letters for value in values))
         order = (*output, *maximised) if not values else None
-        values.append(contract_pair(builder, left, right, kept, order))
+        values.append(contract_pair(builder, left, right, kept, order, sizes))
     return _finished(builder, tuple(operands), values[0], output, maximised)
 
 

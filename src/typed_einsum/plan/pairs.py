@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
 from typed_einsum.plan.builder import Builder
-from typed_einsum.plan.steps import Group, Matmul, Permute, Reshape, Value
+from typed_einsum.plan.price import price
+from typed_einsum.plan.steps import Group, Matmul, Value
 
 
 @dataclass(frozen=True)
@@ -41,9 +42,17 @@ class Loop:
 
 
 def contract_pair(
-    builder: Builder, left: Value, right: Value, kept: set[str], order: Sequence[str] | None
+    builder: Builder,
+    left: Value,
+    right: Value,
+    kept: set[str],
+    order: Sequence[str] | None,
+    sizes: Mapping[str, int],
 ) -> Value:
-    """Contract two operands, keeping some names. `order` is the order wanted of the result, if any."""
+    """Contract two operands, keeping some names. `order` is the order wanted of the result, if any.
+
+    `sizes` may lack names; those it has tell which operand is dear to copy.
+    """
     both = set(left.letters) & set(right.letters)
     multiplied = not both <= kept
     left = builder.sum_except(left, kept | both, keeps_dtype=multiplied)
@@ -52,8 +61,13 @@ def contract_pair(
     if not multiplied:
         return builder.multiply(left, right, wanted)
     forms: list[Form | Loop] = [*_forms(left, right, kept, wanted), *_loops(left, right, kept)]
-    best = min(forms, key=lambda form: _price(_carried_out(left, right, form, order)))
-    return _carry_out(builder, left, right, best, order)
+
+    def price_of(form: Form | Loop) -> float:
+        trial = Builder([left.name, right.name])
+        _carry_out(trial, left, right, form, order)
+        return price(trial.steps, (left, right), sizes)
+
+    return _carry_out(builder, left, right, min(forms, key=price_of), order)
 
 
 def _natural_order(left: Value, right: Value, kept: set[str]) -> tuple[str, ...]:
@@ -92,12 +106,6 @@ def _loops(left: Value, right: Value, kept: set[str]) -> Iterator[Loop]:
 
 def _orders(letters: set[str], *sequences: Sequence[str]) -> list[Group]:
     return list(dict.fromkeys(tuple(s for s in sequence if s in letters) for sequence in sequences))
-
-
-def _carried_out(left: Value, right: Value, form: Form | Loop, order: Sequence[str] | None) -> Builder:
-    trial = Builder([])
-    _carry_out(trial, left, right, form, order)
-    return trial
 
 
 def _carry_out(
@@ -158,39 +166,8 @@ def _as_matrix(
     if not contracted_last:
         orders.reverse()
         shapes.reverse()
-    if value.letters == orders[1] != orders[0] and len(free_axes) == 1:
-        return builder.swap_last(builder.reshape(value, shapes[1]))
+    merges = any(len(group) > 1 for group in shapes[0])
+    keeps_innermost = orders[1][-1:] == value.letters[-1:] != orders[0][-1:]
+    if len(free_axes) == 1 and (value.letters == orders[1] != orders[0] or (merges and keeps_innermost)):
+        return builder.swap_last(builder.reshape(builder.permute(value, orders[1]), shapes[1]))
     return builder.reshape(builder.permute(value, orders[0]), shapes[0])
-
-
-def _price(builder: Builder) -> float:
-    """A rough price of steps, in microseconds for small tensors, with copies of large ones made dear."""
-    moved: set[str] = set()
-    price = 0.0
-    for step in builder.steps:
-        match step:
-            case Permute(_, target, order):
-                moved.add(target.name)
-                price += 0.7 if order[-2:] == (len(order) - 1, len(order) - 2) else 1.0
-            case Reshape(source, target):
-                price += 0.9
-                merges = any(len(group) > 1 for group in target.axes)
-                price += 3.0 if merges and source.name in moved else 0.0
-            case Matmul(left, right):
-                price += _matmul_price(left, right, moved)
-            case _:
-                price += 1.0
-    return price
-
-
-def _matmul_price(left: Value, right: Value, moved: set[str]) -> float:
-    """Measured on a CPU; `benchmarks/speed.py` is where a change shows."""
-    # Many products with a single column run far slower than with a single row.
-    column = 2.0 if len(right.axes) > 2 and right.axes[-1] == () else 0.0
-    match len(left.axes), len(right.axes):
-        case (2, 2) | (3, 3) | (1, 1) | (2, 1):
-            return 1.3 + column
-        case (_, 1 | 2):  # torch folds the left stack into one matrix, by a copy if it was permuted
-            return 2.4 + (3.0 if left.name in moved else 0.0)
-        case _:
-            return 4.4 + column

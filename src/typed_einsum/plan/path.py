@@ -34,13 +34,14 @@ def contraction_path(
 def _paths(
     values: list[frozenset[str]], output: Sequence[str], sizes: Mapping[str, int]
 ) -> Iterator[tuple[tuple[int, int], Path]]:
-    """Every path with its price: multiplications, then the entries of what is made on the way."""
+    """Every path with its price: operations, then the entries of what is made on the way."""
     if len(values) == 1:
         yield (0, 0), ()
         return
     for first, second in combinations(range(len(values)), 2):
         made = _result(values, first, second, output)
         work = prod(sizes[letter] for letter in values[first] | values[second])
+        work *= 2 if len(made) < len(values[first] | values[second]) else 1  # a sum adds what it multiplied
         entries = prod(sizes[letter] for letter in made)
         rest = [value for i, value in enumerate(values) if i not in (first, second)]
         for (more_work, more_entries), path in _paths([*rest, made], output, sizes):
