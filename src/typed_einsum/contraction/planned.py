@@ -14,7 +14,7 @@ from typed_einsum.contraction.operands import Contraction
 from typed_einsum.equation.equation import Equation, is_spread, spread_ranks
 from typed_einsum.plan import Plan, Value, contraction_path, plan_operand, plan_operands
 from typed_einsum.plan.price import price
-from typed_einsum.plan.source import plan_lines
+from typed_einsum.plan.source import assigned, plan_lines
 from typed_einsum.tensors import shape_of
 
 MOST_KEPT = 256
@@ -50,8 +50,7 @@ def written(
 ) -> tuple[list[str], str]:
     """The lines of a plan under the names of a generated function."""
     names = {value.name: variable for value, variable in zip(planned.operands, variables, strict=True)}
-    names |= {step.target.name: checks.local() for step in planned.steps}
-    return plan_lines(planned, names, sizes, checks.constant("torch", torch))
+    return plan_lines(planned, assigned(planned, names, checks.local), sizes, checks.constant("torch", torch))
 
 
 def has_broadcast(equation: Equation) -> bool:

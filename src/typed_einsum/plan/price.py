@@ -19,6 +19,9 @@ PER_ENTRY = 0.0004
 PER_ENTRY_TRANSPOSED = 0.0012
 """A copy that keeps the innermost axis reads and writes in order; any other jumps through memory."""
 
+PER_ENTRY_TURNED = 0.0002
+"""What the next reader of the result pays, and the backward pass, if its last axis is not the innermost."""
+
 
 def price(steps: Sequence[Step], operands: Sequence[Value], sizes: Mapping[str, int]) -> float:
     """The price of steps on contiguous operands whose axes have these sizes, where they are known."""
@@ -46,7 +49,8 @@ def price(steps: Sequence[Step], operands: Sequence[Value], sizes: Mapping[str, 
             case _:
                 memory[step.target.name] = step.target.letters
                 total += 1.0
-    return total
+    result = steps[-1].target if steps else operands[0]
+    return total + PER_ENTRY_TURNED * _entries(result, sizes) * _is_turned(result, memory[result.name])
 
 
 def _lie_together(group: Group, memory: Group) -> bool:
@@ -58,9 +62,17 @@ def _lie_together(group: Group, memory: Group) -> bool:
 
 
 def _copy(value: Value, memory: Group, sizes: Mapping[str, int]) -> float:
-    entries = prod(sizes.get(letter, UNKNOWN_SIZE) for letter in value.letters)
-    in_order = value.letters[-1:] == memory[-1:]
-    return COPY + entries * (PER_ENTRY if in_order else PER_ENTRY_TRANSPOSED)
+    per_entry = PER_ENTRY_TRANSPOSED if _is_turned(value, memory) else PER_ENTRY
+    return COPY + per_entry * _entries(value, sizes)
+
+
+def _is_turned(value: Value, memory: Group) -> bool:
+    """Whether the last axis is not the one whose entries are neighbours in memory."""
+    return value.letters[-1:] != memory[-1:]
+
+
+def _entries(value: Value, sizes: Mapping[str, int]) -> int:
+    return prod(sizes.get(letter, UNKNOWN_SIZE) for letter in value.letters)
 
 
 def _is_copied(value: Value, step: Matmul, memory: Group) -> bool:

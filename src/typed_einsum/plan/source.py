@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from typed_einsum.plan.steps import (
     Diagonal,
@@ -16,6 +16,7 @@ from typed_einsum.plan.steps import (
     Reshape,
     Step,
     Sum,
+    sources,
 )
 
 
@@ -31,6 +32,21 @@ def plan_lines(
     *before, last = plan.steps
     lines = [f"{names[step.target.name]} = {_expression(step, names, sizes, torch)}" for step in before]
     return lines, _expression(last, names, sizes, torch)
+
+
+def assigned(plan: Plan, operands: Mapping[str, str], fresh: Callable[[], str]) -> dict[str, str]:
+    """A variable for every value of a plan: that of a value not needed any more, or else a fresh one.
+
+    A variable that is assigned anew frees the memory of what it held.
+    """
+    names = dict(operands)
+    free: list[str] = []
+    last = {source.name: index for index, step in enumerate(plan.steps) for source in sources(step)}
+    for index, step in enumerate(plan.steps):
+        ended = [source.name for source in sources(step) if last[source.name] == index]
+        free += [names[name] for name in ended if name not in operands]
+        names[step.target.name] = free.pop() if free else fresh()
+    return names
 
 
 def _expression(step: Step, names: Mapping[str, str], sizes: Mapping[str, str], torch: str) -> str:

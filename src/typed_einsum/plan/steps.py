@@ -96,6 +96,15 @@ class Multiply:
 Step = Diagonal | Sum | Maximum | Permute | Reshape | Expand | Matmul | Multiply
 
 
+def sources(step: Step) -> tuple[Value, ...]:
+    """The values that a step reads."""
+    match step:
+        case Matmul(left, right) | Multiply(left, right):
+            return left, right
+        case _:
+            return (step.source,)
+
+
 @dataclass(frozen=True)
 class Plan:
     """Steps in order; the last value is the result."""
