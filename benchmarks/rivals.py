@@ -29,7 +29,9 @@ from typing import Any
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
+import pages
 import torch
+from pages import table
 from timing import machine, medians
 
 import typed_einsum
@@ -285,7 +287,7 @@ def full(results: Mapping[str, Any]) -> str:
     told = [", ".join(results["told"][name]) or "none" for name in names]
     rows.insert(MISTAKES.index(TOLD) + 1, ["What the message of the line above names", *told])
     rows.append([_linked(TIMED), *(_time(results, name) for name in names)])
-    return "\n\n".join([_table(["", *names], rows), _measured(results), _gaps(results), _messages(results)])
+    return "\n\n".join([table(["", *names], rows), _measured(results), _gaps(results), _messages(results)])
 
 
 def short(results: Mapping[str, Any]) -> str:
@@ -306,7 +308,7 @@ def short(results: Mapping[str, Any]) -> str:
         ]
         for name in results["versions"]
     ]
-    return _table(header, rows)
+    return table(header, rows)
 
 
 def _linked(case: str) -> str:
@@ -329,11 +331,6 @@ def _count(results: Mapping[str, Any], name: str, stage: str) -> str:
 def _time(results: Mapping[str, Any], name: str) -> str:
     times = results["microseconds"]
     return f"{times[name] / times['bare']:.2f}"
-
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _measured(results: Mapping[str, Any]) -> str:
@@ -367,9 +364,7 @@ def _messages(results: Mapping[str, Any]) -> str:
 
 def filled(page: str, kind: str, results: Mapping[str, Any]) -> str:
     """The page with its table between the markers; a page without markers stays as it is."""
-    table = {"full": full, "short": short}[kind](results)
-    between = re.compile(r"(<!-- rivals -->\n).*?(<!-- /rivals -->)", re.DOTALL)
-    return between.sub(lambda found: f"{found[1]}\n{table}\n\n{found[2]}", page)
+    return pages.filled(page, {"rivals": {"full": full, "short": short}[kind](results)})
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""What a checked call costs: `python benchmarks/speed.py` prints the tables and writes speed.json.
+"""What a checked call costs: `python benchmarks/speed.py` writes speed.json and docs/speed.md.
 
 Sections: tiny calls, the cost of the checks alone, 400 equations of public code at small sizes, the same at
 large sizes (forward, forward and backward, peak memory), and import time. `--only SECTION` runs one.
@@ -21,12 +21,15 @@ from typing import Any
 import torch
 from beartype import beartype
 from jaxtyping import Float, jaxtyped
+from pages import fill, table
 from timing import machine, medians, peak_bytes
 from torch import Tensor
 
 from typed_einsum import einsum, errors, shape_checked, typed_einsum
 
 HERE = Path(__file__).parent
+RECORD = HERE / "speed.json"
+PAGE = HERE.parent / "docs" / "speed.md"
 EQUATIONS = HERE.parent / "tests" / "equations.json"
 
 LOOKS_BAD = 1.05
@@ -40,6 +43,17 @@ def scores(query: Float[Tensor, "b q d"], key: Float[Tensor, "b k d"]) -> Float[
 def bare_scores(query: Tensor, key: Tensor) -> Tensor:
     """The plan of `scores`, called bare."""
     return torch.bmm(query, key.mT)
+
+
+def two_shapes(query: Tensor, key: Tensor) -> bool:
+    """The least that any check must do: read two shapes and compare."""
+    b, _, d = query.shape
+    return key.shape[0] == b and key.shape[2] == d
+
+
+def nothing(query: Tensor, key: Tensor) -> bool:
+    """A call that does not even look."""
+    return True
 
 
 @jaxtyped(typechecker=beartype)
@@ -106,6 +120,8 @@ def checks(rounds: int) -> dict[str, Any]:
             "shape_checked": lambda: ours(x, y, z),
             "jaxtyped three": lambda: theirs(x, y, z),
             "unchecked three": lambda: three(x, y, z),
+            "two shapes": lambda: two_shapes(query, key),
+            "nothing": lambda: nothing(query, key),
         },
         rounds,
     )
@@ -114,12 +130,17 @@ def checks(rounds: int) -> dict[str, Any]:
     checked = plain["shape_checked"] - plain["unchecked three"]
     jaxtyping_three = plain["jaxtyped three"] - plain["unchecked three"]
     return {
-        "typed_einsum, two tensors, µs": typed * 1e6,
-        "jaxtyping + beartype, the same, µs": jaxtyping * 1e6,
-        "ratio, two tensors": typed / jaxtyping,
-        "shape_checked, three tensors, µs": checked * 1e6,
-        "jaxtyping + beartype, three tensors, µs": jaxtyping_three * 1e6,
-        "ratio, three tensors": checked / jaxtyping_three,
+        "typed_einsum, two tensors": {
+            "µs": typed * 1e6,
+            "jaxtyping + beartype, µs": jaxtyping * 1e6,
+            "ratio": typed / jaxtyping,
+        },
+        "shape_checked, three tensors": {
+            "µs": checked * 1e6,
+            "jaxtyping + beartype, µs": jaxtyping_three * 1e6,
+            "ratio": checked / jaxtyping_three,
+        },
+        "reading two shapes and comparing": {"µs": (plain["two shapes"] - plain["nothing"]) * 1e6},
     }
 
 
@@ -266,6 +287,71 @@ def _summary(ratios: dict[str, float]) -> dict[str, Any]:
     }
 
 
+def tables(record: dict[str, Any]) -> dict[str, str]:
+    """The tables of docs/speed.md, by marker."""
+    tiny, checks, large = record["tiny"], record["checks"], record["large"]
+    floor = checks["reading two shapes and comparing"]
+    two, three = checks["typed_einsum, two tensors"], checks["shape_checked, three tensors"]
+    forward, itself = large["forward"], large["forward, torch.einsum against itself"]
+    both, memory = large["forward + backward"], large["peak memory"]
+    targets = [
+        (
+            "`@typed_einsum`, tiny call / bare `torch.einsum`",
+            "≤ 0.40",
+            f"{tiny['@typed_einsum']['ratio']:.2f}",
+        ),
+        ("`einsum`, tiny call / bare `torch.einsum`", "≤ 0.50", f"{tiny['einsum, named']['ratio']:.2f}"),
+        ("checks of `@typed_einsum`, two tensors", "≤ 1.0 µs", f"{two['µs']:.2f} µs"),
+        ("the same / those of jaxtyping + beartype", "≤ 1/20", f"1/{1 / two['ratio']:.0f}"),
+        ("checks of `shape_checked`, three tensors", "≤ 1.5 µs", f"{three['µs']:.2f} µs"),
+        ("the same / those of jaxtyping + beartype", "≤ 1/15", f"1/{1 / three['ratio']:.0f}"),
+        (
+            f"{record['small']['equations']} equations, small sizes, geometric mean",
+            "≤ 0.60",
+            _mean(record["small"]),
+        ),
+        ("large sizes, forward, geometric mean", "≤ 0.95", _mean(forward)),
+        ("large sizes, forward and backward, geometric mean", "≤ 0.95", _mean(both)),
+        ("large sizes, forward, the worst equation", "≤ 1.10", _worst(forward)),
+        ("large sizes, `torch.einsum` against itself, the worst equation", "", _worst(itself)),
+        ("large sizes, forward and backward, the worst equation", "≤ 1.10", _worst(both)),
+        ("large sizes, peak memory, the worst equation", "≤ 1.05", _worst(memory)),
+        ("`import typed_einsum` after `import torch`", "≤ 40 ms", _ms(record, "import typed_einsum, ms")),
+        ("the same with all its names", "", _ms(record, "all its names, ms")),
+    ]
+    host = record["machine"]
+    return {
+        "speed: targets": table(["work", "target", "measured"], targets),
+        "speed: tiny": table(
+            ["call", "µs", "torch.einsum = 1"],
+            [[name, f"{row['µs']:.1f}", f"{row['ratio']:.2f}"] for name, row in tiny.items()],
+        ),
+        "speed: floor": (
+            f"To read two shapes and compare them takes {floor['µs']:.2f} µs here; `torch.bmm` by hand, "
+            f"{tiny['torch.bmm by hand']['µs']:.1f} µs. No check can cost less than the first, and no "
+            "contraction less than the second."
+        ),
+        "speed: machine": (
+            f"{host['processor']}, {host['cores']} cores, {host['threads']} thread, Python {host['python']}, "
+            f"torch {host['torch']}, `OMP_WAIT_POLICY={host['OMP_WAIT_POLICY']}`."
+        ),
+    }
+
+
+def _mean(summary: dict[str, Any]) -> str:
+    return f"{summary['geometric mean']:.2f}"
+
+
+def _worst(summary: dict[str, Any]) -> str:
+    equation, ratio = next(iter(summary["worst"].items()))
+    above = f", {summary['above 1.10']} above 1.10" if summary["above 1.10"] else ""
+    return f"{ratio:.2f} (`{equation}`{above})"
+
+
+def _ms(record: dict[str, Any], name: str) -> str:
+    return f"{record['imports'][name]:.1f} ms"
+
+
 SECTIONS = {"tiny": tiny, "checks": checks, "small": small, "large": large, "imports": imports}
 
 
@@ -275,7 +361,7 @@ def main() -> None:
     parser.add_argument("--only", choices=SECTIONS, action="append")
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--json", type=Path, default=HERE / "speed.json")
+    parser.add_argument("--json", type=Path, default=RECORD)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     known = json.loads(options.json.read_text()) if options.json.exists() else {}
@@ -285,6 +371,8 @@ def main() -> None:
         print(f"\n{name}: {(SECTIONS[name].__doc__ or '').splitlines()[0]}")
         print(json.dumps(known[name], indent=1, ensure_ascii=False))
     options.json.write_text(json.dumps(known, indent=1, ensure_ascii=False) + "\n")
+    if options.json == RECORD and known.keys() >= SECTIONS.keys():
+        fill(PAGE, tables(known))
 
 
 if __name__ == "__main__":

@@ -528,3 +528,16 @@ def test_the_version(tmp_path: Path) -> None:
     from typed_einsum import __version__
 
     assert run("--version", cwd=tmp_path).stdout == f"typed-einsum {__version__}\n"
+
+
+def test_the_page_shows_what_the_command_prints(tmp_path: Path) -> None:
+    page = (ROOT / "docs/check.md").read_text(encoding="utf-8")
+    source = page.partition('```python title="scores.py"\n')[2].partition("```")[0]
+    shown = page.partition("$ typed-einsum check scores.py\n")[2].partition("```")[0]
+    (tmp_path / "scores.py").write_text(source, encoding="utf-8")
+    assert run("check", "scores.py", cwd=tmp_path).stdout == shown
+
+
+def test_the_hook_for_pre_commit_runs_the_command() -> None:
+    hook = (ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8")
+    assert "  entry: typed-einsum check\n" in hook
