@@ -8,6 +8,7 @@ themselves then decide.
 from __future__ import annotations
 
 import functools
+import inspect
 import re
 import types
 from collections.abc import Callable, Mapping
@@ -30,6 +31,7 @@ from typed_einsum.equation.axes import (
     spelled,
 )
 from typed_einsum.equation.expressions import NotArithmetic, read_expression
+from typed_einsum.locations import RETURN
 from typed_einsum.resolution import Unresolved
 from typed_einsum.tensors import DTYPES
 
@@ -230,24 +232,26 @@ def _dtype_set(names: tuple[str | re.Pattern[str], ...]) -> frozenset[torch.dtyp
     )
 
 
-def by_jaxtyping(function: Callable[..., Any], annotations: Mapping[str, Any]) -> Callable[..., Any]:
-    """The function under `jaxtyped(typechecker=beartype)` itself, with its annotations resolved."""
-    assert isinstance(function, types.FunctionType)
-    same = types.FunctionType(
-        function.__code__,
-        function.__globals__,
-        function.__name__,
-        function.__defaults__,
-        function.__closure__,
-    )
-    functools.update_wrapper(same, function)
-    del same.__wrapped__  # type: ignore[attr-defined]
-    same.__kwdefaults__ = function.__kwdefaults__
-    same.__annotations__ = {
+def by_jaxtyping(
+    function: Callable[..., Any], signature: inspect.Signature, annotations: Mapping[str, Any]
+) -> Callable[..., Any]:
+    """The function under `jaxtyped(typechecker=beartype)` itself, as if it had these annotations."""
+    from beartype import beartype
+
+    def judged(*args: Any, **kwargs: Any) -> Any:
+        return function(*args, **kwargs)
+
+    resolved = {
         name: Any if isinstance(annotation, Unresolved) else annotation
         for name, annotation in annotations.items()
     }
-    from beartype import beartype
-
-    checked: Callable[..., Any] = jaxtyped(same, typechecker=beartype)
+    # All that jaxtyping reads of a function is its signature.
+    judged.__signature__ = signature.replace(  # type: ignore[attr-defined]
+        parameters=[
+            parameter.replace(annotation=resolved.get(name, inspect.Parameter.empty))
+            for name, parameter in signature.parameters.items()
+        ],
+        return_annotation=resolved.get(RETURN, inspect.Signature.empty),
+    )
+    checked: Callable[..., Any] = jaxtyped(judged, typechecker=beartype)
     return checked

@@ -40,12 +40,14 @@ class ShapeChecks:
     """Collects, tensor by tensor, how to unpack each shape and what must then hold.
 
     `known` maps each bound axis name to the local variable that holds its size. `namespace` receives the
-    objects that the source mentions.
+    objects that the source mentions. `hidden` are the parameters that share their name with a builtin:
+    the source then mentions that builtin under another name.
     """
 
     prefix: str
     namespace: dict[str, Any]
     known: dict[str, str] = field(default_factory=dict)
+    hidden: frozenset[str] = frozenset()
     _fresh: count[int] = field(default_factory=count)
 
     def constant(self, stem: str, value: Any) -> str:
@@ -53,6 +55,14 @@ class ShapeChecks:
         name = f"{self.prefix}{stem}{next(self._fresh)}"
         self.namespace[name] = value
         return name
+
+    def builtin(self, value: Callable[..., Any]) -> str:
+        """The name of a builtin in the source."""
+        name = value.__name__
+        if name not in self.hidden:
+            return name
+        self.namespace[f"{self.prefix}{name}"] = value
+        return f"{self.prefix}{name}"
 
     def local(self) -> str:
         """A new local variable."""
@@ -63,6 +73,8 @@ class ShapeChecks:
 
         Raises `NotStraight` for what cannot be compared in place.
         """
+        if variable in ("type", "ValueError") and variable not in self.hidden:
+            raise NotStraight(variable)
         targets: list[str] = []
         conditions: list[str] = []
         for axis in axes:
@@ -94,17 +106,23 @@ class ShapeChecks:
                     return []
                 return [f"{size} != {self.known[spread]}"]
             case Expression(text, broadcast):
-                computed = self._arithmetic(read_expression(text))
-                return [f"1 != {size} != {computed}" if broadcast else f"{size} != {computed}"]
+                divisors: list[str] = []
+                computed = self._arithmetic(read_expression(text), divisors)
+                zeros = [f"{divisor} == 0" for divisor in divisors]
+                return [*zeros, f"1 != {size} != {computed}" if broadcast else f"{size} != {computed}"]
 
-    def _arithmetic(self, tree: Tree) -> str:
+    def _arithmetic(self, tree: Tree, divisors: list[str]) -> str:
+        """The tree as source. What it divides by goes into `divisors`, innermost first."""
         match tree:
             case Number(value):
                 return repr(value)
             case Size(name) if name in self.known:
                 return self.known[name]
             case Arithmetic(sign, left, right):
-                return f"({self._arithmetic(left)} {sign} {self._arithmetic(right)})"
+                dividend, divisor = self._arithmetic(left, divisors), self._arithmetic(right, divisors)
+                if sign in ("//", "%") and not (isinstance(right, Number) and right.value):
+                    divisors.append(divisor)
+                return f"({dividend} {sign} {divisor})"
             case _:
                 raise NotStraight(str(tree))
 
@@ -114,8 +132,9 @@ def build(name: str, lines: Sequence[str], namespace: dict[str, Any]) -> tuple[C
     source = "\n".join(lines) + "\n"
     filename = f"<typed_einsum {name} #{next(_serial)}>"
     namespace[GENERATED] = True
-    exec(compile(source, filename, "exec"), namespace)
-    function: Callable[..., Any] = namespace.pop(name)
+    made: dict[str, Callable[..., Any]] = {}  # apart, since the name may be one of the namespace's
+    exec(compile(source, filename, "exec"), namespace, made)
+    (function,) = made.values()
     linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
     weakref.finalize(function, linecache.cache.pop, filename, None)
     return function, source

@@ -6,12 +6,16 @@ a nested checked call pushes its own, so its names are its own.
 
 from __future__ import annotations
 
+import inspect
 import threading
 import types
+from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple, Protocol
 
+from typed_einsum.equation.expressions import NotArithmetic
+from typed_einsum.errors import TypedEinsumError
 from typed_einsum.messages import AXIS_SIZES, Locate
 from typed_einsum.solver import Bindings, Origin
 
@@ -30,12 +34,13 @@ class Signature(Source, Protocol):
     """What a scope needs to know of the checked function that runs in it."""
 
     locate: Locate
+    signature: inspect.Signature
 
     def named(self, arguments: tuple[Any, ...]) -> dict[str, Any]:
         """The arguments of a call under the names of their parameters."""
 
-    def sizes_of_owner(self, arguments: tuple[Any, ...]) -> Mapping[str, int]:
-        """The names that the object of a method knows by itself."""
+    def examine(self, bound: inspect.BoundArguments) -> Bindings:
+        """The names that the arguments of a call bind. Raises where the arguments are wrong."""
 
 
 class Scope(NamedTuple):
@@ -100,38 +105,64 @@ def names_of(bindings: Bindings) -> Names:
 
 def bindings_of(scope: Scope) -> Bindings:
     """The names of a scope as bindings, each with its origin."""
-    bindings = Bindings(arguments=scope.signature.named(scope.arguments))
+    arguments = scope.signature.named(scope.arguments)
+    bindings = Bindings(arguments=arguments)
+    given = _origins_of_arguments(scope, arguments)
     for name, value in scope.names.items():
+        plain = name.replace("#", "")
         if name.startswith("*"):
-            plain = name.replace("#", "")
             bindings.variadics[plain] = ("#" in name, tuple(value))
         else:
-            plain, bindings.sizes[name] = name, value
-        origin = _origin(scope, plain)
-        if origin is not None:
-            bindings.origins[plain] = origin
+            bindings.sizes[plain] = value
+        bindings.origins[plain] = given.get(plain) or _later_origin(scope, plain) or Origin(AXIS_SIZES)
     return bindings
 
 
-def forget_strangers(scope: Scope) -> None:
-    """Drop names that nobody vouches for: what a failed check bound before it failed."""
-    for name in list(scope.names):
-        if _origin(scope, name.replace("#", "")) is None:
-            del scope.names[name]
+def forget(names: Names, kept: int) -> None:
+    """Drop all names but the first ones: what a failed check bound before it failed."""
+    for name in list(names)[kept:]:
+        del names[name]
 
 
-def rebind(scope: Scope, bindings: Bindings, source: Source) -> None:
-    """Write names back to a scope; `source` answers for the new ones."""
+class Later(NamedTuple):
+    """Names that the solver bound while the function ran."""
+
+    origins: Mapping[str, Origin]
+
+    def origin_of(self, name: str) -> Origin | None:
+        """The origin of a name that was bound here."""
+        return self.origins.get(name)
+
+
+def rebind(scope: Scope, bindings: Bindings, told: Callable[[str, Origin], Origin]) -> None:
+    """Write names back to a scope; `told` is how later messages speak of the origin of a new one."""
+    before = {name.replace("#", "") for name in scope.names}
     scope.names.clear()
     scope.names.update(names_of(bindings))
-    scope.later.append(source)
+    new = {name: told(name, origin) for name, origin in bindings.origins.items() if name not in before}
+    if new:
+        scope.later.append(Later(new))
 
 
-def _origin(scope: Scope, name: str) -> Origin | None:
-    for source in (scope.signature, *scope.later):
+def _origins_of_arguments(scope: Scope, arguments: Mapping[str, Any]) -> Mapping[str, Origin]:
+    """The origins of the names that the arguments bound.
+
+    Only a second look tells: an optional argument may be absent, and a `#b` of size 1 binds nothing.
+    """
+    signature = scope.signature.signature
+    given = {
+        name: value for name, value in arguments.items() if value is not signature.parameters[name].default
+    }
+    try:
+        return scope.signature.examine(inspect.BoundArguments(signature, OrderedDict(given))).origins
+    except (TypedEinsumError, NotArithmetic):  # an argument has changed in place: its annotation still tells
+        found = {name: scope.signature.origin_of(name) for name in scope.names}
+        return {name: origin for name, origin in found.items() if origin is not None}
+
+
+def _later_origin(scope: Scope, name: str) -> Origin | None:
+    for source in scope.later:
         origin = source.origin_of(name)
         if origin is not None:
             return origin
-    if name in scope.signature.sizes_of_owner(scope.arguments):
-        return Origin(AXIS_SIZES)
     return None

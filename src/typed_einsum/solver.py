@@ -6,6 +6,7 @@ case for case. It returns the conflicts it finds as data; who asked turns them i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,9 +22,18 @@ from typed_einsum.equation.axes import (
     key,
     variadic_index,
 )
-from typed_einsum.equation.expressions import Tree, Unknown, compute, names_in, read_expression
+from typed_einsum.equation.expressions import (
+    NotArithmetic,
+    Tree,
+    Unknown,
+    compute,
+    names_in,
+    read_expression,
+)
 
 Shape = tuple[int, ...]
+
+_FIELD = re.compile(r"\{([^{}]*)\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +104,18 @@ class WrongVariadic:
 
 @dataclass(frozen=True, slots=True)
 class NotComputable:
-    """An expression needs something that is not known, or divides by zero."""
+    """An expression needs a name or a field, `{self.nh}`, that is not known; if `missing` is None, it divides
+    by zero."""
 
     tensor: Labelled
     position: int
     axis: Expression
     missing: str | None
+
+    @property
+    def waits(self) -> bool:
+        """Whether a name may still get its size; a field is there from the start or never."""
+        return self.missing is not None and not self.missing.startswith("{")
 
 
 Conflict = WrongRank | WrongSize | WrongFixedSize | WrongComputedSize | WrongVariadic | NotComputable
@@ -126,7 +142,8 @@ class Bindings:
 def bind(tensor: Labelled, bindings: Bindings) -> list[Conflict]:
     """Bind the names of one tensor's axes; a tensor with a conflict binds nothing.
 
-    A `#` axis of size 1 neither binds nor conflicts, and an anonymous axis never does.
+    A `#` axis of size 1 neither binds nor conflicts, and an anonymous axis never does. Raises `NotArithmetic`
+    where a field holds what is no size, such as a fraction or a text with a call.
     """
     trial = bindings.copy()
     conflicts = _conflicts(tensor, trial)
@@ -190,7 +207,8 @@ def _expression_conflict(
     tensor: Labelled, position: int, axis: Expression, bindings: Bindings
 ) -> Conflict | None:
     try:
-        expected = compute(read_expression(axis.text), bindings.sizes, bindings.arguments)
+        text = _FIELD.sub(lambda field: _value_of(field, bindings.arguments), axis.text)
+        expected = compute(_without_fields(text), bindings.sizes, {})
     except Unknown as unknown:
         return NotComputable(tensor, position, axis, unknown.args[0])
     except ZeroDivisionError:
@@ -198,6 +216,25 @@ def _expression_conflict(
     if tensor.sizes[position] != expected:
         return WrongComputedSize(tensor, position, axis, expected)
     return None
+
+
+def _value_of(field: re.Match[str], arguments: Mapping[str, Any]) -> str:
+    """What a field holds, as it is put into the text of its expression. Raises `Unknown`."""
+    argument, *path = field.group(1).split(".")
+    try:
+        value = arguments[argument]
+        for name in path:
+            value = getattr(value, name)
+        whole = isinstance(value, bool) or (isinstance(value, float) and value.is_integer())
+        return f"{int(value) if whole else value}"
+    except Exception as error:  # a property may raise anything
+        raise Unknown(field.group()) from error
+
+
+def _without_fields(text: str) -> Tree:
+    if "{" in text:
+        raise NotArithmetic(text)
+    return read_expression(text)
 
 
 def _variadic_conflict(

@@ -1,19 +1,29 @@
 """Checks on or off: the environment at import, a context manager at run time.
 
-Off means that contractions still run and that nothing is checked.
+Off means that contractions still run and that no call is checked. Definitions are: an equation that is wrong
+whatever the tensors are stays an error.
 """
 
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+
+from typed_einsum.tracing import constant_while_tracing
 
 _OFF_WORDS = {"off", "0", "false", "no"}
 _ON_WORDS = {"", "on", "1", "true", "yes"}
 
 _off_here: ContextVar[bool] = ContextVar("typed_einsum_checks_off", default=False)
+
+
+@constant_while_tracing
+def _is_off_here() -> bool:
+    """What the running context says. Dynamo cannot trace a context variable, so a graph keeps the answer."""
+    return _off_here.get()
 
 
 class Switch:
@@ -22,26 +32,29 @@ class Switch:
     Only when it is true is the thread's own context asked, which costs more.
     """
 
-    __slots__ = ("_depth", "anywhere_off", "off_for_good")
+    __slots__ = ("_depth", "_lock", "anywhere_off", "off_for_good")
 
     def __init__(self, off_for_good: bool) -> None:
         self.off_for_good = off_for_good
         self.anywhere_off = off_for_good
         self._depth = 0
+        self._lock = threading.Lock()
 
     def is_off(self) -> bool:
         """Whether checks are off for the caller."""
-        return self.anywhere_off and (self.off_for_good or _off_here.get())
+        return self.anywhere_off and (self.off_for_good or _is_off_here())
 
     def enter(self) -> None:
         """One more context somewhere has switched checks off."""
-        self._depth += 1
-        self.anywhere_off = True
+        with self._lock:
+            self._depth += 1
+            self.anywhere_off = True
 
     def leave(self) -> None:
         """One such context has ended."""
-        self._depth -= 1
-        self.anywhere_off = self.off_for_good or self._depth > 0
+        with self._lock:
+            self._depth -= 1
+            self.anywhere_off = self.off_for_good or self._depth > 0
 
 
 def _read_environment() -> bool:
@@ -58,8 +71,10 @@ switch = Switch(_read_environment())
 def checks_off() -> Iterator[None]:
     """Switch the checks of this thread (or asyncio task) off for a block, or for a function it decorates.
 
-    Contractions still run, and follow torch's own rules: a size-1 axis broadcasts. To switch checks off
-    for a whole process, set `TYPED_EINSUM_CHECKS=off` before the first import; jaxtyping's own
+    Contractions still run, and follow torch's own rules: a size-1 axis broadcasts. Equations and signatures
+    are read as ever, so one that is wrong in itself is still refused. A coroutine function cannot be
+    decorated so, since it runs when the block has ended: write the block inside. To switch checks off for a
+    whole process, set `TYPED_EINSUM_CHECKS=off` before the first import; jaxtyping's own
     `JAXTYPING_DISABLE=1` does the same.
 
     Example:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import inspect
-import traceback
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from typed_einsum.annotations import VERDICTS, AnyHint, Hint, NotDescribed, by_jaxtyping, read_hint
 from typed_einsum.check_source import NotStraight
+from typed_einsum.checked.judge import ask, passed_through, verdict
 from typed_einsum.checked.signature import CheckedSignature
 from typed_einsum.checked.source import straight_wrapper
 from typed_einsum.definitions import MISSING, OWNERS, decorated, dressed, surrounding_names, unresolved_error
-from typed_einsum.diagnostics import Diagnostic
-from typed_einsum.errors import ArgumentError
-from typed_einsum.locations import RETURN, definition_place
+from typed_einsum.locations import RETURN
+from typed_einsum.messages import Held
 from typed_einsum.resolution import Unresolved, resolved_annotations
 from typed_einsum.scope import Scope, bindings_of, names_of, running, running_async
 from typed_einsum.switch import switch
@@ -96,13 +95,13 @@ def _late(function: Callable[..., Any], names: Mapping[str, Any]) -> Callable[..
 
 
 def _wrapped(function: Callable[..., Any], annotations: Mapping[str, Any]) -> Callable[..., Any]:
-    checked, complete = _read(function, annotations)
+    checked = _read(function, annotations)
     source = None
     wrapper: Callable[..., Any]
-    if not complete or inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-        wrapper = _judged(checked, annotations)
-    elif inspect.iscoroutinefunction(function):
+    if inspect.iscoroutinefunction(function):
         wrapper = _solved_async(checked)
+    elif not checked.complete:
+        wrapper = _judged(checked)
     else:
         try:
             wrapper, source = _straight(checked)
@@ -112,8 +111,8 @@ def _wrapped(function: Callable[..., Any], annotations: Mapping[str, Any]) -> Ca
     return outside
 
 
-def _read(function: Callable[..., Any], annotations: Mapping[str, Any]) -> tuple[CheckedSignature, bool]:
-    """The signature with every hint that can be described, and whether that is all of them."""
+def _read(function: Callable[..., Any], annotations: Mapping[str, Any]) -> CheckedSignature:
+    """The signature with every hint that can be described."""
     signature = inspect.signature(function)
     hints: dict[str, Hint] = {}
     complete = True
@@ -126,7 +125,7 @@ def _read(function: Callable[..., Any], annotations: Mapping[str, Any]) -> tuple
     result = hints.pop(RETURN)
     first = next(iter(signature.parameters), None)
     owner = first if first in OWNERS and isinstance(hints[first], AnyHint) else None
-    return CheckedSignature(function, signature, hints, result, owner), complete
+    return CheckedSignature(function, signature, annotations, hints, result, owner, complete)
 
 
 def _straight(checked: CheckedSignature) -> tuple[Callable[..., Any], str]:
@@ -137,19 +136,15 @@ def _straight(checked: CheckedSignature) -> tuple[Callable[..., Any], str]:
         return _solve(checked, _bound(checked, values))
 
     def unexpected(result: Any, scope: tuple[Any, ...]) -> Any:
-        _examine_result(checked, result, Scope(*scope))
+        _examine_result(checked, result, Scope(*scope), ())
         return result
 
     return straight_wrapper(checked, surprised, unexpected)
 
 
 def _bound(checked: CheckedSignature, values: tuple[Any, ...]) -> inspect.BoundArguments:
-    given = {
-        parameter.name: value
-        for parameter, value in zip(checked.signature.parameters.values(), values, strict=True)
-        if value is not MISSING
-    }
-    return inspect.BoundArguments(checked.signature, OrderedDict(given))
+    given = {name: value for name, value in checked.named(values).items() if value is not MISSING}
+    return checked.bound(given)
 
 
 def _solved(checked: CheckedSignature) -> Callable[..., Any]:
@@ -164,10 +159,10 @@ def _solved(checked: CheckedSignature) -> Callable[..., Any]:
 def _solve(checked: CheckedSignature, bound: inspect.BoundArguments) -> Any:
     if switch.is_off():
         return checked.function(*bound.args, **bound.kwargs)
-    scope = _scope(checked, bound)
+    scope, waiting = _scope(checked, bound)
     with running(scope):
         result = checked.function(*bound.args, **bound.kwargs)
-    _examine_result(checked, result, Scope(*scope))
+    _examine_result(checked, result, Scope(*scope), waiting)
     return result
 
 
@@ -177,61 +172,48 @@ def _solved_async(checked: CheckedSignature) -> Callable[..., Any]:
     async def solved(*args: Any, **kwargs: Any) -> Any:
         if switch.is_off():
             return await checked.function(*args, **kwargs)
-        scope = _scope(checked, checked.signature.bind(*args, **kwargs))
+        bound = checked.signature.bind(*args, **kwargs)
+        scope, waiting = _scope(checked, bound)
+        if not checked.complete:
+            ask(checked.function, checked.annotations, bound)
         result = await running_async(scope, checked.function(*args, **kwargs))
-        _examine_result(checked, result, Scope(*scope))
+        if not checked.complete:
+            ask(checked.function, checked.annotations, bound, result)
+        _examine_result(checked, result, Scope(*scope), waiting)
         return result
 
     return solved
 
 
-def _judged(checked: CheckedSignature, annotations: Mapping[str, Any]) -> Callable[..., Any]:
+def _judged(checked: CheckedSignature) -> Callable[..., Any]:
     """A function with annotations that only jaxtyping and beartype can judge; they do, after the solver."""
-    judge = by_jaxtyping(checked.function, annotations)
+    judge = by_jaxtyping(checked.function, checked.signature, checked.annotations)
 
     def judged(*args: Any, **kwargs: Any) -> Any:
         bound = checked.signature.bind(*args, **kwargs)
         if switch.is_off():
             return checked.function(*args, **kwargs)
-        scope = _scope(checked, bound)
+        scope, _ = _scope(checked, bound)
         try:
             with running(scope):
                 result = judge(*args, **kwargs)
         except VERDICTS as error:
-            if _came_from(checked.function, error):
+            if passed_through(checked.function, error):
                 raise
-            raise _verdict(checked, error) from None
-        _examine_result(checked, result, Scope(*scope))
+            raise verdict(checked.function, error) from None
+        _examine_result(checked, result, Scope(*scope), ())
         return result
 
     return judged
 
 
-def _came_from(function: Callable[..., Any], error: BaseException) -> bool:
-    """Whether the error passed through the function's own body, so that it is not about its signature."""
-    code = getattr(function, "__code__", None)
-    return any(frame.f_code is code for frame, _ in traceback.walk_tb(error.__traceback__))
-
-
-def _verdict(checked: CheckedSignature, error: Exception) -> ArgumentError:
-    of_result = "return value" in str(error)
-    what = "the result is" if of_result else "the arguments are"
-    summary = f"{what} not what the annotations of `{checked.function.__name__}` say"
-    notes = tuple(line for line in str(error).splitlines() if line.strip() and not set(line) <= {"-"})
-    place = definition_place(checked.function)
-    repair = "this is the verdict of jaxtyping and beartype; compare the values with the annotations above"
-    return ArgumentError(
-        Diagnostic("TE407" if of_result else "TE406", summary, place, notes=notes, help=repair)
-    )
-
-
-def _scope(checked: CheckedSignature, bound: inspect.BoundArguments) -> tuple[Any, ...]:
-    """The scope of a call whose arguments have been examined."""
-    names = names_of(checked.examine(bound))
+def _scope(checked: CheckedSignature, bound: inspect.BoundArguments) -> tuple[tuple[Any, ...], list[Held]]:
+    """The scope of a call whose arguments have been examined, and those that wait for names."""
+    bindings, waiting = checked.examine_arguments(bound)
     full = inspect.BoundArguments(bound.signature, OrderedDict(bound.arguments))
     full.apply_defaults()
-    return (names, checked, tuple(full.arguments.values()), [])
+    return (names_of(bindings), checked, tuple(full.arguments.values()), []), waiting
 
 
-def _examine_result(checked: CheckedSignature, result: Any, scope: Scope) -> None:
-    checked.examine_result(result, bindings_of(scope), checked.named(scope.arguments))
+def _examine_result(checked: CheckedSignature, result: Any, scope: Scope, waiting: Sequence[Held]) -> None:
+    checked.examine_result(result, bindings_of(scope), checked.named(scope.arguments), waiting)

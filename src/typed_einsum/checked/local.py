@@ -19,12 +19,12 @@ from typed_einsum.annotations import (
 from typed_einsum.check_source import NotStraight, ShapeChecks, build
 from typed_einsum.contraction.inline import sharing_lines
 from typed_einsum.diagnostics import Diagnostic, Mark, Place, Span
-from typed_einsum.equation.axes import Axis, AxisSyntaxError, key
+from typed_einsum.equation.axes import Axis, AxisSyntaxError, Fixed, key
 from typed_einsum.equation.expressions import NotArithmetic
 from typed_einsum.errors import ArgumentError, DtypeError, EquationError
 from typed_einsum.locations import caller_place
 from typed_einsum.messages import Held, dtype_summary, facts, shape_error, with_article
-from typed_einsum.scope import Scope, bindings_of, forget_strangers, rebind, scopes
+from typed_einsum.scope import Scope, bindings_of, rebind, scopes
 from typed_einsum.solver import Labelled, Origin, bind
 from typed_einsum.switch import switch
 from typed_einsum.tensors import EXACT_TYPES, described, dtype_of, is_tensor, shape_of
@@ -71,8 +71,14 @@ def shaped(tensor: T, axes: Any) -> T:
         if switch.is_off():
             return tensor
         raise _outside()
-    check = getattr(traced, _named_for_tracing(axes)) if is_dynamo_compiling() else _checks.get(axes)
-    checked: T = (check or compile_shaped(axes))(stack[-1], tensor)
+    if is_dynamo_compiling():
+        check = getattr(traced, _named_for_tracing(axes))
+    else:
+        try:
+            check = _checks[axes]
+        except (KeyError, TypeError):
+            check = compile_shaped(axes)
+    checked: T = check(stack[-1], tensor)
     return checked
 
 
@@ -107,15 +113,16 @@ def _read(axes: Any) -> tuple[TensorHint, str]:
             )
             raise EquationError(Diagnostic("TE105", summary, caller_place(), (mark,), help=repair)) from None
         except NotArithmetic:
-            mark = Mark(axes, Span(0, len(axes)))
-            summary, repair = (
-                "an expression here is more than arithmetic on names",
-                "compute the size, and name it",
-            )
-            raise EquationError(Diagnostic("TE105", summary, caller_place(), (mark,), help=repair)) from None
+            raise _more_than_arithmetic(axes) from None
     summary = f"`shaped` takes axes as a text, not {with_article(described(axes))}"
     repair = 'write shaped(x, "b c h w"), or shaped(x, Float[Tensor, "b c h w"])'
     raise ArgumentError(Diagnostic("TE408", summary, caller_place(), help=repair))
+
+
+def _more_than_arithmetic(text: str) -> EquationError:
+    summary, repair = "an expression here is more than arithmetic on names", "compute the size, and name it"
+    mark = Mark(text, Span(0, len(text)))
+    return EquationError(Diagnostic("TE105", summary, caller_place(), (mark,), help=repair))
 
 
 @dataclass(eq=False)
@@ -129,12 +136,12 @@ class _Local:
         """Raise what the value deserves, or bind its names and return it."""
         if switch.is_off():
             return value
-        if not is_tensor(value):
-            summary = f"{LABEL} is no tensor but {with_article(described(value))}"
+        if not isinstance(value, self.hint.kind):
+            wanted = "tensor" if not is_tensor(value) else f"`{self.hint.kind.__name__}`"
+            summary = f"{LABEL} is no {wanted} but {with_article(described(value))}"
+            repair = "pass what the text asks for" if is_tensor(value) else "pass a torch.Tensor to `shaped`"
             place, marks = caller_place(), (self._mark(None, ""),)
-            raise DtypeError(
-                Diagnostic("TE304", summary, place, marks, help="pass a torch.Tensor to `shaped`")
-            )
+            raise DtypeError(Diagnostic("TE304", summary, place, marks, help=repair))
         held = Held(Labelled(LABEL, self.hint.axes, shape_of(value)), value)
         if self.hint.dtypes is not None and dtype_of(value) not in self.hint.dtypes:
             summary = dtype_summary(LABEL, value, self.hint.dtype_name)
@@ -142,20 +149,25 @@ class _Local:
             place, marks = caller_place(), (self._mark(None, ""),)
             raise DtypeError(Diagnostic("TE301", summary, place, marks, facts([held]), repair))
         here = Scope(*scope)
-        forget_strangers(here)
         bindings = bindings_of(here)
-        conflicts = bind(held.tensor, bindings)
+        try:
+            conflicts = bind(held.tensor, bindings)
+        except NotArithmetic:
+            raise _more_than_arithmetic(self.hint.text) from None
         if conflicts:
             raise shape_error(conflicts, [held], lambda *asked: self._located(here, *asked))
-        rebind(here, bindings, self)
+        rebind(here, bindings, lambda _, origin: self._origin(origin.position, origin.axis))
         return value
 
     def origin_of(self, name: str) -> Origin | None:
         """Where this text takes the size of a name from."""
         for position, axis in enumerate(self.hint.axes):
-            if key(axis) == name:
-                return Origin(f"shaped `{self.text}`", position, axis)
+            if key(axis) == name and not isinstance(axis, Fixed):
+                return self._origin(position, axis)
         return None
+
+    def _origin(self, position: int | None, axis: Axis | None) -> Origin:
+        return Origin(f"shaped `{self.text}`", position, axis)
 
     def _located(
         self, scope: Scope, label: str, axis: Axis | None, said: str
@@ -171,7 +183,8 @@ class _Local:
 def _generated(local: _Local) -> Callable[..., Any]:
     checks = ShapeChecks("_", {})
     leave = f"{checks.constant('surprised', local.examine)}(scope, tensor)"
-    types = " and ".join(f"type(tensor) is not {checks.constant('type', kind)}" for kind in EXACT_TYPES)
+    kinds = [kind for kind in EXACT_TYPES if issubclass(kind, local.hint.kind)] or [local.hint.kind]
+    types = " and ".join(f"type(tensor) is not {checks.constant('type', kind)}" for kind in kinds)
     guards = [f"{checks.constant('switch', switch)}.anywhere_off", f"({types})"]
     if local.hint.dtypes is not None:
         guards.append(f"tensor.dtype not in {checks.constant('dtypes', local.hint.dtypes)}")

@@ -5,7 +5,8 @@ This is the slow and sure path: it decides what generated checks cannot, and say
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from inspect import BoundArguments, Parameter, Signature
 from typing import Any
@@ -20,22 +21,16 @@ from typed_einsum.annotations import (
     TupleHint,
     shown,
 )
+from typed_einsum.checked.judge import ask
+from typed_einsum.checked.owner import axis_sizes_of, prebind
 from typed_einsum.definitions import locator
 from typed_einsum.diagnostics import Diagnostic
 from typed_einsum.equation.axes import Anonymous, Axis, Expression, key
+from typed_einsum.equation.expressions import NotArithmetic
 from typed_einsum.errors import ArgumentError, DtypeError, TypedEinsumError
 from typed_einsum.locations import RETURN
-from typed_einsum.messages import (
-    AXIS_SIZES,
-    Held,
-    Locate,
-    dtype_summary,
-    facts,
-    shape_error,
-    title,
-    with_article,
-)
-from typed_einsum.solver import Bindings, Labelled, NotComputable, Origin, bind
+from typed_einsum.messages import Held, Locate, dtype_summary, facts, shape_error, title, with_article
+from typed_einsum.solver import Bindings, Conflict, Labelled, NotComputable, Origin, bind
 from typed_einsum.tensors import described, dtype_of, is_tensor, shape_of, short
 
 
@@ -43,14 +38,17 @@ from typed_einsum.tensors import described, dtype_of, is_tensor, shape_of, short
 class CheckedSignature:
     """A function with a hint for each parameter that has one, and for its result.
 
-    `owner` is the parameter that is the object of a method; its `axis_sizes` are known names.
+    `owner` is the parameter that is the object of a method; its `axis_sizes` are known names. Where not
+    every annotation is described (`complete` is False), jaxtyping and beartype decide after the solver.
     """
 
     function: Callable[..., Any]
     signature: Signature
+    annotations: Mapping[str, Any]
     hints: Mapping[str, Hint]
     result: Hint
     owner: str | None
+    complete: bool = True
     locate: Locate = field(init=False)
 
     def __post_init__(self) -> None:
@@ -60,6 +58,10 @@ class CheckedSignature:
 
     def examine(self, bound: BoundArguments) -> Bindings:
         """Raise what the arguments of a call deserve, or bind their names. Defaults are not checked."""
+        return self.examine_arguments(bound)[0]
+
+    def examine_arguments(self, bound: BoundArguments) -> tuple[Bindings, list[Held]]:
+        """As `examine`; also the tensors with an expression whose names have no size yet."""
         arguments = dict(bound.arguments)
         bindings = Bindings(arguments={**self._defaults(), **arguments})
         if self.owner is not None and self.owner in arguments:
@@ -67,19 +69,34 @@ class CheckedSignature:
         held: list[Held] = []
         for label, hint, value in self._given(arguments):
             held += self._tensors(label, hint, value)
-        self._bind(held, bindings, deferring=True)
-        return bindings
+        known = bindings.copy()
+        try:
+            conflicts, waiting = _bind_waiting(held, bindings)
+        except NotArithmetic:
+            ask(self.function, self.annotations, bound)
+            bindings, waiting = known, []
+            conflicts = _bind_all([_without_expressions(item) for item in held], bindings)
+        if conflicts:
+            raise shape_error(conflicts, held, self.locate)
+        return bindings, waiting
 
-    def examine_result(self, value: Any, bindings: Bindings, arguments: Mapping[str, Any]) -> None:
-        """Raise what the result deserves; its names must be those of the arguments."""
+    def examine_result(
+        self, value: Any, bindings: Bindings, arguments: Mapping[str, Any], waiting: Sequence[Held] = ()
+    ) -> None:
+        """Raise what the result deserves, or an argument that has waited for names in vain."""
         held = self._tensors(RETURN, self.result, value)
-        given = [
-            item
-            for label, hint, argument in self._given(arguments)
-            if isinstance(hint, TensorHint) and is_tensor(argument)
-            for item in [_held(label, hint, argument)]
-        ]
-        self._bind(held, bindings, deferring=False, beside=given)
+        try:
+            if self.complete:
+                conflicts = _bind_all([*held, *waiting], bindings)
+            else:  # jaxtyping has found names where the solver sees none, and computed with them
+                conflicts, _ = _bind_waiting(held, bindings)
+        except NotArithmetic:
+            defaults = self._defaults()
+            given = {n: v for n, v in arguments.items() if n not in defaults or v is not defaults[n]}
+            ask(self.function, self.annotations, self.bound(given), value)
+            return
+        if conflicts:
+            raise shape_error(conflicts, [*self._held(arguments), *held], self.locate)
 
     def origin_of(self, name: str) -> Origin | None:
         """Where the signature takes the size of a name from."""
@@ -89,6 +106,13 @@ class CheckedSignature:
                     return Origin(label, position, axis)
         return None
 
+    def bound(self, given: Mapping[str, Any]) -> BoundArguments:
+        """The arguments of a call as `inspect` has them: without `*args` and `**kwargs` that hold nothing."""
+        stars = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
+        kinds = {name: parameter.kind for name, parameter in self.signature.parameters.items()}
+        arguments = {name: value for name, value in given.items() if kinds[name] not in stars or value}
+        return BoundArguments(self.signature, OrderedDict(arguments))
+
     def named(self, arguments: tuple[Any, ...]) -> dict[str, Any]:
         """The arguments of a call under the names of their parameters."""
         return dict(zip(self.signature.parameters, arguments, strict=True))
@@ -96,6 +120,14 @@ class CheckedSignature:
     def sizes_of_owner(self, arguments: tuple[Any, ...]) -> Mapping[str, int]:
         """The names that the object of a method knows by itself."""
         return {} if self.owner is None else axis_sizes_of(self.named(arguments)[self.owner]) or {}
+
+    def _held(self, arguments: Mapping[str, Any]) -> list[Held]:
+        """The tensors among the arguments, to be shown beside the result."""
+        return [
+            _held(label, hint, argument)
+            for label, hint, argument in self._given(arguments)
+            if isinstance(hint, TensorHint) and is_tensor(argument)
+        ]
 
     def _defaults(self) -> dict[str, Any]:
         parameters = self.signature.parameters.values()
@@ -190,30 +222,30 @@ class CheckedSignature:
         )
         return ArgumentError(Diagnostic("TE407" if is_result else "TE406", summary, place, help=repair))
 
-    def _bind(
-        self, held: list[Held], bindings: Bindings, *, deferring: bool, beside: list[Held] | None = None
-    ) -> None:
-        """Bind every tensor. A tensor whose expression needs a name not yet bound waits for the others.
 
-        What still cannot be computed is left open in arguments, and is an error in a result.
-        """
-        waiting, conflicts = list(held), []
-        while waiting:
-            later: list[Held] = []
-            for item in waiting:
-                found = bind(item.tensor, bindings)
-                if any(isinstance(conflict, NotComputable) and conflict.missing for conflict in found):
-                    later.append(item)
-                else:
-                    conflicts += found
-            if len(later) == len(waiting):
-                for item in later:
-                    tensor = _without_expressions(item.tensor) if deferring else item.tensor
-                    conflicts += bind(tensor, bindings)
-                break
-            waiting = later
-        if conflicts:
-            raise shape_error(conflicts, [*(beside or []), *held], self.locate)
+def _bind_all(held: Sequence[Held], bindings: Bindings) -> list[Conflict]:
+    return [conflict for item in held for conflict in bind(item.tensor, bindings)]
+
+
+def _bind_waiting(held: Sequence[Held], bindings: Bindings) -> tuple[list[Conflict], list[Held]]:
+    """Bind tensors whose expressions may wait for each other's names; returns those that still wait."""
+    conflicts, waiting = _bind_once(held, bindings)
+    conflicts += _bind_all([_without_expressions(item) for item in waiting], bindings)
+    if conflicts or not waiting:
+        return conflicts, []
+    return _bind_once(waiting, bindings)
+
+
+def _bind_once(held: Sequence[Held], bindings: Bindings) -> tuple[list[Conflict], list[Held]]:
+    conflicts: list[Conflict] = []
+    waiting: list[Held] = []
+    for item in held:
+        found = bind(item.tensor, bindings)
+        if any(isinstance(conflict, NotComputable) and conflict.waits for conflict in found):
+            waiting.append(item)
+        else:
+            conflicts += found
+    return conflicts, waiting
 
 
 def _held(label: str, hint: TensorHint, value: Any) -> Held:
@@ -235,37 +267,10 @@ def _accepts(hint: PlainHint | BeartypeHint, value: Any) -> bool:
     return isinstance(value, hint.kind) if isinstance(hint, PlainHint) else hint.accepts(value)
 
 
-def _without_expressions(tensor: Labelled) -> Labelled:
+def _without_expressions(item: Held) -> Held:
+    tensor = item.tensor
     axes: tuple[Axis, ...] = tuple(
         Anonymous(word=axis.text, span=axis.span) if isinstance(axis, Expression) else axis
         for axis in tensor.axes
     )
-    return Labelled(tensor.label, axes, tensor.sizes)
-
-
-def axis_sizes_of(owner: Any) -> dict[str, int] | None:
-    """The axis sizes that an object knows: its attribute `axis_sizes`, or None. Raises TE409."""
-    # The instance's own dict first: a plain getattr that fails is slow on an nn.Module.
-    try:
-        sizes = owner.__dict__["axis_sizes"]
-    except (AttributeError, KeyError):
-        if not hasattr(type(owner), "axis_sizes"):
-            return None
-        sizes = owner.axis_sizes
-    if sizes is None or type(sizes) is dict:
-        return sizes
-    raise _malformed(f"`axis_sizes` is {with_article(described(sizes))}, not a dict of names and sizes")
-
-
-def prebind(sizes: dict[str, int] | None, bindings: Bindings) -> None:
-    """Bind the names that an object knows. Raises TE409."""
-    for name, size in (sizes or {}).items():
-        if not isinstance(name, str) or isinstance(size, bool) or not isinstance(size, int):
-            raise _malformed(f"`axis_sizes` holds {name!r}: {size!r}, which is no name with a size")
-        bindings.sizes[name] = size
-        bindings.origins[name] = Origin(AXIS_SIZES)
-
-
-def _malformed(summary: str) -> ArgumentError:
-    repair = 'set it in the constructor, as in self.axis_sizes = {"c": channels}'
-    return ArgumentError(Diagnostic("TE409", summary, help=repair))
+    return Held(Labelled(tensor.label, axes, tensor.sizes), item.value)

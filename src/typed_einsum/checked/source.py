@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 from collections.abc import Callable
 from inspect import Parameter
 from typing import Any
@@ -16,7 +17,8 @@ from typed_einsum.annotations import (
     TupleHint,
 )
 from typed_einsum.check_source import NotStraight, ShapeChecks, build, prefix_for
-from typed_einsum.checked.signature import CheckedSignature, axis_sizes_of
+from typed_einsum.checked.owner import axis_sizes_of
+from typed_einsum.checked.signature import CheckedSignature
 from typed_einsum.definitions import MISSING, parameter_list
 from typed_einsum.equation.axes import key
 from typed_einsum.scope import scopes
@@ -40,7 +42,8 @@ class _Wrapper:
     def __init__(self, checked: CheckedSignature) -> None:
         self.checked = checked
         self.parameters = list(checked.signature.parameters.values())
-        self.checks = ShapeChecks(prefix_for([p.name for p in self.parameters]), {})
+        names = [p.name for p in self.parameters]
+        self.checks = ShapeChecks(prefix_for(names), {}, hidden=frozenset(names))
         self.values = {
             p.name: self.checks.local() if p.default is not Parameter.empty else p.name
             for p in self.parameters
@@ -64,10 +67,11 @@ class _Wrapper:
         listed = ", ".join(
             parameter_list(self.parameters, lambda p: None if p.default is Parameter.empty else missing)
         )
-        lines = [f"def {function.__name__}({listed}):"]
+        name = _defined_name(function)
+        lines = [f"def {name}({listed}):"]
         lines += _indent(self._arguments(missing, leave))
         lines += _indent(self._call(unexpected))
-        return build(function.__name__, lines, checks.namespace)
+        return build(name, lines, checks.namespace)
 
     def _arguments(self, missing: str, leave: str) -> list[str]:
         off = f"{self.checks.constant('switch', switch)}.anywhere_off"
@@ -86,7 +90,7 @@ class _Wrapper:
     def _attempt(self, unpacks: list[str], leave: str) -> list[str]:
         if not unpacks:
             return []
-        return ["try:", *_indent(unpacks), "except ValueError:", f"    {leave}"]
+        return ["try:", *_indent(unpacks), f"except {self.checks.builtin(ValueError)}:", f"    {leave}"]
 
     def _disagreements(self, known: dict[str, str]) -> list[str]:
         """Conditions under which a size is not the one that the object knows for the name."""
@@ -117,7 +121,7 @@ class _Wrapper:
             case AnyHint():
                 return [], [], []
             case PlainHint(kind):
-                return [f"not isinstance({variable}, {self.checks.constant('type', kind)})"], [], []
+                return [f"not {self._instance(variable, kind)}"], [], []
             case BeartypeHint():
                 return [f"not {self.checks.constant('accepts', hint.accepts)}({variable})"], [], []
             case TensorHint():
@@ -125,7 +129,8 @@ class _Wrapper:
                 return self._tensor_guards(variable, hint), [unpack], comparisons
             case TupleHint(items) if all(isinstance(item, TensorHint) for item in items) and items:
                 parts = [self.checks.local() for _ in items]
-                length = f"type({variable}) is not tuple or len({variable}) != {len(items)}"
+                asked, whole, size = (self.checks.builtin(value) for value in (type, tuple, len))
+                length = f"{asked}({variable}) is not {whole} or {size}({variable}) != {len(items)}"
                 guards = [f"({length} or {self._unpacked_guards(variable, parts, items)})"]
                 unpacks, comparisons = [], []
                 for part, item in zip(parts, items, strict=True):
@@ -147,9 +152,8 @@ class _Wrapper:
 
     def _tensor_guards(self, variable: str, hint: TensorHint) -> list[str]:
         kinds = [kind for kind in EXACT_TYPES if issubclass(kind, hint.kind)] or [hint.kind]
-        types = " and ".join(
-            f"type({variable}) is not {self.checks.constant('type', kind)}" for kind in kinds
-        )
+        asked = f"{self.checks.builtin(type)}({variable})"
+        types = " and ".join(f"{asked} is not {self.checks.constant('type', kind)}" for kind in kinds)
         guards = [f"({types})" if len(kinds) > 1 else types]
         if hint.dtypes is not None:
             guards.append(f"{variable}.dtype not in {self.checks.constant('dtypes', hint.dtypes)}")
@@ -187,7 +191,10 @@ class _Wrapper:
             return f"{self.checks.constant('accepts', hint.accepts)}({variable})"
         if hint.kind is type(None):
             return f"({variable} is None)"
-        return f"isinstance({variable}, {self.checks.constant('type', hint.kind)})"
+        return self._instance(variable, hint.kind)
+
+    def _instance(self, variable: str, kind: type) -> str:
+        return f"{self.checks.builtin(isinstance)}({variable}, {self.checks.constant('type', kind)})"
 
     def _call(self, unexpected: Callable[..., Any]) -> list[str]:
         """Lines that push the scope, call the function and check its result."""
@@ -252,6 +259,12 @@ class _Wrapper:
                 case _:
                     passed.append(value(p))
         return ", ".join(passed)
+
+
+def _defined_name(function: Callable[..., Any]) -> str:
+    """A name to define the wrapper under: the user's, unless that is no name, as for a lambda."""
+    name = function.__name__
+    return name if name.isidentifier() and not keyword.iskeyword(name) else "checked"
 
 
 def _names_in(hint: Hint) -> set[str]:

@@ -15,13 +15,13 @@ from typed_einsum.contraction.operands import Contraction, Dtypes, straight_line
 from typed_einsum.contraction.planned import running_lines
 from typed_einsum.diagnostics import Diagnostic, Mark, Place, Span
 from typed_einsum.equation.axes import ELLIPSIS, Axis
-from typed_einsum.equation.equation import Equation, refuse
+from typed_einsum.equation.equation import Equation, is_spread, refuse
 from typed_einsum.equation.lint import lint
 from typed_einsum.equation.notation import read_equation, reduced_names
 from typed_einsum.errors import ArgumentError, EquationError
 from typed_einsum.locations import caller_place
-from typed_einsum.scope import Scope, bindings_of, forget_strangers, rebind, scopes
-from typed_einsum.solver import Bindings
+from typed_einsum.scope import Scope, bindings_of, forget, rebind, scopes
+from typed_einsum.solver import Bindings, Origin
 from typed_einsum.switch import switch
 from typed_einsum.tracing import constant_while_tracing, keep_for_tracing, traced
 
@@ -139,11 +139,16 @@ def _compile(equation: Equation, text: str) -> Compiled:
 
 
 def _examine_within(contraction: Contraction, scope: Scope, operands: tuple[Tensor, ...]) -> None:
-    forget_strangers(scope)
     bindings = bindings_of(scope)
     contraction.examine(operands, bindings, scope.signature.locate)
     bindings.variadics.pop(ELLIPSIS, None)
-    rebind(scope, bindings, contraction)
+
+    def told(name: str, origin: Origin) -> Origin:
+        label = f"{origin.label} of `{contraction.equation}`"
+        by_equation = contraction.origin_of(name) if origin.position is None else None
+        return by_equation or Origin(label, origin.position, origin.axis)
+
+    rebind(scope, bindings, told)
 
 
 def _generated(
@@ -170,17 +175,19 @@ def _generated(
 def sharing_lines(source: Any, checks: ShapeChecks, leave: str) -> list[str]:
     """Lines that hold the known sizes against the names of `scope`, and bind the new ones there."""
     names, before = checks.local(), checks.local()
-    pairs = [
-        f"{names}.setdefault({checks.constant('key', name)}, {size}) != {size}"
-        for name, size in checks.known.items()
-        if name != ELLIPSIS
-    ]
+    pairs = []
+    for name, size in checks.known.items():
+        if is_spread(name) and name != ELLIPSIS:  # under `*#name` the sizes may still grow
+            pairs.append(f"{checks.constant('key', f'*#{name[1:]}')} in {names}")
+        if name != ELLIPSIS:
+            pairs.append(f"{names}.setdefault({checks.constant('key', name)}, {size}) != {size}")
     if not pairs:
         return []
     return [
         f"{names} = scope[0]",
         f"{before} = len({names})",
         f"if {' or '.join(pairs)}:",
+        f"    {checks.constant('forget', forget)}({names}, {before})",
         f"    return {leave}",
         f"if len({names}) != {before}:",
         f"    scope[3].append({checks.constant('source', source)})",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import functools
+import keyword
 from collections.abc import Callable, Mapping
 from inspect import Parameter
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, overload
@@ -79,7 +80,8 @@ def typed_einsum(target: Any = None, /, *, sum: str | None = None, max: str | No
     equation, `@typed_einsum("bqd,bkd->bqk")`, is verified letter by letter against the annotations.
 
     Returns: the function, with the same name, docstring and signature; `.equation` is its equation as
-    text and `.source` the source of its generated checks.
+    text and `.source` the source of its generated checks. Where an annotation names something that is
+    defined later, the equation is read at the first call, and both appear then.
 
     Raises: at definition `EquationError` (TE1xx), `SignatureError` (TE5xx) and, where annotated dtypes can
     never agree, `DtypeError` (TE302, TE305); in a call `ShapeError` (TE2xx), `DtypeError` and `DeviceError`
@@ -204,7 +206,8 @@ def _compiled(
     listed = ", ".join(parameter_list(every, lambda p: None if p is owner else missing))
     leave = f"{checks.constant('surprised', surprised)}(({', '.join(names)},), {extra}, {unknown})"
     off = f"{checks.constant('switch', switch)}.anywhere_off"
-    lines = [f"def {function.__name__}({listed}):"]
+    name = _defined_name(function)
+    lines = [f"def {name}({listed}):"]
     try:
         body = straight_lines(contraction, names, checks, leave)
     except NotStraight:
@@ -216,7 +219,13 @@ def _compiled(
         sure = _result_is_sure(contraction, result)
         returned = run if sure else f"{checks.constant('accepted', accepted)}({run})"
         lines += [*(f"    {line}" for line in before), f"    return {returned}"]
-    return build(function.__name__, lines, checks.namespace)
+    return build(name, lines, checks.namespace)
+
+
+def _defined_name(function: Callable[..., Any]) -> str:
+    """A name to define the generated function under: the user's, unless it was set to what is no name."""
+    name = function.__name__
+    return name if name.isidentifier() and not keyword.iskeyword(name) else "contract"
 
 
 def _result_is_sure(contraction: Contraction, result: TensorHint) -> bool:
@@ -235,6 +244,8 @@ def _refuse_call(
     unknown: dict[str, Any],
 ) -> None:
     """Refuse a call that does not fit the parameters (TE401 to TE403)."""
+    if not extra and not unknown and not any(value is MISSING for value in operands):
+        return
     name = function.__name__
     takes = ", ".join(f"`{label}`" for label in labels)
     place = definition_place(function)
@@ -244,10 +255,12 @@ def _refuse_call(
         raise ArgumentError(Diagnostic("TE403", summary, place, help=f"it takes {takes}"))
     if unknown:
         wrong = next(iter(unknown))
+        if wrong in labels:
+            summary = f"`{name}` takes `{wrong}` by position only, but it was given by keyword"
+            raise ArgumentError(Diagnostic("TE402", summary, place, help=f"it takes {takes}, in this order"))
         near = difflib.get_close_matches(wrong, labels, n=1)
         repair = f"did you mean `{near[0]}`?" if near else f"it takes {takes}"
         raise ArgumentError(Diagnostic("TE402", f"`{name}` has no operand `{wrong}`", place, help=repair))
     absent = [label for label, value in zip(labels, operands, strict=True) if value is MISSING]
-    if absent:
-        listed = " and ".join(title(label) for label in absent)
-        raise ArgumentError(Diagnostic("TE401", f"`{name}` needs {listed}", place, help=f"it takes {takes}"))
+    listed = " and ".join(title(label) for label in absent)
+    raise ArgumentError(Diagnostic("TE401", f"`{name}` needs {listed}", place, help=f"it takes {takes}"))

@@ -1,0 +1,50 @@
+"""The axis sizes that an object knows: its attribute `axis_sizes`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from typed_einsum.diagnostics import Diagnostic
+from typed_einsum.errors import ArgumentError
+from typed_einsum.messages import AXIS_SIZES, with_article
+from typed_einsum.solver import Bindings, Origin
+from typed_einsum.tensors import described
+
+
+def axis_sizes_of(owner: Any) -> dict[str, int] | None:
+    """The axis sizes that an object knows: its attribute `axis_sizes`, or None. Raises TE409."""
+    # The instance's own dict first: a plain getattr that fails is slow on an nn.Module.
+    try:
+        sizes = owner.__dict__["axis_sizes"]
+    except (AttributeError, KeyError):
+        if not hasattr(type(owner), "axis_sizes"):
+            return None
+        sizes = owner.axis_sizes
+    if sizes is None:
+        return None
+    if type(sizes) is not dict:
+        raise _malformed(f"`axis_sizes` is {with_article(described(sizes))}, not a dict of names and sizes")
+    for name, size in sizes.items():
+        if type(name) is not str or type(size) is not int or not name.isidentifier():
+            _require_name_and_size(name, size)
+    return sizes
+
+
+def prebind(sizes: dict[str, int] | None, bindings: Bindings) -> None:
+    """Bind the names that an object knows."""
+    for name, size in (sizes or {}).items():
+        bindings.sizes[name] = size
+        bindings.origins[name] = Origin(AXIS_SIZES)
+
+
+def _require_name_and_size(name: Any, size: Any) -> None:
+    """Subclasses of str and int will do; a bool is no size."""
+    if not isinstance(name, str) or isinstance(size, bool) or not isinstance(size, int):
+        raise _malformed(f"`axis_sizes` holds {name!r}: {size!r}, which is no name with a size")
+    if not name.isidentifier():
+        raise _malformed(f"`axis_sizes` holds {name!r}: {size!r}, which is no name with a size")
+
+
+def _malformed(summary: str) -> ArgumentError:
+    repair = 'set it in the constructor, as in self.axis_sizes = {"c": channels}'
+    return ArgumentError(Diagnostic("TE409", summary, help=repair))

@@ -1,0 +1,231 @@
+"""Calls of one function at sizes that tell its axes apart, each watched: what was raised, and what seen."""
+
+from __future__ import annotations
+
+import asyncio
+import dis
+import inspect
+import math
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from typed_einsum.annotations import Hint, OptionalHint, TensorHint, TupleHint
+from typed_einsum.checked.owner import axis_sizes_of
+from typed_einsum.errors import TypedEinsumError
+from typed_einsum.tensors import is_tensor
+from typed_einsum.testing.audit import Finding, Watch
+from typed_einsum.testing.audit.labels import Labels
+from typed_einsum.testing.audit.origins import input_labels
+from typed_einsum.testing.audit.repairs import Repair
+from typed_einsum.testing.inputs import CannotMake, Recipe
+from typed_einsum.testing.sizes import Draw, Variant, falling, multiples, numbers_in, primes, rising
+
+MOST = 4096
+"""No axis is multiplied by more than this."""
+
+SMALL_NUMBER, MOST_NUMBERS = 12, 4
+"""Numbers in a source up to this are likely to divide an axis; so many of them are tried one by one."""
+
+LONG = 5.0
+"""After so many seconds of failing, a function is tried no further."""
+
+
+Sizes = Callable[[], Iterator[int]]
+"""Makes the candidates for the sizes of one call."""
+
+MOST_REPAIRS = 6
+"""So many sizes are put right, one call after another, before other sizes are tried."""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One call at one choice of sizes: what it raised, if anything, and what was seen while it ran.
+
+    `refused` is an exception that the user's own `raise` made: the function does not take such input.
+    """
+
+    error: Exception | None
+    draw: Draw
+    variant: Variant
+    refused: bool = False
+    findings: tuple[Finding, ...] = ()
+    repairs: tuple[Repair, ...] = ()
+
+    @property
+    def names_axes(self) -> bool:
+        """Whether the message is one of this library."""
+        return isinstance(self.error, TypedEinsumError)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A function with all that is known of how to call it; `owner` makes its object on a device."""
+
+    function: Callable[..., Any]
+    recipe: Recipe
+    owner: Callable[[str], Any] | None
+    file: str
+    sizes: Mapping[str, int] = field(default_factory=dict)
+
+    def attempts(self) -> list[Attempt]:
+        """One attempt for each variant of the input, all of which ran; or the failure that says most.
+
+        That is the first with a message of this library, which names axes, or else the first of all.
+        """
+        failures: list[Attempt] = []
+        begun = time.monotonic()
+        for sizes, real_sizes in self._choices():
+            try:
+                attempts = self._at(sizes, real_sizes)
+            except CannotMake:
+                if not failures:
+                    raise
+                continue
+            if attempts[-1].error is None:
+                return attempts
+            failures.append(attempts[-1])
+            if self._is_told(failures) or time.monotonic() - begun > LONG:
+                break
+        return [next((each for each in failures if each.names_axes), failures[0])]
+
+    def _is_told(self, failures: list[Attempt]) -> bool:
+        """Whether more sizes would say no more: an axis has been named, at sizes divisible by all numbers."""
+        return len(failures) >= 4 and any(failure.names_axes for failure in failures)
+
+    def _choices(self) -> Iterator[tuple[Sizes, Sizes]]:
+        """Kinds of sizes to try, on `meta` and, smaller, for functions that need real numbers.
+
+        Primes first. Then multiples of them, since a body may need an axis to be divisible by a number, such
+        as one that it holds; and last, sizes that divide each other, since it may need one axis to be
+        divisible by another.
+        """
+        yield partial(primes, 11), partial(primes, 3)
+        numbers = self._numbers(None if self.owner is None else self.owner("meta"))
+        for number in sorted(number for number in numbers if number <= SMALL_NUMBER)[:MOST_NUMBERS]:
+            yield partial(multiples, number, 11), partial(multiples, number, 3)
+        yield partial(multiples, 24, 11), partial(multiples, 4, 3)
+        factor = math.lcm(16, *numbers)
+        yield partial(multiples, factor if factor <= MOST else 16, 11), partial(multiples, 8, 3)
+        yield partial(falling, 8), partial(falling, 6)
+        yield rising, rising
+
+    def _numbers(self, owner: Any) -> frozenset[int]:
+        return numbers_in(inspect.unwrap(self.function), self.recipe.signature, owner)
+
+    def _at(self, sizes: Sizes, real_sizes: Sizes) -> list[Attempt]:
+        """Every variant at one kind of sizes, up to the first that fails; that one comes last."""
+        done: list[Attempt] = []
+        for variant in self.recipe.variants():
+            attempt = self._repaired(variant, sizes, "meta")
+            if attempt.error is not None and needs_numbers(attempt.error):
+                attempt = self._repaired(variant, real_sizes, "cpu")
+            if attempt.error is None:
+                done.append(attempt)
+            elif not (attempt.refused and variant is not Variant.FULL):
+                return [*done, attempt]
+        return done
+
+    def _repaired(self, variant: Variant, sizes: Sizes, device: str) -> Attempt:
+        """An attempt; where the failed call itself says which size would do, again with that one."""
+        known, mended = dict(self.sizes), set(self.sizes)
+        first = attempt = self.attempt(variant, sizes(), device, known)
+        for _ in range(MOST_REPAIRS):
+            fresh = [repair for repair in attempt.repairs if repair.name not in mended]
+            if attempt.error is None or not fresh:
+                break
+            mended.add(fresh[0].name)
+            known = {**attempt.draw.sizes, fresh[0].name: repaired_size(fresh[0], attempt.draw)}
+            try:
+                attempt = self.attempt(variant, sizes(), device, known)
+            except CannotMake:
+                break
+        return attempt if attempt.error is None else first
+
+    def attempt(
+        self, variant: Variant, sizes: Iterator[int], device: str, given_sizes: Mapping[str, int]
+    ) -> Attempt:
+        """Call the function once, watched."""
+        owner = None if self.owner is None else self.owner(device)
+        given = {} if self.owner is None else {next(iter(self.recipe.signature.parameters)): owner}
+        known = {**((axis_sizes_of(owner) if owner is not None else None) or {}), **given_sizes}
+        draw = Draw(sizes, device, variant, known, self._numbers(owner))
+        torch.manual_seed(0)
+        bound = self.recipe.make(draw, given)
+        watch = Watch(Labels(draw.sizes))
+        for hint, value in passed_tensors(self.recipe.hints, bound.arguments):
+            watch.labels.remember(value, input_labels(hint.axes, value, watch.labels))
+        error: Exception | None = None
+        try:
+            with torch.device(device), torch.no_grad(), watch:
+                exhaust(self.function(*bound.args, **bound.kwargs))
+        except Exception as raised:  # whatever the user's function raises is what we are here to see
+            error = raised
+        refused = error is not None and _refused(error, self.file)
+        return Attempt(error, draw, variant, refused, tuple(watch.findings), tuple(watch.repairs))
+
+
+def repaired_size(repair: Repair, draw: Draw) -> int:
+    """The size that a failed call asks for: exactly, or a multiple that nothing else has."""
+    if repair.exact:
+        return repair.size
+    taken = set(draw.sizes.values())
+    return next(size for size in multiples(repair.size, 5) if size not in taken)
+
+
+def passed_tensors(
+    hints: Mapping[str, Hint], arguments: Mapping[str, Any]
+) -> Iterator[tuple[TensorHint, Any]]:
+    """Every tensor among the arguments, with its annotation."""
+    for name, value in arguments.items():
+        if name in hints:
+            yield from tensors_with_hints(hints[name], value)
+
+
+def tensors_with_hints(hint: Hint, value: Any) -> Iterator[tuple[TensorHint, Any]]:
+    """Every tensor in a value, with its annotation."""
+    match hint:
+        case TensorHint() if isinstance(value, tuple):  # the tensors under `*args`
+            yield from ((hint, item) for item in value)
+        case TensorHint() if is_tensor(value):
+            yield hint, value
+        case OptionalHint(inner) if value is not None:
+            yield from tensors_with_hints(inner, value)
+        case TupleHint(items) if isinstance(value, tuple):
+            for item, each in zip(items, value, strict=False):
+                yield from tensors_with_hints(item, each)
+        case _:
+            return
+
+
+def exhaust(result: Any) -> None:
+    """Run what a call has only begun: a coroutine, or a generator up to its first item."""
+    if inspect.iscoroutine(result):
+        asyncio.run(result)
+    elif inspect.isgenerator(result):
+        next(result, None)
+
+
+def needs_numbers(error: Exception) -> bool:
+    """Whether the function asked a meta tensor for its contents, or mixed it with a tensor that has some."""
+    return re.search(r"\bmeta\b|register_meta", str(error), re.IGNORECASE) is not None
+
+
+def _refused(error: Exception, file: str) -> bool:
+    """Whether the last step was a `raise` in the user's own code, beside the file that is checked."""
+    last = error.__traceback__
+    while last is not None and last.tb_next is not None:
+        last = last.tb_next
+    if last is None or isinstance(error, AssertionError):
+        return False
+    code = last.tb_frame.f_code
+    theirs = (
+        Path(code.co_filename).is_relative_to(Path(file).parent) and "site-packages" not in code.co_filename
+    )
+    return theirs and code.co_code[last.tb_lasti] == dis.opmap["RAISE_VARARGS"]

@@ -1,0 +1,27 @@
+"""What an audit finds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Severity = Literal["error", "advice"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong, or may be: what, how sure, and where.
+
+    Attributes: `code` has a page in the docs, `severity` is `"error"` or `"advice"`, `message` is one
+    sentence or two, `file` and `line` are the place in the checked code.
+    """
+
+    code: str
+    severity: Severity
+    message: str
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        advice = "advice: " if self.severity == "advice" else ""
+        return f"{self.file}:{self.line}: {self.code} {advice}{self.message}"

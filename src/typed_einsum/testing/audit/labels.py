@@ -1,0 +1,142 @@
+"""Which axis each dimension of a tensor is, while a function runs at sizes that tell axes apart.
+
+At such sizes the size of a dimension says which axis it is. What sizes cannot say is remembered for each
+tensor: the order of axes merged into one dimension, and which of two equal ones is which.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+from torch import Tensor
+from torch.utils.weak import WeakTensorKeyDictionary
+
+from typed_einsum.tensors import shape_of
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """An axis, or a piece of one that was split. One that is not `named` has a size and nothing else."""
+
+    name: str
+    size: int
+    named: bool = True
+
+    @property
+    def axis(self) -> str:
+        """The name of the whole axis."""
+        return self.name.partition("/")[0]
+
+
+Label = tuple[Part, ...]
+"""One dimension: the parts merged in it, outermost first; none for a dimension of size 1."""
+
+WRITTEN_ONE: Label = (Part("1", 1),)
+"""A dimension of size 1 that the data has, as under the annotation `b 1`, and nobody asked for here."""
+
+TWIN = "'"
+
+
+def size_of(label: Label) -> int:
+    """The size of a dimension."""
+    return prod(part.size for part in label)
+
+
+class Labels:
+    """The labels of every tensor that a call has met."""
+
+    def __init__(self, sizes: Mapping[str, int]) -> None:
+        self._sizes = dict(sizes)
+        self._by_size: dict[int, Part] = {}
+        for name, size in sizes.items():
+            if size > 1:
+                self._by_size.setdefault(size, Part(name, size))
+        self._known: Any = WeakTensorKeyDictionary()
+
+    def size_of_name(self, name: str) -> int:
+        """The size of an axis by its name; 0 if there is none of that name."""
+        return self._sizes.get(name, 0)
+
+    def of(self, tensor: Tensor) -> tuple[Label, ...]:
+        """The labels of a tensor: those remembered, or else what its sizes say."""
+        known = self._known.get(tensor)
+        shape = shape_of(tensor)
+        if known is not None and [size_of(label) for label in known] == list(shape):
+            return tuple(known)
+        return tuple(self.by_size(size) for size in shape)
+
+    def remember(self, tensor: Tensor, labels: Iterable[Label]) -> None:
+        """Say what the dimensions of a tensor are."""
+        self._known[tensor] = tuple(labels)
+
+    def remember_part(self, part: Part) -> None:
+        """From now on a dimension of this size is this part, unless the size is known already."""
+        if part.named and part.size > 1:
+            self._by_size.setdefault(part.size, part)
+
+    def by_size(self, size: int) -> Label:
+        """What a dimension of this size is, for all that is known."""
+        if size == 1:
+            return ()
+        return (self._by_size.get(size) or Part("?", size, named=False),)
+
+    def inherited(self, shape: Sequence[int], sources: Sequence[Sequence[Label]]) -> tuple[Label, ...]:
+        """The labels of a result, from those of the operands: by position where sizes agree, or by size."""
+        used: set[tuple[int, int]] = set()
+        found: list[Label] = []
+        for position, size in enumerate(shape):
+            from_right = position - len(shape)
+            at = self._same_place(size, from_right, sources, used) or self._anywhere(size, sources, used)
+            if at is None:
+                found.append(self.by_size(size))
+            else:
+                used.add(at)
+                found.append(sources[at[0]][at[1]])
+        return tuple(found)
+
+    @staticmethod
+    def _same_place(
+        size: int, from_right: int, sources: Sequence[Sequence[Label]], used: set[tuple[int, int]]
+    ) -> tuple[int, int] | None:
+        for index, labels in enumerate(sources):
+            at = (index, len(labels) + from_right)
+            if at[1] >= 0 and size_of(labels[at[1]]) == size and at not in used:
+                return at
+        return None
+
+    @staticmethod
+    def _anywhere(
+        size: int, sources: Sequence[Sequence[Label]], used: set[tuple[int, int]]
+    ) -> tuple[int, int] | None:
+        if size == 1:
+            return None
+        for index, labels in enumerate(sources):
+            for position, label in enumerate(labels):
+                if size_of(label) == size and (index, position) not in used:
+                    return index, position
+        return None
+
+
+def twins_apart(labels: Sequence[Label]) -> tuple[Label, ...]:
+    """The labels with the second of two equal ones marked, so that both can be followed."""
+    found: list[Label] = []
+    for label in labels:
+        twin = label
+        while twin in found and len(twin) == 1 and twin[0].named and twin[0].size > 1:
+            part = twin[0]
+            twin = (Part(part.name + TWIN, part.size),)
+        found.append(twin)
+    return tuple(found)
+
+
+def shown(label: Label) -> str:
+    """A dimension as a message shows it."""
+    return "*".join(part.name.replace(TWIN, "") if part.named else str(part.size) for part in label) or "1"
+
+
+def shown_all(labels: Iterable[Label]) -> str:
+    """The dimensions of a tensor as a message shows them."""
+    return "(" + ", ".join(shown(label) for label in labels) + ")"

@@ -1,0 +1,79 @@
+"""Reshapes that scramble: not a merge or split of whole axes with the order kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+from typed_einsum.testing.audit.labels import TWIN, Label, Part, shown_all
+
+
+@dataclass(frozen=True)
+class Mixed:
+    """The parts that a reshape neither merges nor splits cleanly."""
+
+    parts: tuple[Part, ...]
+
+    @property
+    def is_told(self) -> bool:
+        """Whether every part is a named axis, or a piece of one: a size alone may mean anything."""
+        return bool(self.parts) and all(part.named for part in self.parts)
+
+
+def regrouped(labels: Sequence[Label], shape: Sequence[int]) -> tuple[Label, ...] | Mixed:
+    """The labels of a tensor after a reshape, or the parts that it mixes."""
+    parts = list(chain.from_iterable(labels))
+    parts = [part for part in parts if part.size > 1]
+    result: list[Label] = []
+    for done, size in enumerate(shape):
+        taken = _taken(parts, size)
+        if taken is None:
+            return Mixed(tuple(_window(parts, shape[done:])))
+        result.append(taken)
+    return Mixed(tuple(parts)) if parts else tuple(result)
+
+
+def _taken(parts: list[Part], size: int) -> Label | None:
+    """Take parts of this size from the front, splitting the last one if it divides; None if none fit."""
+    label: list[Part] = []
+    while size > 1:
+        if not parts:
+            return None
+        first = parts[0]
+        if size % first.size == 0:
+            label.append(parts.pop(0))
+            size //= first.size
+        elif first.size % size == 0:
+            outer, parts[0] = split(first, size)
+            label.append(outer)
+            size = 1
+        else:
+            return None
+    return tuple(label)
+
+
+def split(part: Part, size: int) -> tuple[Part, Part]:
+    """A part as an outer one of this size and an inner one."""
+    outer = Part(f"{part.name}/{part.size // size}", size, part.named)
+    inner = Part(f"{part.name}/{size}", part.size // size, part.named)
+    return outer, inner
+
+
+def _window(parts: Sequence[Part], shape: Sequence[int]) -> Iterator[Part]:
+    """The parts that are mixed: those before the end that both sides still share."""
+    left, sizes = list(parts), [size for size in shape if size > 1]
+    while left and sizes and left[-1].size == sizes[-1]:
+        left.pop()
+        sizes.pop()
+    return iter(left)
+
+
+def message(before: Sequence[Label], after: Sequence[Label], mixed: Mixed) -> str:
+    """What is wrong with a reshape."""
+    axes = list(dict.fromkeys(f"`{part.axis.rstrip(TWIN)}`" for part in mixed.parts))
+    listed = " and ".join([", ".join(axes[:-1]), axes[-1]]) if len(axes) > 1 else axes[0]
+    return (
+        f"a reshape from {shown_all(before)} to {shown_all(after)} mixes {listed}: it keeps the order of "
+        "entries in memory, not of axes; permute the axes into the order of the result first"
+    )

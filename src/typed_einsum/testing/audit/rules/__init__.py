@@ -1,0 +1,27 @@
+"""The rules: each looks at one call of torch and yields what is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from typed_einsum.testing.audit.labels import Labels
+from typed_einsum.testing.audit.notes import Notes
+from typed_einsum.testing.audit.operations import Operation
+from typed_einsum.testing.audit.rules import broadcasting, einsums, indexing, precision, softmaxes
+from typed_einsum.testing.audit.rules.rule import Found
+
+
+def before(operation: Operation, labels: Labels) -> Iterator[Found]:
+    """What is wrong with a call that is about to run, and may fail for it."""
+    if operation.name == "einsum":
+        yield from einsums.strict(operation, labels)
+
+
+def after(operation: Operation, labels: Labels, notes: Notes) -> Iterator[Found]:
+    """What is wrong with a call that has run."""
+    yield from broadcasting.against_itself(operation, labels)
+    yield from broadcasting.losses(operation, labels, notes)
+    yield from indexing.at_a_size(operation, labels)
+    yield from precision.lowered(operation, notes)
+    yield from precision.booleans(operation)
+    yield from softmaxes.contracted(operation, labels, notes)
