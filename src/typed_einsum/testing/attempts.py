@@ -10,7 +10,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -96,8 +96,9 @@ class Run:
         return [next((each for each in failures if each.names_axes), failures[0])]
 
     def _is_told(self, failures: list[Attempt]) -> bool:
-        """Whether more sizes would say no more: an axis has been named, at sizes divisible by all numbers."""
-        return len(failures) >= 4 and any(failure.names_axes for failure in failures)
+        """Whether more sizes would say no more: axes were named at primes and at multiples of all numbers."""
+        tried = 1 + len(self._small_numbers())
+        return len(failures) >= max(2, tried) and all(failure.names_axes for failure in failures[-2:])
 
     def _choices(self) -> Iterator[tuple[Sizes, Sizes]]:
         """Kinds of sizes to try, on `meta` and, smaller, for functions that need real numbers.
@@ -107,14 +108,21 @@ class Run:
         divisible by another.
         """
         yield partial(primes, 11), partial(primes, 3)
-        numbers = self._numbers(None if self.owner is None else self.owner("meta"))
-        for number in sorted(number for number in numbers if number <= SMALL_NUMBER)[:MOST_NUMBERS]:
+        for number in self._small_numbers():
             yield partial(multiples, number, 11), partial(multiples, number, 3)
         yield partial(multiples, 24, 11), partial(multiples, 4, 3)
-        factor = math.lcm(16, *numbers)
+        factor = math.lcm(16, *self._numbers(self._object))
         yield partial(multiples, factor if factor <= MOST else 16, 11), partial(multiples, 8, 3)
         yield partial(falling, 8), partial(falling, 6)
         yield rising, rising
+
+    @cached_property
+    def _object(self) -> Any:
+        return None if self.owner is None else self.owner("meta")
+
+    def _small_numbers(self) -> list[int]:
+        numbers = self._numbers(self._object)
+        return sorted(number for number in numbers if number <= SMALL_NUMBER)[:MOST_NUMBERS]
 
     def _numbers(self, owner: Any) -> frozenset[int]:
         return numbers_in(inspect.unwrap(self.function), self.recipe.signature, owner)
@@ -131,6 +139,20 @@ class Run:
             elif not (attempt.refused and variant is not Variant.FULL):
                 return [*done, attempt]
         return done
+
+    def real_attempt(self) -> Attempt | None:
+        """A call on real numbers that ran; None if none did."""
+        begun = time.monotonic()
+        for _, sizes in self._choices():
+            try:
+                attempt = self._repaired(Variant.FULL, sizes, "cpu")
+            except CannotMake:
+                return None
+            if attempt.error is None:
+                return attempt
+            if time.monotonic() - begun > LONG:
+                break
+        return None
 
     def _repaired(self, variant: Variant, sizes: Sizes, device: str) -> Attempt:
         """An attempt; where the failed call itself says which size would do, again with that one."""

@@ -25,7 +25,12 @@ class Variant(Enum):
 
 def primes(start: int) -> Iterator[int]:
     """The primes from `start` on."""
-    return (n for n in count(max(2, start)) if all(n % d for d in range(2, math.isqrt(n) + 1)))
+    return filter(is_prime, count(max(2, start)))
+
+
+def is_prime(number: int) -> bool:
+    """Whether nothing but 1 and itself divides a number."""
+    return number > 1 and all(number % divisor for divisor in range(2, math.isqrt(number) + 1))
 
 
 def multiples(factor: int, start: int) -> Iterator[int]:

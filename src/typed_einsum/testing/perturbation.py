@@ -1,0 +1,223 @@
+"""What one part of the input does to the output: samples that leak into each other, operands not aligned.
+
+Shapes say nothing here, so the function runs on real numbers, smaller than those of the audit. Everything
+is compared with a second call of the same function, never with a formula.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from typed_einsum.annotations import Hint, TensorHint
+from typed_einsum.equation.axes import Named, Variadic
+from typed_einsum.tensors import dtype_of, is_tensor, shape_of
+from typed_einsum.testing.attempts import exhaust, tensors_with_hints
+from typed_einsum.testing.inputs import Recipe
+
+RELATIVE, ABSOLUTE = 1e-3, 1e-4
+"""Numbers closer than this are taken to be the same: single precision, summed in another order."""
+
+Outputs = list[tuple[TensorHint, Tensor]]
+
+
+@dataclass(frozen=True)
+class Call:
+    """A function with arguments that it runs on, and how to make its object anew."""
+
+    function: Callable[..., Any]
+    recipe: Recipe
+    arguments: Mapping[str, Any]
+
+    def outputs(self, arguments: Mapping[str, Any]) -> Outputs | None:
+        """The tensors of a result, with their annotations; None where the call fails."""
+        bound = inspect.BoundArguments(self.recipe.signature, OrderedDict(arguments))
+        torch.manual_seed(0)
+        try:
+            with torch.no_grad():
+                result = self.function(*bound.args, **bound.kwargs)
+                exhaust(result)
+        except Exception:  # the user's function: an input it does not take says nothing here
+            return None
+        return [
+            (hint, value.detach().clone()) for hint, value in tensors_with_hints(self.recipe.result, result)
+        ]
+
+    def changed(self, change: Callable[[TensorHint, Tensor], Tensor]) -> dict[str, Any]:
+        """The arguments with every tensor changed; `change` may return its tensor as it is."""
+        return {
+            name: _changed(self.recipe.hints[name], value, change) if name in self.recipe.hints else value
+            for name, value in self.arguments.items()
+        }
+
+    def is_random(self) -> bool:
+        """Whether two calls on the same arguments differ when the seed does."""
+        first = self.outputs(self.arguments)
+        torch.manual_seed(1)
+        bound = inspect.BoundArguments(self.recipe.signature, OrderedDict(self.arguments))
+        with torch.no_grad():
+            second = [
+                value
+                for _, value in tensors_with_hints(
+                    self.recipe.result, self.function(*bound.args, **bound.kwargs)
+                )
+            ]
+        return first is None or not all(same(one, two) for (_, one), two in zip(first, second, strict=True))
+
+
+def _changed(hint: Hint, value: Any, change: Callable[[TensorHint, Tensor], Tensor]) -> Any:
+    if isinstance(value, tuple):
+        found = [each for _, each in tensors_with_hints(hint, value)]
+        hints = {id(each): own for own, each in tensors_with_hints(hint, value)}
+        if not found:
+            return value
+        return tuple(change(hints[id(each)], each) if id(each) in hints else each for each in value)
+    pairs = list(tensors_with_hints(hint, value))
+    return change(pairs[0][0], value) if pairs and is_tensor(value) else value
+
+
+def position_of(hint: TensorHint, name: str, rank: int) -> int | None:
+    """Where an axis is, from the left; None if it is not there exactly once."""
+    at = [i for i, axis in enumerate(hint.axes) if isinstance(axis, Named) and axis.name == name]
+    if len(at) != 1:
+        return None
+    spread = [i for i, axis in enumerate(hint.axes) if isinstance(axis, Variadic) or axis_is_many(axis)]
+    if spread and spread[0] < at[0]:
+        return rank - (len(hint.axes) - at[0])
+    return at[0]
+
+
+def axis_is_many(axis: Any) -> bool:
+    """Whether an axis without a name stands for any number of them."""
+    return bool(getattr(axis, "variadic", False))
+
+
+def same(one: Tensor, other: Tensor) -> bool:
+    """Whether two results are equal, but for rounding."""
+    if one.shape != other.shape or dtype_of(one) != dtype_of(other):
+        return False
+    if dtype_of(one).is_floating_point or dtype_of(one).is_complex:
+        return torch.allclose(one, other, RELATIVE, ABSOLUTE, equal_nan=True)
+    return torch.equal(one, other)
+
+
+def moved(call: Call, name: str, index: int = 0) -> tuple[int, int] | None:
+    """Which entry of an axis of the result moves when another entry of the input's axis is changed.
+
+    The pair (changed, moved), or None if no other moves. Raises `NoSuchAxis` where input or result lack it.
+    """
+    before = call.outputs(call.arguments)
+    if before is None:
+        raise NoSuchAxis(name)
+    touched: list[bool] = []
+
+    def change(hint: TensorHint, value: Tensor) -> Tensor:
+        at = position_of(hint, name, len(shape_of(value)))
+        if at is None or not dtype_of(value).is_floating_point or shape_of(value)[at] <= index:
+            return value
+        touched.append(True)
+        fresh = value.clone()
+        part = fresh.select(at, index)
+        part.copy_(torch.rand(shape_of(part)).to(dtype_of(value)) + 0.5)
+        return fresh
+
+    after = call.outputs(call.changed(change))
+    if not touched or after is None:
+        raise NoSuchAxis(name)
+    seen = False
+    for (hint, one), (_, two) in zip(before, after, strict=True):
+        at = position_of(hint, name, len(shape_of(one)))
+        if at is None or one.shape != two.shape:
+            continue
+        seen = True
+        for entry in range(shape_of(one)[at]):
+            if entry != index and not same(one.select(at, entry), two.select(at, entry)):
+                return index, entry
+    if not seen:
+        raise NoSuchAxis(name)
+    return None
+
+
+class NoSuchAxis(Exception):
+    """The inputs or the result have no axis of this name, or nothing that could be changed."""
+
+
+def alone(call: Call, name: str, index: int) -> bool:
+    """Whether one entry of an axis, passed alone, gives what it gives among the others."""
+    before = call.outputs(call.arguments)
+
+    def narrowed(hint: TensorHint, value: Tensor) -> Tensor:
+        at = position_of(hint, name, len(shape_of(value)))
+        return value if at is None else value.narrow(at, index, 1).clone()
+
+    after = call.outputs(call.changed(narrowed))
+    if before is None or after is None:
+        return True  # a function may refuse a batch of one
+    for (hint, one), (_, two) in zip(before, after, strict=True):
+        at = position_of(hint, name, len(shape_of(one)))
+        if at is not None and not same(one.narrow(at, index, 1), two):
+            return False
+    return True
+
+
+def permuted(call: Call, name: str, only: str | None = None) -> tuple[Outputs, Outputs] | None:
+    """The results before and after an axis of the input is permuted, in all arguments or in one alone."""
+    before = call.outputs(call.arguments)
+
+    def change(hint: TensorHint, value: Tensor) -> Tensor:
+        at = position_of(hint, name, len(shape_of(value)))
+        return value if at is None else value.index_select(at, shuffled(shape_of(value)[at]))
+
+    arguments = call.changed(change)
+    if only is not None:
+        arguments = {**call.arguments, only: arguments[only]}
+    after = call.outputs(arguments)
+    return None if before is None or after is None else (before, after)
+
+
+def centred(hint: TensorHint, value: Tensor) -> Tensor:
+    """Numbers of both signs."""
+    return value - 0.5 if dtype_of(value).is_floating_point else value
+
+
+def ignores_order(call: Call, name: str, only: str) -> bool:
+    """Whether permuting an axis in one argument alone changes nothing, as far as can be seen."""
+    found = permuted(call, name, only)
+    return found is not None and all(same(one, two) for (_, one), (_, two) in zip(*found, strict=True))
+
+
+def shuffled(size: int) -> Tensor:
+    """A permutation that leaves no entry in its place."""
+    return torch.arange(size).roll(1)
+
+
+def is_equivariant(call: Call, name: str) -> bool | None:
+    """Whether the result follows a permutation of an axis; None where that cannot be seen."""
+    found = permuted(call, name)
+    if found is None:
+        return None
+    for (hint, one), (_, two) in zip(*found, strict=True):
+        at = position_of(hint, name, len(shape_of(one)))
+        expected = one if at is None else one.index_select(at, shuffled(shape_of(one)[at]))
+        if not same(expected, two):
+            return False
+    return True
+
+
+def shared_axes(recipe: Recipe, arguments: Mapping[str, Any]) -> Iterator[tuple[str, Sequence[str]]]:
+    """Every axis name that two arguments or more have, with those."""
+    holders: dict[str, list[str]] = {}
+    for name, value in arguments.items():
+        if name not in recipe.hints or not is_tensor(value) or not dtype_of(value).is_floating_point:
+            continue
+        for hint, each in tensors_with_hints(recipe.hints[name], value):
+            for axis in hint.axes:
+                if isinstance(axis, Named) and position_of(hint, axis.name, len(shape_of(each))) is not None:
+                    holders.setdefault(axis.name, []).append(name)
+    yield from ((axis, names) for axis, names in holders.items() if len(names) > 1)

@@ -1,0 +1,55 @@
+"""What checking a contract comes to."""
+
+from __future__ import annotations
+
+import html
+import json
+from dataclasses import asdict, dataclass
+
+from typed_einsum.testing.audit import Finding
+
+
+@dataclass(frozen=True)
+class Report:
+    """The findings of one function, and how it was run.
+
+    Attributes: `name` of the function; `findings`; `sizes`, those it ran at, as text; `skipped`, the reason
+    why it was not run, or empty.
+    """
+
+    name: str
+    findings: tuple[Finding, ...] = ()
+    sizes: str = ""
+    skipped: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is wrong: no finding, or advice alone."""
+        return not self.errors
+
+    @property
+    def errors(self) -> tuple[Finding, ...]:
+        """The findings that are no mere advice."""
+        return tuple(finding for finding in self.findings if finding.severity == "error")
+
+    def __str__(self) -> str:
+        at = f" (at {self.sizes})" if self.sizes else ""
+        if self.skipped:
+            return f"{self.name}: skipped: {self.skipped}"
+        if not self.findings:
+            return f"{self.name}: ok{at}"
+        count = f"{len(self.findings)} finding{'' if len(self.findings) == 1 else 's'}"
+        return "\n".join([f"{self.name}: {count}{at}", *(f"  {finding}" for finding in self.findings)])
+
+    def to_json(self) -> str:
+        """The report as JSON."""
+        return json.dumps({"ok": self.ok, **asdict(self)}, ensure_ascii=False)
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td>{html.escape(f'{finding.file}:{finding.line}')}</td><td>{finding.code}</td>"
+            f"<td>{finding.severity}</td><td>{html.escape(finding.message)}</td></tr>"
+            for finding in self.findings
+        )
+        head = html.escape(str(self).splitlines()[0])
+        return f"<p>{head}</p>" + (f"<table>{rows}</table>" if rows else "")
