@@ -7,7 +7,7 @@ tensor: the order of axes merged into one dimension, and which of two equal ones
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
@@ -19,17 +19,37 @@ from typed_einsum.tensors import shape_of
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """An axis, or a piece of one that was split. One that is not `named` has a size and nothing else."""
+    """An axis, or a piece of one that was split. One that is not `named` has a size and nothing else.
+
+    A piece knows the part that it was cut from, `whole`, and whether it is the `inner` one of the two.
+    """
 
     name: str
     size: int
     named: bool = True
+    whole: Part | None = None
+    inner: bool = False
 
     @property
     def axis(self) -> str:
         """The name of the whole axis."""
-        return self.name.partition("/")[0]
+        return self.name.removesuffix(TWIN)
 
+    def split(self, size: int) -> tuple[Part, Part]:
+        """The part as an outer one of this size and an inner one."""
+        outer = Part(self.name, size, self.named, self)
+        return outer, Part(self.name, self.size // size, self.named, self, inner=True)
+
+    def __str__(self) -> str:
+        if not self.named:
+            return str(self.size)
+        if self.whole is None:
+            return self.axis
+        other = self.whole.size // self.size
+        return str(self.size) if self.size < other else f"{self.axis}/{other}"
+
+
+TWIN = "'"
 
 Label = tuple[Part, ...]
 """One dimension: the parts merged in it, outermost first; none for a dimension of size 1."""
@@ -37,7 +57,19 @@ Label = tuple[Part, ...]
 WRITTEN_ONE: Label = (Part("1", 1),)
 """A dimension of size 1 that the data has, as under the annotation `b 1`, and nobody asked for here."""
 
-TWIN = "'"
+
+def joined(label: Sequence[Part]) -> Label:
+    """A dimension in which the two pieces of a part, side by side again, are that part."""
+    found: list[Part] = []
+    for part in label:
+        found.append(part)
+        while (
+            len(found) > 1 and found[-1].inner and found[-2].whole == found[-1].whole and not found[-2].inner
+        ):
+            whole = found.pop().whole
+            assert whole is not None
+            found[-1] = whole
+    return tuple(found)
 
 
 def size_of(label: Label) -> int:
@@ -126,15 +158,14 @@ def twins_apart(labels: Sequence[Label]) -> tuple[Label, ...]:
     for label in labels:
         twin = label
         while twin in found and len(twin) == 1 and twin[0].named and twin[0].size > 1:
-            part = twin[0]
-            twin = (Part(part.name + TWIN, part.size),)
+            twin = (replace(twin[0], name=twin[0].name + TWIN),)
         found.append(twin)
     return tuple(found)
 
 
 def shown(label: Label) -> str:
     """A dimension as a message shows it."""
-    return "*".join(part.name.replace(TWIN, "") if part.named else str(part.size) for part in label) or "1"
+    return "*".join(map(str, label)) or "1"
 
 
 def shown_all(labels: Iterable[Label]) -> str:

@@ -68,5 +68,5 @@ def _reshape(source: Sequence[Label], sizes: list[int]) -> Iterator[Repair]:
 
 
 def _whole(label: Label, size: int, *, exact: bool) -> Iterator[Repair]:
-    if len(label) == 1 and label[0].named and "/" not in label[0].name and size > 1:
+    if len(label) == 1 and label[0].named and label[0].whole is None and size > 1:
         yield Repair(label[0].axis, size, exact)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from typed_einsum.testing.audit.labels import TWIN, Label, Part, shown_all
+from typed_einsum.testing.audit.labels import Label, Part, joined, shown_all
 
 
 @dataclass(frozen=True)
@@ -45,19 +45,12 @@ def _taken(parts: list[Part], size: int) -> Label | None:
             label.append(parts.pop(0))
             size //= first.size
         elif first.size % size == 0:
-            outer, parts[0] = split(first, size)
+            outer, parts[0] = first.split(size)
             label.append(outer)
             size = 1
         else:
             return None
-    return tuple(label)
-
-
-def split(part: Part, size: int) -> tuple[Part, Part]:
-    """A part as an outer one of this size and an inner one."""
-    outer = Part(f"{part.name}/{part.size // size}", size, part.named)
-    inner = Part(f"{part.name}/{size}", part.size // size, part.named)
-    return outer, inner
+    return joined(label)
 
 
 def _window(parts: Sequence[Part], shape: Sequence[int]) -> Iterator[Part]:
@@ -71,7 +64,7 @@ def _window(parts: Sequence[Part], shape: Sequence[int]) -> Iterator[Part]:
 
 def message(before: Sequence[Label], after: Sequence[Label], mixed: Mixed) -> str:
     """What is wrong with a reshape."""
-    axes = list(dict.fromkeys(f"`{part.axis.rstrip(TWIN)}`" for part in mixed.parts))
+    axes = list(dict.fromkeys(f"`{part.axis}`" for part in mixed.parts))
     listed = " and ".join([", ".join(axes[:-1]), axes[-1]]) if len(axes) > 1 else axes[0]
     return (
         f"a reshape from {shown_all(before)} to {shown_all(after)} mixes {listed}: it keeps the order of "

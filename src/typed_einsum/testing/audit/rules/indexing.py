@@ -25,7 +25,7 @@ def at_a_size(operation: Operation, labels: Labels) -> Iterator[Found]:
         label = next(axes, ())
         if type(item) is int and item > 1:
             named = labels.by_size(item)
-            if named[0].named and "/" not in named[0].name and label and label[0].named:
+            if named[0].named and named[0].whole is None and label and label[0].named:
                 name = shown(named)
                 text = (
                     f"axis `{shown(label)}` is indexed at {item}, the size of `{name}`: one entry is taken; "

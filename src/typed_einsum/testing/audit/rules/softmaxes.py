@@ -31,8 +31,8 @@ def contracted(operation: Operation, labels: Labels, notes: Notes) -> Iterator[F
         case name if name in SOFTMAXES and tensors:
             _note_softmax(operation, labels, notes)
         case name if name in MATMULS or name == "einsum":
-            yield from _weights(operation, labels, notes)
             if len(tensors) == 2 and not any(isinstance(tensor, Parameter) for tensor in tensors):
+                yield from _weights(operation, labels, notes)
                 notes.add(operation.results, Scores())
         case name if name in PRODUCTS and len(tensors) == 2:
             logs = [note for note in _normalised(notes, tensors) if note.logarithm]
