@@ -18,8 +18,8 @@ from sybil.parsers.markdown.lexers import RawFencedCodeBlockLexer
 
 pytest_plugins = ["pytester"]
 
-# User files with bugs in them: `typed-einsum check` runs these, pytest must not import them.
-collect_ignore = ["docs/examples"]
+# Files with bugs in them: other tests run these, pytest must not import them.
+collect_ignore = ["docs/examples", "tests/bugs"]
 
 FENCE = re.compile(r"(?P<language>\w*)(?P<options>[^\n]*)\n")
 MARKER = re.compile(r"<!-- (\w+) -->\s*\Z")

@@ -1,0 +1,253 @@
+"""Contracts: real bugs are found, their repaired forms are not accused, and promises are held both ways."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from typed_einsum import einsum, shape_checked, shaped, typed_einsum
+from typed_einsum.testing import Report, assert_contract, check_contract, contract
+
+BUGS = sorted((Path(__file__).parent / "bugs").glob("*.py"))
+
+UNSEEN = {
+    "005_rotation_applied_inverse": "a rotation and its inverse have one shape, and both follow every permutation",
+    "020_rope_last_position_broadcast": "one row for all positions is what many tables are meant to give",
+    "046_gqa_tile_not_interleave": "tiled or interleaved, the heads have one size; both orders are in use",
+    "070_linear_attention_cumsum_heads": "nothing says which axis is ordered",
+    "072_gat_softmax_over_source": "which of two index rows groups the edges is known to their author alone",
+}
+"""Bugs that nothing in the function gives away, with the reason."""
+
+
+def load(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"bug_{path.stem}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.filterwarnings("ignore:Using a target size")
+@pytest.mark.parametrize("path", BUGS, ids=lambda path: path.stem)
+def test_a_real_bug_is_found_and_its_repair_is_not_accused(path: Path) -> None:
+    module = load(path)
+    buggy, fixed = check_contract(module.buggy), check_contract(module.fixed)
+    assert not buggy.skipped
+    assert not fixed.errors, str(fixed)
+    assert buggy.ok == (path.stem in UNSEEN), str(buggy)
+
+
+def test_most_bugs_are_seen() -> None:
+    stems = {path.stem for path in BUGS}
+    assert stems >= UNSEEN.keys()
+    assert len(UNSEEN) <= 0.15 * len(stems)
+
+
+@pytest.mark.filterwarnings("ignore:Using a target size")
+def test_advice_on_repaired_functions_is_rare() -> None:
+    advised = [path.stem for path in BUGS if check_contract(load(path).fixed).findings]
+    assert advised == ["003_wo_dmodel_dmodel"]
+
+
+def codes(report: Report) -> list[str]:
+    return [finding.code for finding in report.findings]
+
+
+def merged(x: Float[Tensor, "b h t d"]) -> Float[Tensor, "b t h*d"]:
+    b, h, t, d = x.shape
+    return x.reshape(b, t, h * d)
+
+
+def test_a_report_says_where_and_shows_itself_in_three_ways() -> None:
+    report = check_contract(merged)
+    [finding] = report.findings
+    assert (finding.code, finding.severity) == ("TE703", "error")
+    assert finding.line == merged.__code__.co_firstlineno + 2
+    assert not report.ok
+    assert str(report).splitlines()[0] == "merged: 1 finding (at b=11 h=13 t=17 d=19)"
+    data = json.loads(report.to_json())
+    assert data["ok"] is False
+    assert data["findings"][0]["message"] == finding.message
+    assert "<td>TE703</td>" in report._repr_html_()
+
+
+def test_an_assertion_raises_with_the_whole_report() -> None:
+    with pytest.raises(AssertionError) as caught:
+        assert_contract(merged)
+    assert str(caught.value) == str(check_contract(merged))
+
+
+def test_what_cannot_be_run_does_not_pass() -> None:
+    def f(x: Float[Tensor, "b"], tokenizer: Path) -> Float[Tensor, "b"]:
+        return x
+
+    report = check_contract(f)
+    assert report.skipped == "nothing says how to make `tokenizer`, a `Path`"
+    with pytest.raises(AssertionError, match="cannot be run does not hold"):
+        assert_contract(f)
+
+
+def test_locals_are_held_to_their_annotations() -> None:
+    def f(x: Float[Tensor, "b t d"]) -> Float[Tensor, "b t d"]:
+        shaped(x.transpose(1, 2), "b t d")
+        return x
+
+    assert codes(check_contract(f)) == ["TE201"]
+
+
+def test_a_typed_einsum_and_a_checked_function_are_contracts_too() -> None:
+    @typed_einsum
+    def scores(q: Float[Tensor, "b q d"], k: Float[Tensor, "b k d"]) -> Float[Tensor, "b q k"]: ...
+
+    @shape_checked
+    def twice(x: Float[Tensor, "b t"]) -> Float[Tensor, "b t"]:
+        return einsum("b t -> b t", x) * 2
+
+    assert_contract(scores)
+    assert_contract(twice)
+
+
+class Mixer(nn.Module):
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.axis_sizes = {"d": width}
+        self.norm = nn.BatchNorm1d(width)
+        self.project = nn.Linear(width, width)
+
+    def forward(self, x: Float[Tensor, "b t d"]) -> Float[Tensor, "b t d"]:
+        return self.norm(self.project(x).transpose(1, 2)).transpose(1, 2)
+
+
+def test_batch_norm_is_no_leak_and_the_module_stays_as_it_was() -> None:
+    module = Mixer(12)
+    state = {name: value.clone() for name, value in module.state_dict().items()}
+    assert_contract(module)
+    assert module.training
+    assert all(torch.equal(value, state[name]) for name, value in module.state_dict().items())
+
+
+def test_a_large_module_is_not_copied() -> None:
+    class Large(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            with torch.device("meta"):
+                self.weight = nn.Parameter(torch.empty(2**20, 2**11))  # 8 GiB, were they numbers
+            self.axis_sizes = {"d": 2**20}
+
+        def forward(self, x: Float[Tensor, "b d"]) -> Float[Tensor, "b e"]:
+            return x @ self.weight
+
+    assert_contract(Large())
+
+
+def centred(x: Float[Tensor, "b d"]) -> Float[Tensor, "b d"]:
+    return x - x.mean()
+
+
+def positions(x: Float[Tensor, "b t d"]) -> Float[Tensor, "b t d"]:
+    return x + torch.arange(x.shape[0], device=x.device)[:, None, None]
+
+
+def test_samples_that_move_each_other_are_a_leak_unless_it_is_said() -> None:
+    assert codes(check_contract(centred)) == ["TE709"]
+    assert codes(check_contract(centred, couples="b")) == []
+
+
+def test_a_sample_that_knows_its_place_in_the_batch_is_a_leak() -> None:
+    assert codes(check_contract(positions)) == ["TE709"]
+
+
+def test_what_is_said_to_couple_and_does_not_is_a_finding() -> None:
+    def f(x: Float[Tensor, "b d"]) -> Float[Tensor, "b d"]:
+        return x * 2
+
+    assert codes(check_contract(f, couples="b")) == ["TE712"]
+    assert codes(check_contract(f)) == []
+
+
+def smoothed(x: Float[Tensor, "b t d"]) -> Float[Tensor, "b t d"]:
+    return x.cumsum(1)
+
+
+def test_independence_is_held_both_ways() -> None:
+    assert codes(check_contract(smoothed, independent="b d")) == []
+    assert codes(check_contract(smoothed, independent=("b", "t"))) == ["TE712"]
+    assert codes(check_contract(smoothed, independent="z")) == ["TE712"]
+
+
+def test_order_is_held_both_ways() -> None:
+    assert codes(check_contract(smoothed, ordered="t")) == []
+    assert codes(check_contract(smoothed, ordered=())) == ["TE712"]
+    assert codes(check_contract(smoothed, ordered="t d")) == ["TE712"]
+
+
+def test_promises_can_be_stored_on_the_function() -> None:
+    @contract(independent=("b", "t"))
+    def f(x: Float[Tensor, "b t d"]) -> Float[Tensor, "b t d"]:
+        return x.cumsum(1)
+
+    assert codes(check_contract(f)) == ["TE712"]
+    assert codes(check_contract(f, independent="b")) == []
+
+
+def test_numbers_are_compared_with_a_reference() -> None:
+    def doubled(x: Float[Tensor, "b d"]) -> Float[Tensor, "b d"]:
+        return x * 2
+
+    assert codes(check_contract(doubled, reference=lambda x: x + x)) == []
+    assert codes(check_contract(doubled, reference=lambda x: x * 3)) == ["TE713"]
+    assert codes(check_contract(doubled, reference=lambda x: x[:, 0])) == ["TE713"]
+
+
+def test_sizes_can_be_given() -> None:
+    report = check_contract(smoothed, sizes={"t": 64})
+    assert report.sizes == "t=64 b=11 d=13"
+
+
+def test_operands_that_are_not_matched_are_advice() -> None:
+    def f(x: Float[Tensor, "b d"], y: Float[Tensor, "b d"]) -> Float[Tensor, "d"]:
+        return x.mean(0) + y.mean(0)
+
+    report = check_contract(f)
+    assert report.ok
+    assert codes(report) == ["TE710", "TE710"]
+
+
+def dropped(x: Float[Tensor, "b t d"]) -> Float[Tensor, "b t d"]:
+    return F.dropout(x, 0.5)
+
+
+def test_a_random_function_is_not_accused() -> None:
+    assert_contract(dropped)
+
+
+def test_masks_and_options_are_made() -> None:
+    def f(
+        q: Float[Tensor, "b q d"],
+        k: Float[Tensor, "b k d"],
+        keep: Bool[Tensor, "b k"] | None = None,
+        scale: float = 1.0,
+    ) -> Float[Tensor, "b q d"]:
+        scores = q @ k.mT * scale
+        if keep is not None:
+            scores = scores.masked_fill(~keep[:, None], float("-inf"))
+        return scores.softmax(-1) @ k
+
+    assert_contract(f)
+
+
+@pytest.mark.parametrize("bad", [3, "b", None, Tensor])
+def test_what_is_no_function_is_refused_by_name(bad: Any) -> None:
+    with pytest.raises(TypeError):
+        check_contract(bad)
