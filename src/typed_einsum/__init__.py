@@ -6,16 +6,33 @@ if TYPE_CHECKING:
     from typed_einsum import errors
     from typed_einsum.checked import shape_checked, shaped
     from typed_einsum.contraction import einsum, typed_einsum
+    from typed_einsum.derivation import explain
+    from typed_einsum.reductions import mean, normalize, softmax
     from typed_einsum.switch import checks_off
 
-__all__ = ["checks_off", "einsum", "errors", "shape_checked", "shaped", "typed_einsum"]
+__all__ = [
+    "checks_off",
+    "einsum",
+    "errors",
+    "explain",
+    "mean",
+    "normalize",
+    "shape_checked",
+    "shaped",
+    "softmax",
+    "typed_einsum",
+]
 __version__ = "0.1.0"
 
 _HOMES = {
     "checks_off": "typed_einsum.switch",
     "einsum": "typed_einsum.contraction",
+    "explain": "typed_einsum.derivation",
+    "mean": "typed_einsum.reductions",
+    "normalize": "typed_einsum.reductions",
     "shape_checked": "typed_einsum.checked",
     "shaped": "typed_einsum.checked",
+    "softmax": "typed_einsum.reductions",
     "typed_einsum": "typed_einsum.contraction",
 }
 

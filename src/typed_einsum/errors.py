@@ -27,6 +27,7 @@ __all__ = [
     "DeviceError",
     "DtypeError",
     "EquationError",
+    "SettingError",
     "ShapeError",
     "SignatureError",
     "TypedEinsumError",
@@ -42,7 +43,7 @@ CODES: Final = MappingProxyType(
         "TE106": "an output axis that no operand has",
         "TE107": "an output axis named twice",
         "TE108": "an axis summed out of one operand alone",
-        "TE109": "`sum=` or `max=` names an axis that cannot be reduced",
+        "TE109": "`sum=`, `max=` or `over=` names an axis that cannot be reduced",
         "TE110": "a letter of the equation and the annotated names disagree",
         "TE111": "the equation and the signature disagree on operands or axes",
         "TE112": "a bare integer axis in a contraction",
@@ -50,13 +51,14 @@ CODES: Final = MappingProxyType(
         "TE114": "more than one variadic axis in one operand",
         "TE115": "one axis with two fixed sizes",
         "TE116": "more distinct axes than torch can contract",
+        "TE117": "a mask whose axes do not fit the scores",
         "TE201": "one axis, two sizes",
         "TE202": "a tensor has too many or too few axes",
         "TE203": "an axis does not have its fixed size",
         "TE204": "the axes under one `*name` differ",
         "TE205": "an axis does not have its computed size",
         "TE206": "an axis cannot be computed",
-        "TE207": "a maximum over an empty axis",
+        "TE207": "a maximum or a mean over an empty axis",
         "TE301": "a dtype that the annotation does not allow",
         "TE302": "operands of different dtypes",
         "TE303": "operands on different devices",
@@ -69,8 +71,10 @@ CODES: Final = MappingProxyType(
         "TE405": "`shaped` outside a checked function",
         "TE406": "an argument is not what its annotation says",
         "TE407": "a result is not what its annotation says",
-        "TE408": "an equation, `sum=` or `max=` that is not a text",
+        "TE408": "axes, an equation, `sum=`, `max=` or `over=` that are not a text",
         "TE409": "`axis_sizes` is not a dict of names and sizes",
+        "TE410": "settings of a module that do not go together",
+        "TE411": "a module in a mode that a call does not allow",
         "TE501": "a body that would never run",
         "TE502": "a default on an operand",
         "TE503": "a parameter without a tensor annotation",
@@ -124,6 +128,10 @@ class DeviceError(TypedEinsumError, RuntimeError):
 
 class ArgumentError(TypedEinsumError, TypeError):
     """A call that does not fit the function (TE4xx)."""
+
+
+class SettingError(ArgumentError, ValueError):
+    """Settings of a module that do not go together (TE410)."""
 
 
 class SignatureError(TypedEinsumError, TypeError):

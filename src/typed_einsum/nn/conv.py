@@ -1,0 +1,129 @@
+"""Convolution, batch norm and activation as one layer, and what is built of two of them."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from typed_einsum.checked import shape_checked
+from typed_einsum.contraction import typed_einsum
+from typed_einsum.nn.settings import require_counts, require_evaluation, require_heads
+
+M = TypeVar("M", bound=nn.Module)
+
+
+@typed_einsum
+def scale_filters(
+    weight: Float[Tensor, "o i k l"], factor: Float[Tensor, " o"]
+) -> Float[Tensor, "o i k l"]: ...
+
+
+class Conv(nn.Module):
+    """Convolve, normalise over the batch, activate: the layer that YOLO models are made of.
+
+    Equation: `y = SiLU(batch_norm(weight * x))`, without the SiLU where `act=False`. The convolution has no
+    bias of its own, and pads so that stride 1 keeps the image's size.
+
+    Axes: `i` is `c1`, `o` is `c2`; `p q` are `h w` divided by the stride `s`, rounded up. `k` is the side of
+    the kernel, an odd number, and `g` the number of groups.
+
+    Returns: the activated image, `b o p q`.
+
+    Raises: `SettingError` (TE410), in a call `ShapeError` (TE201, TE202).
+
+    Source: Redmon and Farhadi 2018, YOLOv3, section 2.4. Parameters are named as in the published models:
+    `conv.weight`, `bn.*`.
+
+    Example:
+        >>> import torch
+        >>> from typed_einsum.nn import Conv
+        >>> Conv(3, 16, k=3, s=2)(torch.randn(2, 3, 20, 24)).shape
+        torch.Size([2, 16, 10, 12])
+    """
+
+    def __init__(self, c1: int, c2: int, k: int = 1, s: int = 1, g: int = 1, act: bool = True) -> None:
+        super().__init__()
+        require_counts(c1=c1, c2=c2, k=k, s=s, g=g)
+        require_heads("c1", c1, "g", g, "groups")
+        require_heads("c2", c2, "g", g, "groups")
+        self.axis_sizes = {"i": c1, "o": c2}
+        self.conv = nn.Conv2d(c1, c2, k, s, k // 2, groups=g, bias=False)
+        self.bn: nn.Module = nn.BatchNorm2d(c2)
+        self.act = nn.SiLU() if act else nn.Identity()
+
+    @shape_checked
+    def forward(self, x: Float[Tensor, "b i h w"]) -> Float[Tensor, "b o p q"]:
+        """Convolve, normalise, activate."""
+        image: Tensor = self.act(self.bn(self.conv(x)))
+        return image
+
+    def fuse(self) -> Conv:
+        """Fold the batch norm into the convolution, for inference; again, and nothing happens.
+
+        Equation: `weight'[o] = weight[o] · s[o]`, `bias'[o] = shift[o] - mean[o] · s[o]`, with
+        `s[o] = gain[o] / sqrt(variance[o] + eps)`.
+
+        Returns: the layer itself; `bn` is then the identity.
+
+        Raises: `ArgumentError` (TE411) in training mode, where batch norm uses the batch's own statistics.
+        """
+        require_evaluation("Conv", self.training)
+        norm = self.bn
+        if isinstance(norm, nn.BatchNorm2d):
+            mean, variance = norm.get_buffer("running_mean"), norm.get_buffer("running_var")
+            factor = norm.weight / (variance + norm.eps).sqrt()
+            bias, weight = norm.bias - mean * factor, scale_filters(self.conv.weight, factor)
+            self.conv.bias = nn.Parameter(bias.detach(), requires_grad=False)
+            self.conv.weight = nn.Parameter(weight.detach(), requires_grad=False)
+            self.bn = nn.Identity()
+        return self
+
+
+def fuse_convolutions(module: M) -> M:
+    """Fuse every `Conv` inside a module, which is then for inference only."""
+    require_evaluation(type(module).__name__, module.training)
+    for inner in module.modules():
+        if isinstance(inner, Conv):
+            inner.fuse()
+    return module
+
+
+class Bottleneck(nn.Module):
+    """Two 3x3 convolutions, with the input added where `shortcut` asks for it and the channels agree.
+
+    Equation: `y = x + conv(conv(x))`.
+
+    Axes: `i` is `c1`, `o` is `c2`; `e` is how many of `c2` stand between the convolutions, `g` the groups
+    of the second.
+
+    Returns: the image, `b o h w`.
+
+    Raises: `SettingError` (TE410), in a call `ShapeError` (TE201, TE202).
+
+    Source: He et al. 2016, Deep residual learning for image recognition, section 3. Parameters are named as
+    in the published models: `cv1.*`, `cv2.*`.
+
+    Example:
+        >>> import torch
+        >>> from typed_einsum.nn import Bottleneck
+        >>> Bottleneck(16, 16)(torch.randn(2, 16, 20, 24)).shape
+        torch.Size([2, 16, 20, 24])
+    """
+
+    def __init__(self, c1: int, c2: int, shortcut: bool = True, g: int = 1, e: float = 0.5) -> None:
+        super().__init__()
+        require_counts(c1=c1, c2=c2, g=g)
+        self.axis_sizes = {"i": c1, "o": c2}
+        between = int(c2 * e)
+        require_counts(**{"int(c2 * e)": between})
+        self.cv1 = Conv(c1, between, 3)
+        self.cv2 = Conv(between, c2, 3, g=g)
+        self.add = shortcut and c1 == c2
+
+    @shape_checked
+    def forward(self, x: Float[Tensor, "b i h w"]) -> Float[Tensor, "b o h w"]:
+        """Convolve twice, and add the input."""
+        convolved: Tensor = self.cv2(self.cv1(x))
+        return x + convolved if self.add else convolved

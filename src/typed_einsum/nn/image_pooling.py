@@ -1,0 +1,111 @@
+"""Image-pooling attention: texts look at a few patches of the image, and take up what they see."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from typed_einsum.checked import shape_checked, shaped
+from typed_einsum.contraction import typed_einsum
+from typed_einsum.diagnostics import Diagnostic
+from typed_einsum.errors import ArgumentError
+from typed_einsum.locations import caller_place
+from typed_einsum.nn.settings import require_counts, require_heads
+from typed_einsum.reductions import softmax
+
+
+@typed_einsum
+def patch_scores(
+    query: Float[Tensor, "b n m c"], key: Float[Tensor, "b p m c"]
+) -> Float[Tensor, "b m n p"]: ...
+
+
+@typed_einsum
+def patch_mixture(
+    weights: Float[Tensor, "b m n p"], value: Float[Tensor, "b p m c"]
+) -> Float[Tensor, "b n m c"]: ...
+
+
+class ImagePoolingAttn(nn.Module):
+    """Add to each text what it sees in the image, which is pooled to `k * k` patches at every level.
+
+    Equation: `y[b,n,g] = text[b,n,g] + scale · proj(Σ_p softmax_p(Σ_c query[b,n,m,c] · key[b,p,m,c] /
+    sqrt(c)) · value[b,p,m,c])`, where `query` is a projection of the texts, `key` and `value` are
+    projections of the patches.
+
+    Axes: `n` are the texts and `g` is `ct`, their channels; `e` is `ec`, the channels in which they meet the
+    image, in `m`, that is `nh`, heads of `c` channels; `p` are the patches of all levels, `k * k` each.
+    `ch` are the channels of the levels.
+
+    Returns: the texts, `b n g`.
+
+    Raises: `SettingError` (TE410), in a call `ShapeError` (TE201 to TE203) and, where the levels are not as
+    many as `ch`, `ArgumentError` (TE401, TE403).
+
+    Source: Cheng et al. 2024, YOLO-World, equation 3. Parameters are named as in the published module:
+    `query.*`, `key.*`, `value.*`, `proj.*`, `projections.*`, and `scale`, only if it is learnt.
+
+    Example:
+        >>> import torch
+        >>> from typed_einsum.nn import ImagePoolingAttn
+        >>> attend = ImagePoolingAttn(ec=64, ch=(32, 48), ct=512, nh=8)
+        >>> levels = [torch.randn(2, 32, 20, 24), torch.randn(2, 48, 10, 12)]
+        >>> attend(levels, torch.randn(2, 5, 512)).shape
+        torch.Size([2, 5, 512])
+    """
+
+    def __init__(
+        self,
+        ec: int = 256,
+        ch: Sequence[int] = (),
+        ct: int = 512,
+        nh: int = 8,
+        k: int = 3,
+        scale: bool = False,
+    ) -> None:
+        super().__init__()
+        levels = {f"ch[{level}]": channels for level, channels in enumerate(ch)}
+        require_counts(ec=ec, ct=ct, nh=nh, k=k, **{"len(ch)": len(ch)}, **levels)
+        require_heads("ec", ec, "nh", nh)
+        self.axis_sizes = {"e": ec, "m": nh, "c": ec // nh, "g": ct, "p": len(ch) * k * k, "q": k * k}
+        self.query = nn.Sequential(nn.LayerNorm(ct), nn.Linear(ct, ec))
+        self.key = nn.Sequential(nn.LayerNorm(ec), nn.Linear(ec, ec))
+        self.value = nn.Sequential(nn.LayerNorm(ec), nn.Linear(ec, ec))
+        self.proj = nn.Linear(ec, ct)
+        self.scale = nn.Parameter(torch.zeros(1)) if scale else 1.0
+        self.projections = nn.ModuleList(nn.Conv2d(channels, ec, 1) for channels in ch)
+        self.im_pools = nn.ModuleList(nn.AdaptiveMaxPool2d((k, k)) for _ in ch)
+
+    @shape_checked
+    def forward(self, x: Any, text: Float[Tensor, "b n g"]) -> Float[Tensor, "b n g"]:
+        """Add to the texts what they see in `x`, a list or tuple with one `b i h w` for each level."""
+        self._require_levels(len(x))
+        pooled = []
+        for level, project, pool in zip(x, self.projections, self.im_pools, strict=True):
+            image = shaped(level, f"b i={project.in_channels} _ _")
+            pooled.append(shaped(pool(project(image)).flatten(2), "b e q"))
+        patches = shaped(torch.cat(pooled, 2).transpose(1, 2), "b p e")
+        heads = self.axis_sizes["m"], self.axis_sizes["c"]
+        query = shaped(self.query(text).unflatten(2, heads), "b n m c")
+        key = shaped(self.key(patches).unflatten(2, heads), "b p m c")
+        value = shaped(self.value(patches).unflatten(2, heads), "b p m c")
+        scores = patch_scores(query, key) / math.sqrt(self.axis_sizes["c"])
+        weights = softmax(scores, "b m n p", over="p")
+        seen = shaped(patch_mixture(weights, value).flatten(2), "b n e")
+        attended: Tensor = self.proj(seen)
+        return attended * self.scale + text
+
+    def _require_levels(self, given: int) -> None:
+        """Refuse too few levels (TE401) or too many (TE403)."""
+        wanted = len(self.projections)
+        if given != wanted:
+            held = f"{given} level{'' if given == 1 else 's'}"
+            summary = f"`x` holds {held}, but `ch` names the channels of {wanted}"
+            repair = "pass a list with one image for each level, in the order of `ch`"
+            code = "TE401" if given < wanted else "TE403"
+            raise ArgumentError(Diagnostic(code, summary, caller_place(), help=repair))

@@ -1,0 +1,206 @@
+"""Text-guided attention over an image: each pixel is weighted by the text that fits it best."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from typed_einsum.checked import shape_checked, shaped
+from typed_einsum.contraction import typed_einsum
+from typed_einsum.diagnostics import Diagnostic
+from typed_einsum.errors import ArgumentError
+from typed_einsum.locations import caller_place
+from typed_einsum.nn.conv import Conv, fuse_convolutions
+from typed_einsum.nn.settings import require_counts, require_evaluation, require_heads
+
+
+@typed_einsum(max="n")
+def best_score(
+    embed: Float[Tensor, "b m c h w"], guide: Float[Tensor, "b n m c"]
+) -> Float[Tensor, "b m h w"]: ...
+
+
+@typed_einsum(max="v")
+def best_score_of_all(
+    embed: Float[Tensor, "b m c h w"], vocabulary: Float[Tensor, "v m c"]
+) -> Float[Tensor, "b m h w"]: ...
+
+
+@typed_einsum
+def gated(
+    value: Float[Tensor, "b m d h w"], weight: Float[Tensor, "b m h w"]
+) -> Float[Tensor, "b m d h w"]: ...
+
+
+@shape_checked
+def without_padding(guide: Float[Tensor, "b n g"], mask: Bool[Tensor, "b n"]) -> Float[Tensor, "b n g"]:
+    """Put the first real text of an image in the place of each padded one.
+
+    A maximum does not change when one of its scores stands twice, so the padding needs no score of its own,
+    and whatever it holds, NaN included, reaches neither values nor gradients.
+    """
+    place = torch.ones_like(mask, dtype=torch.int64).cumsum(1) - 1
+    first = mask.to(torch.int64).argmax(1, keepdim=True)
+    source = shaped(torch.where(mask, place, first), Int[Tensor, "b n"])
+    real = guide.masked_fill(~mask.unsqueeze(2), 0)
+    return real.take_along_dim(source.unsqueeze(2), 1)
+
+
+class MaxSigmoidAttnBlock(nn.Module):
+    """Weight each pixel of an image, head by head, by how well the best of the texts fits it.
+
+    Equation: `y[b,m,d,h,w] = value[b,m,d,h,w] · scale[m] · sigmoid(max_n Σ_c embed[b,m,c,h,w] ·
+    guide[b,n,m,c] / sqrt(c) + bias[m])`, where `embed` and `value` are projections of the image and
+    `guide` one of the texts.
+
+    Axes: `i` is `c1` and `o` is `c2`, the channels before and after; `m` is `nh`, the heads; `c` is
+    `ec // nh` channels of a head in which texts are compared, `d` is `c2 // nh` channels of a head of the
+    image; `g` is `gc`, the channels of a text, and `n` the texts.
+
+    Texts come as `guide`, `b n g` or one for each image, `b g`; as `vocabulary`, `v g`, for all images
+    alike; or once, by `encode_guide`. `mask` is False where a text of `guide` is padding. An image that has
+    padding only is weighted by 0, since the maximum of nothing is -inf.
+
+    Returns: the weighted image, `b o h w`.
+
+    Raises: `SettingError` (TE410) where heads do not divide channels, in a call `ShapeError` (TE201, TE202,
+    TE207 where there are no texts), `DtypeError` (TE301), `ArgumentError` (TE401 without texts, TE403 with
+    two sets of them).
+
+    Source: Cheng et al. 2024, YOLO-World, equation 2. Parameters are named as in the published block, so
+    that its checkpoints load. They do not hold the `eps` of batch norm: published models set 1e-3.
+
+    Example:
+        >>> import torch
+        >>> from typed_einsum.nn import MaxSigmoidAttnBlock
+        >>> block = MaxSigmoidAttnBlock(64, 64, nh=2, ec=64, gc=512)
+        >>> image, texts = torch.randn(2, 64, 20, 24), torch.randn(2, 5, 512)
+        >>> block(image, texts).shape
+        torch.Size([2, 64, 20, 24])
+    """
+
+    bias: Tensor
+    encoded: Tensor | None
+
+    def __init__(
+        self, c1: int, c2: int, nh: int = 1, ec: int = 128, gc: int = 512, scale: bool = False
+    ) -> None:
+        super().__init__()
+        require_counts(c1=c1, c2=c2, nh=nh, ec=ec, gc=gc)
+        require_heads("c2", c2, "nh", nh)
+        require_heads("ec", ec, "nh", nh)
+        self.axis_sizes = {"i": c1, "o": c2, "m": nh, "c": ec // nh, "d": c2 // nh, "g": gc}
+        self.ec = Conv(c1, ec, act=False) if c1 != ec else None
+        self.gl = nn.Linear(gc, ec)
+        self.bias = nn.Parameter(torch.zeros(nh))
+        self.proj_conv = Conv(c1, c2, k=3, act=False)
+        self.scale = nn.Parameter(torch.ones(1, nh, 1, 1)) if scale else 1.0
+        self.register_buffer("encoded", None, persistent=False)
+        self.register_load_state_dict_post_hook(_forget_encoded)  # type: ignore[no-untyped-call]
+
+    @shape_checked
+    def forward(
+        self,
+        x: Float[Tensor, "b i h w"],
+        guide: Float[Tensor, "b *texts g"] | None = None,
+        *,
+        mask: Bool[Tensor, "b n"] | None = None,
+        vocabulary: Float[Tensor, "v _"] | None = None,  # held against `g` where it is projected
+    ) -> Float[Tensor, "b o h w"]:
+        """Weight the image by its texts."""
+        m, c, d = (self.axis_sizes[axis] for axis in "mcd")
+        embed = shaped((x if self.ec is None else self.ec(x)).unflatten(1, (m, c)), "b m c h w")
+        value = shaped(self.proj_conv(x).unflatten(1, (m, d)), "b m d h w")
+        best = shaped(self._best_score(embed, guide, mask, vocabulary), "b m h w")
+        bias = shaped(self.bias[:, None, None], "m 1 1")
+        weight = shaped((best + bias).sigmoid() * self.scale, "b m h w")
+        if mask is not None:
+            weight = weight.masked_fill(~mask.any(1)[:, None, None, None], 0)
+        return gated(value, weight.type_as(value)).flatten(1, 2)  # autocast adds the bias in float32
+
+    def _best_score(
+        self, embed: Tensor, guide: Tensor | None, mask: Tensor | None, vocabulary: Tensor | None
+    ) -> Tensor:
+        """The score of the text that fits best, for each head and pixel: `b m h w`."""
+        encoded = self.encoded if vocabulary is None else self._encoded(vocabulary)
+        _require_one_set_of_texts(guide, mask, vocabulary, encoded)
+        if guide is None:
+            assert encoded is not None
+            return best_score_of_all(embed, encoded)
+        texts = shaped(guide.unsqueeze(1) if guide.ndim == 2 else guide, "b n g")
+        if mask is not None and texts.size(1):  # without texts, the maximum itself says so
+            texts = without_padding(texts, mask)
+        return best_score(embed, self._encoded(texts))
+
+    @shape_checked
+    def _encoded(self, texts: Float[Tensor, "*b n g"]) -> Float[Tensor, "*b n m c"]:
+        """Texts as the scores need them. Divided here, by sqrt(c), half-precision scores do not overflow."""
+        m, c = (self.axis_sizes[axis] for axis in "mc")
+        heads: Tensor = self.gl(texts).unflatten(-1, (m, c))
+        return heads / math.sqrt(c)
+
+    @shape_checked
+    def encode_guide(self, vocabulary: Float[Tensor, "v g"]) -> Float[Tensor, "v m c"]:
+        """Project a fixed vocabulary once; calls without texts then use it, for all images alike.
+
+        It moves with the module and is no part of its checkpoint. `train()` and loading a checkpoint forget
+        it; after any other change of the weights, encode again.
+
+        Returns: the projected texts, `v m c`, divided by the square root of `c`.
+
+        Raises: `ShapeError` (TE201, TE202), `ArgumentError` (TE411) in training mode.
+
+        Example:
+            >>> import torch
+            >>> from typed_einsum.nn import MaxSigmoidAttnBlock
+            >>> block = MaxSigmoidAttnBlock(64, 64, nh=2, ec=64).eval()
+            >>> block.encode_guide(torch.randn(80, 512)).shape
+            torch.Size([80, 2, 32])
+            >>> block(torch.randn(2, 64, 20, 24)).shape
+            torch.Size([2, 64, 20, 24])
+        """
+        require_evaluation("MaxSigmoidAttnBlock", self.training)
+        self.encoded = self._encoded(vocabulary).detach()
+        return self.encoded
+
+    def fuse(self) -> MaxSigmoidAttnBlock:
+        """Fold the batch norms into the convolutions, for inference.
+
+        Returns: the block itself.
+
+        Raises: `ArgumentError` (TE411) in training mode.
+        """
+        return fuse_convolutions(self)
+
+    def train(self, mode: bool = True) -> MaxSigmoidAttnBlock:
+        """Switch between training and evaluation; training forgets what `encode_guide` projected."""
+        if mode:
+            self.encoded = None
+        return super().train(mode)
+
+
+def _require_one_set_of_texts(
+    guide: Tensor | None, mask: Tensor | None, vocabulary: Tensor | None, encoded: Tensor | None
+) -> None:
+    """Refuse a call with no texts (TE401), with two sets of them, or with a mask of none (TE403)."""
+    if guide is None and encoded is None:
+        code, summary = "TE401", "there are no texts to weight the image by"
+        repair = "pass `guide`, or `vocabulary`, or call encode_guide(vocabulary) before"
+    elif guide is None and mask is not None:
+        code, summary = "TE403", "`mask` tells which texts of `guide` are padding, but there is no `guide`"
+        repair = "a vocabulary needs no mask: pass its real texts only"
+    elif guide is not None and vocabulary is not None:
+        code, summary = "TE403", "`guide` and `vocabulary` are two sets of texts"
+        repair = "pass one of them: `guide` holds texts for each image, `vocabulary` those for all images"
+    else:
+        return
+    raise ArgumentError(Diagnostic(code, summary, caller_place(), help=repair))
+
+
+def _forget_encoded(block: MaxSigmoidAttnBlock, _keys: Any) -> None:
+    """A hook after loading a checkpoint: what was projected with the old weights is no longer right."""
+    block.encoded = None
