@@ -20,7 +20,7 @@ from typed_einsum.testing import Report, assert_contract, check_contract, contra
 BUGS = sorted((Path(__file__).parent / "bugs").glob("*.py"))
 
 UNSEEN = {
-    "005_rotation_applied_inverse": "a rotation and its inverse have one shape, and both follow every permutation",
+    "005_rotation_applied_inverse": "a rotation and its inverse have one shape and follow every permutation",
     "020_rope_last_position_broadcast": "one row for all positions is what many tables are meant to give",
     "046_gqa_tile_not_interleave": "tiled or interleaved, the heads have one size; both orders are in use",
     "070_linear_attention_cumsum_heads": "nothing says which axis is ordered",

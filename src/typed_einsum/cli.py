@@ -138,6 +138,8 @@ class _Report:
         counts = self._counts
         findings = f"{counts['finding']} finding{'' if counts['finding'] == 1 else 's'}"
         parts = [f"{counts['ok']} ok", findings, f"{counts['skipped']} skipped"]
+        if counts["advice"]:
+            parts.append(f"{counts['advice']} advice")
         if counts["failed"]:
             parts.append(f"{counts['failed']} could not run")
         return ", ".join(parts)

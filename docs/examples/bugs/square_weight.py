@@ -6,9 +6,7 @@ equal, every shape is right and every number wrong.
 
 What check says:
 
-    TE701 fails at sizes that its annotations allow: RuntimeError: einsum(): subscript d has size 19 for
-    operand 1 which does not broadcast with previously seen size 17 (at b=11 n=13 d_in=17 d_out=19) (in
-    project)
+    TE110 letter `d` stands for `d_in` in operand 1 but for `d_out` in operand 2 (in project)
 """
 
 import torch

@@ -1,8 +1,37 @@
 """Tests of shapes: inputs at telling sizes, contracts, audits."""
 
-from typed_einsum.testing.audit import Finding
-from typed_einsum.testing.contract import assert_contract, check_contract, contract
-from typed_einsum.testing.lint import lint
-from typed_einsum.testing.report import Report
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["Finding", "Report", "assert_contract", "check_contract", "contract", "lint"]
+if TYPE_CHECKING:
+    from typed_einsum.testing.audit import Finding
+    from typed_einsum.testing.contracts import assert_contract, check_contract
+    from typed_einsum.testing.examples import example_inputs
+    from typed_einsum.testing.lint import lint
+    from typed_einsum.testing.promises import contract
+    from typed_einsum.testing.report import Report
+
+__all__ = ["Finding", "Report", "assert_contract", "check_contract", "contract", "example_inputs", "lint"]
+
+_HOMES = {
+    "Finding": "audit",
+    "Report": "report",
+    "assert_contract": "contracts",
+    "check_contract": "contracts",
+    "contract": "promises",
+    "example_inputs": "examples",
+    "lint": "lint",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first asked for: the command starts without torch."""
+    from importlib import import_module
+
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -8,15 +8,15 @@ from typing import Literal
 from typed_einsum.diagnostics import Place
 from typed_einsum.errors import TypedEinsumError
 
-Kind = Literal["ok", "finding", "skipped", "failed"]
+Kind = Literal["ok", "finding", "advice", "skipped", "failed"]
 
 
 @dataclass(frozen=True)
 class Outcome:
     """One line of the report. `text` is the equation, the finding's sentence, or the reason.
 
-    `name` is the function, or empty for the file as a whole; `message` is a finding in full. `failed` is a
-    file that could not be run at all.
+    `name` is the function, or empty for the file as a whole; `message` is a finding in full. `advice` is a
+    finding that may be meant so, `failed` a file that could not be run at all.
     """
 
     kind: Kind
@@ -33,9 +33,10 @@ class Outcome:
         match self.kind:
             case "ok":
                 return f"{self.file}:{self.line}: ok {name}" + (f"  ({self.text})" if self.text else "")
-            case "finding":
+            case "finding" | "advice":
                 place = f"{self.file}:{self.line}:{self.column}"
-                return f"{place}: {self.code} {self.text}" + (f" (in {self.name})" if self.name else "")
+                text = f"advice: {self.text}" if self.kind == "advice" else self.text
+                return f"{place}: {self.code} {text}" + (f" (in {self.name})" if self.name else "")
             case "skipped":
                 return f"{self.file}:{self.line}: skipped {name}: {self.text}"
             case "failed":

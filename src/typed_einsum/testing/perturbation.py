@@ -52,7 +52,7 @@ class Call:
     def changed(self, change: Callable[[TensorHint, Tensor], Tensor]) -> dict[str, Any]:
         """The arguments with every tensor changed; `change` may return its tensor as it is."""
         return {
-            name: _changed(self.recipe.hints[name], value, change) if name in self.recipe.hints else value
+            name: changed(self.recipe.hints[name], value, change) if name in self.recipe.hints else value
             for name, value in self.arguments.items()
         }
 
@@ -71,7 +71,8 @@ class Call:
         return first is None or not all(same(one, two) for (_, one), two in zip(first, second, strict=True))
 
 
-def _changed(hint: Hint, value: Any, change: Callable[[TensorHint, Tensor], Tensor]) -> Any:
+def changed(hint: Hint, value: Any, change: Callable[[TensorHint, Tensor], Tensor]) -> Any:
+    """A value with every tensor in it changed."""
     if isinstance(value, tuple):
         found = [each for _, each in tensors_with_hints(hint, value)]
         hints = {id(each): own for own, each in tensors_with_hints(hint, value)}

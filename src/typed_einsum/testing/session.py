@@ -122,8 +122,9 @@ class Session:
                             return
                         case "begin":
                             doing = event
-                        case "outcome":
+                        case "end":
                             done += 1
+                        case "outcome":
                             yield Outcome(**event)
                 how = worker.ending()
             except queue.Empty:

@@ -70,9 +70,10 @@ def events(file: Path, skip: int) -> Iterator[Event]:
             place = target.place(shown)
             yield {"event": "begin", "file": place.file, "line": place.line, "name": target.name}
             try:
-                yield _came_to(run_target(target, str(file)))
+                yield from map(_came_to, run_target(target, str(file)))
             except SystemExit as error:
                 yield _came_to(_exit("the call", error, place, target.name))
+            yield {"event": "end"}
 
 
 def _came_to(outcome: Outcome) -> Event:

@@ -13,7 +13,8 @@ class Finding:
     """One thing that is wrong, or may be: what, how sure, and where.
 
     Attributes: `code` has a page in the docs, `severity` is `"error"` or `"advice"`, `message` is one
-    sentence or two, `file` and `line` are the place in the checked code.
+    sentence or two, `file`, `line` and `column` are the place in the checked code; `details` is the whole
+    message where there is more to it.
     """
 
     code: str
@@ -21,6 +22,8 @@ class Finding:
     message: str
     file: str
     line: int
+    column: int = 1
+    details: str = ""
 
     def __str__(self) -> str:
         advice = "advice: " if self.severity == "advice" else ""

@@ -1,0 +1,288 @@
+"""Runs a function in every way that a contract asks for, and collects what is found."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import traceback
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from typed_einsum.annotations import TensorHint
+from typed_einsum.checked import shape_checked
+from typed_einsum.diagnostics import Place
+from typed_einsum.equation.axes import Named
+from typed_einsum.errors import TypedEinsumError
+from typed_einsum.locations import definition_place, shown_path
+from typed_einsum.tensors import shape_of
+from typed_einsum.testing import perturbation
+from typed_einsum.testing.attempts import Attempt, Run
+from typed_einsum.testing.audit import Finding, Severity
+from typed_einsum.testing.discovery import is_checked
+from typed_einsum.testing.findings import first_line
+from typed_einsum.testing.inputs import CannotMake, Recipe
+from typed_einsum.testing.perturbation import Call, NoSuchAxis
+from typed_einsum.testing.promises import Promises
+from typed_einsum.testing.report import Report
+from typed_einsum.testing.sizes import Draw, Variant, is_prime, primes
+
+BATCH = ("b", "batch")
+"""Names of an axis whose entries are taken to be independent samples."""
+
+MOST_PARAMETERS = 10**8
+"""A module with more is run on `meta` alone."""
+
+REFUSALS = {"TE207"}
+"""Codes that say of a size what may be said of it: no maximum over nothing."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One checked function with its promises, ready to run. `owner` makes its object on a device."""
+
+    name: str
+    function: Callable[..., Any]
+    owner: Callable[[str], Any] | None
+    place: Place
+    promises: Promises
+
+    @classmethod
+    def of(cls, fn_or_module: Callable[..., Any], promises: Promises) -> Check:
+        """A check of a function, or of a module's `forward`."""
+        owner: Callable[[str], Any] | None = None
+        function = fn_or_module
+        if isinstance(fn_or_module, nn.Module):
+            module = fn_or_module
+            owner, function = (lambda device: _on(module, device)), type(module).forward
+        elif inspect.ismethod(fn_or_module):
+            owned = fn_or_module.__self__
+            owner, function = (lambda device: owned), fn_or_module.__func__
+        checked = function if is_checked(function) else shape_checked(function)
+        resolve = inspect.getattr_static(checked, "resolve", None)
+        checked = checked if resolve is None else resolve()
+        name = getattr(fn_or_module, "__name__", type(fn_or_module).__name__)
+        place = definition_place(function) or Place(inspect.getfile(inspect.unwrap(function)), 1)
+        return cls(name, checked, owner, place, promises)
+
+    def run(self) -> Run:
+        """How the function is called."""
+        signature = self.function.shape_signature  # type: ignore[attr-defined]
+        recipe = Recipe(inspect.signature(self.function), signature.hints, signature.result)
+        return Run(self.function, recipe, self.owner, self._file, self.promises.sizes or {})
+
+    def report(self) -> Report:
+        """Everything that is found."""
+        run = self.run()
+        recipe = run.recipe
+        try:
+            attempts = run.attempts()
+        except CannotMake as error:
+            return Report(self.name, skipped=str(error))
+        findings = [finding for attempt in attempts for finding in attempt.findings]
+        findings += self._written_twice(recipe)
+        last = attempts[-1]
+        if isinstance(last.error, TypedEinsumError):
+            findings.append(self._told(last.error))
+        elif last.error is not None and not last.findings:  # what was seen says why it failed
+            if reason := _untold(last):
+                return Report(self.name, tuple(dict.fromkeys(findings)), skipped=reason)
+            text = f"fails at sizes that its annotations allow: {first_line(last.error)} (at {last.draw})"
+            at = raised_at(self._file, last.error) or self.place
+            findings.append(Finding("TE701", "error", text, at.file, at.line, at.column or 1))
+        elif last.error is None:
+            findings += self._swept(run, recipe, attempts[0])
+            findings += self._moved(run, recipe)
+        return Report(self.name, tuple(dict.fromkeys(findings)), str(attempts[0].draw))
+
+    @property
+    def _file(self) -> str:
+        return str(inspect.unwrap(self.function).__code__.co_filename)
+
+    def _found(self, code: str, message: str, severity: Severity = "error") -> Finding:
+        place = self.place
+        return Finding(code, severity, message, place.file, place.line, place.column or 1)
+
+    def _told(self, error: TypedEinsumError, where: str = "") -> Finding:
+        """An error of this library as a finding, at the place that it names."""
+        at = error.diagnostic.place or self.place
+        text = where + error.diagnostic.summary
+        return Finding(error.code, "error", text, at.file, at.line, at.column or 1, str(error))
+
+    def _written_twice(self, recipe: Recipe) -> Iterator[Finding]:
+        """`"n n"`: one name for two axes says that they are equal, not which is which."""
+        for name, hint in recipe.hints.items():
+            if not isinstance(hint, TensorHint):
+                continue
+            names = [axis.name for axis in hint.axes if isinstance(axis, Named)]
+            for twice in dict.fromkeys(axis for axis in names if names.count(axis) > 1):
+                text = f'`{name}` is "{hint.text}": name the two roles of `{twice}`, such as `{twice}_in` '
+                yield self._found("TE711", f"{text}and `{twice}_out`, and they can be told apart", "advice")
+
+    def _swept(self, run: Run, recipe: Recipe, attempt: Attempt) -> Iterator[Finding]:
+        """Each axis at 1 and at 0: what the annotations say must hold there, too.
+
+        An axis whose size is no prime had to fit another one, and is left as it is.
+        """
+        free = [name for name, size in attempt.draw.sizes.items() if is_prime(size)]
+        for name in sorted(recipe.axis_names.intersection(free)):
+            for size in (1, 0):
+                known = {**attempt.draw.sizes, name: size}
+                try:
+                    tried = run.attempt(Variant.FULL, primes(11), attempt.draw.on, known)
+                except CannotMake:
+                    continue
+                error = tried.error
+                if isinstance(error, TypedEinsumError) and error.code not in REFUSALS:
+                    yield self._told(error, f"where `{name}` is {size}: ")
+
+    def _moved(self, run: Run, recipe: Recipe) -> Iterator[Finding]:
+        """Everything that needs numbers."""
+        call = self._call(run, recipe)
+        if call is None or call.outputs(call.arguments) is None:
+            return
+        random = call.is_random()
+        yield from self._leaks(call, random)
+        yield from self._declared(call, recipe)
+        if not random:
+            yield from self._alignment(call, recipe)
+            yield from self._reference(call)
+
+    def _call(self, run: Run, recipe: Recipe) -> Call | None:
+        """A call on real numbers, if there are sizes at which it runs."""
+        if self.owner is not None and _is_large(self.owner("meta")):
+            return None
+        owner = None if self.owner is None else self.owner("cpu")
+        if isinstance(owner, nn.Module):
+            if any(parameter.is_meta for parameter in owner.parameters()):
+                return None  # torch multiplies such a parameter by real numbers, and returns anything
+            owner.eval()
+        tried = run.real_attempt()
+        if tried is None:
+            return None
+        given = {} if owner is None else {next(iter(recipe.signature.parameters)): owner}
+        torch.manual_seed(0)
+        arguments = recipe.make(Draw(on="cpu", known=tried.draw.sizes), given).arguments
+        return Call(self.function, recipe, arguments)
+
+    def _leaks(self, call: Call, random: bool) -> Iterator[Finding]:
+        coupled = self.promises.couples or ()
+        for name in BATCH:
+            try:
+                found = perturbation.moved(call, name)
+            except NoSuchAxis:
+                continue
+            if name in coupled:
+                if found is None and perturbation.alone(call, name, 1):
+                    yield self._found("TE712", f"`{name}` is said to couple, but no sample moves another")
+                continue
+            if found is not None:
+                text = f"samples leak: changing sample {found[0]} of `{name}` changes the result of sample "
+                text += f'{found[1]}; if that is meant, say couples="{name}"'
+                yield self._found("TE709", text)
+            elif not random and not perturbation.alone(call, name, 1):
+                text = f"sample 1 of `{name}`, passed alone, gives another result than in its batch: "
+                yield self._found("TE709", text + "something depends on a sample's place in the batch")
+
+    def _declared(self, call: Call, recipe: Recipe) -> Iterator[Finding]:
+        for name in self.promises.independent or ():
+            try:
+                found = perturbation.moved(call, name)
+            except NoSuchAxis:
+                text = f"`{name}` is said to be independent, but inputs and result do not both have it"
+                yield self._found("TE712", text)
+                continue
+            if found is not None:
+                text = (
+                    f"`{name}` is said to be independent, but changing entry {found[0]} changes the result "
+                )
+                yield self._found("TE712", f"{text}at entry {found[1]}")
+        if self.promises.ordered is not None:
+            yield from self._ordered(call, recipe, self.promises.ordered)
+
+    def _ordered(self, call: Call, recipe: Recipe, ordered: Sequence[str]) -> Iterator[Finding]:
+        for name in ordered:
+            if name not in recipe.axis_names:
+                yield self._found(
+                    "TE712", f"`{name}` is said to be ordered, but no argument has such an axis"
+                )
+        for name in sorted(recipe.axis_names):
+            found = perturbation.is_equivariant(call, name)
+            if found is True and name in ordered:
+                yield self._found("TE712", f"`{name}` is said to be ordered, but the order changes nothing")
+            if found is False and name not in ordered:
+                text = f'the result does not follow a permutation of `{name}`: say ordered="{name}" if its '
+                yield self._found("TE712", f"{text}order matters")
+
+    def _alignment(self, call: Call, recipe: Recipe) -> Iterator[Finding]:
+        signed = replace(call, arguments=call.changed(perturbation.centred))
+        for axis, holders in perturbation.shared_axes(recipe, call.arguments):
+            for name in holders:
+                if perturbation.ignores_order(call, axis, name) and perturbation.ignores_order(
+                    signed, axis, name
+                ):
+                    text = (
+                        f"permuting `{axis}` in `{name}` alone changes nothing: its entries are not matched "
+                    )
+                    yield self._found("TE710", f"{text}with those of the other arguments", "advice")
+
+    def _reference(self, call: Call) -> Iterator[Finding]:
+        reference = self.promises.reference
+        results = call.outputs(call.arguments)
+        if reference is None or results is None:
+            return
+        bound = inspect.BoundArguments(call.recipe.signature, OrderedDict(call.arguments))
+        expected = reference(*bound.args, **bound.kwargs)
+        for _, result in results[:1]:
+            if not isinstance(expected, Tensor) or shape_of(expected) != shape_of(result):
+                what = tuple(shape_of(expected)) if isinstance(expected, Tensor) else type(expected).__name__
+                yield self._found("TE713", f"the reference gives {what}, not {tuple(shape_of(result))}")
+            elif not perturbation.same(expected.to(result.dtype), result):
+                most = (expected - result).abs().max().item()
+                yield self._found("TE713", f"the numbers differ from the reference by up to {most:.3g}")
+
+
+def _untold(attempt: Attempt) -> str:
+    """Why a failure may be no fault of the function: the input was guessed, or is refused on purpose."""
+    assert attempt.error is not None
+    said, at = first_line(attempt.error), f" (at {attempt.draw})" if str(attempt.draw) else ""
+    if attempt.draw.guesses:
+        guesses = ", ".join(f"{name}={value!r}" for name, value in attempt.draw.guesses.items())
+        return f"with {guesses}, a guess, it raised {said}"
+    return f"it refused all inputs tried: {said}{at}" if attempt.refused else ""
+
+
+def raised_at(file: str, error: BaseException) -> Place | None:
+    """The innermost place in a file that an exception passed through."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
+    if not frames or frames[-1].lineno is None:
+        return None
+    return Place(shown_path(file), frames[-1].lineno, (frames[-1].colno or 0) + 1)
+
+
+def _on(module: nn.Module, device: str) -> nn.Module:
+    """A copy of a module on a device, so that the user's own stays as it is; on `meta`, without numbers."""
+    if device == "meta":
+        return copy.deepcopy(module, _without_numbers(module))
+    return copy.deepcopy(module)
+
+
+def _is_large(owner: Any) -> bool:
+    """Whether a module is too large to be copied and run."""
+    return isinstance(owner, nn.Module) and sum(each.numel() for each in owner.parameters()) > MOST_PARAMETERS
+
+
+def _without_numbers(module: nn.Module) -> dict[int, Any]:
+    """What `copy.deepcopy` is to take for each parameter and buffer: a tensor on `meta`."""
+    memo: dict[int, Any] = {}
+    for parameter in module.parameters():
+        memo[id(parameter)] = nn.Parameter(
+            torch.empty_like(parameter, device="meta"), parameter.requires_grad
+        )
+    for buffer in module.buffers():
+        memo[id(buffer)] = torch.empty_like(buffer, device="meta")
+    return memo

@@ -1,0 +1,88 @@
+"""Arguments for any annotated function, at sizes that tell its axes apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from typed_einsum.annotations import TensorHint
+from typed_einsum.diagnostics import Diagnostic
+from typed_einsum.errors import ArgumentError
+from typed_einsum.tensors import dtype_of
+from typed_einsum.testing.attempts import Attempt, Run
+from typed_einsum.testing.checking import Check
+from typed_einsum.testing.inputs import CannotMake
+from typed_einsum.testing.perturbation import changed
+from typed_einsum.testing.promises import Promises
+from typed_einsum.testing.sizes import Draw
+
+
+def example_inputs(
+    fn: Callable[..., Any],
+    sizes: Mapping[str, int] | None = None,
+    seed: int = 0,
+    device: str | torch.device = "cpu",
+    dtype: torch.dtype | None = None,
+) -> dict[str, Any]:
+    """Arguments by name that an annotated function takes: `fn(**example_inputs(fn))`.
+
+    Each named axis gets a prime of its own, unlike every number in the source. Where the body needs an axis
+    to be divisible, or of some size, that is found by running it. Integer tensors are zeros, which index
+    anything; boolean ones are True, which mask nothing out.
+
+    Args:
+        fn: a function with jaxtyping annotations, a bound method, or an `nn.Module` (for its `forward`).
+        sizes: sizes of some axes; the others are chosen.
+        seed: of the numbers in floating-point tensors, which are between 0 and 1.
+        device: where the tensors are made; `"meta"` makes none of their numbers.
+        dtype: of floating-point tensors whose annotation allows it.
+
+    Returns:
+        The arguments, those with defaults and without tensors left out.
+
+    Raises:
+        ArgumentError: TE412, if nothing says how to make an argument.
+
+    Example:
+        >>> from jaxtyping import Float
+        >>> from torch import Tensor
+        >>> from typed_einsum.testing import example_inputs
+        >>> def scores(q: Float[Tensor, "b q d"], k: Float[Tensor, "b k d"]) -> Float[Tensor, "b q k"]:
+        ...     return q @ k.mT
+        >>> {name: tuple(value.shape) for name, value in example_inputs(scores).items()}
+        {'q': (3, 5, 7), 'k': (3, 11, 7)}
+    """
+    run = Check.of(fn, Promises(sizes=sizes)).run()
+    try:
+        found = _sizes_that_run(run, str(device))
+        draw = Draw(on=str(device), known=found.draw.sizes)
+        torch.manual_seed(seed)
+        owned = list(run.recipe.signature.parameters)[:1] if run.owner is not None else []
+        arguments = dict(run.recipe.make(draw, dict.fromkeys(owned)).arguments)
+    except CannotMake as error:
+        raise ArgumentError(Diagnostic("TE412", str(error), help="give the parameter a default")) from None
+
+    def cast(hint: TensorHint, value: Tensor) -> Tensor:
+        allowed = hint.dtypes is None or dtype in hint.dtypes
+        return (
+            value.to(dtype) if dtype is not None and allowed and dtype_of(value).is_floating_point else value
+        )
+
+    hints = run.recipe.hints
+    return {
+        name: changed(hints[name], value, cast) if name in hints else value
+        for name, value in arguments.items()
+        if name not in owned
+    }
+
+
+def _sizes_that_run(run: Run, device: str) -> Attempt:
+    """The first choice of sizes at which the function runs, or else the first of all."""
+    if device != "meta":
+        real = run.real_attempt()
+        if real is not None:
+            return real
+    return run.attempts()[0]

@@ -1,0 +1,54 @@
+"""What a user says of a function beyond its annotations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+STORED = "__shape_contract__"
+"""The attribute of a function that holds its promises."""
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Promises:
+    """What a user says of a function beyond its annotations; None where nothing is said."""
+
+    independent: tuple[str, ...] | None = None
+    ordered: tuple[str, ...] | None = None
+    couples: tuple[str, ...] | None = None
+    reference: Callable[..., Any] | None = None
+    sizes: Mapping[str, int] | None = None
+
+
+def contract(
+    *,
+    independent: str | Sequence[str] | None = None,
+    ordered: str | Sequence[str] | None = None,
+    couples: str | Sequence[str] | None = None,
+    reference: Callable[..., Any] | None = None,
+    sizes: Mapping[str, int] | None = None,
+) -> Callable[[Function], Function]:
+    """Store promises on a function, for `check_contract` to hold it to."""
+    promises = Promises(names(independent), names(ordered), names(couples), reference, sizes)
+
+    def store(function: Function) -> Function:
+        setattr(function, STORED, promises)  # a function has room for more, its type does not say so
+        return function
+
+    return store
+
+
+def names(given: str | Sequence[str] | None) -> tuple[str, ...] | None:
+    """Names as a user writes them, as a tuple."""
+    if given is None:
+        return None
+    return tuple(given.split()) if isinstance(given, str) else tuple(given)
+
+
+def stored_on(function: Any) -> Promises:
+    """The promises that `@contract` stored; none if there are none."""
+    found = getattr(function, STORED, None)
+    return found if isinstance(found, Promises) else Promises()
