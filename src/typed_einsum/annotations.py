@@ -13,7 +13,7 @@ import re
 import types
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Union, get_args, get_origin
+from typing import Annotated, Any, ForwardRef, Literal, Union, get_args, get_origin
 
 import torch
 from jaxtyping import AbstractArray, AnnotationError, TypeCheckError, jaxtyped
@@ -128,10 +128,15 @@ def read_hint(annotation: Any) -> Hint:
     """Describe an annotation. Raises `NotDescribed` where only jaxtyping and beartype can judge."""
     if annotation is Any or annotation is object:
         return AnyHint()
+    if getattr(annotation, "__unpacked__", False) or isinstance(annotation, ForwardRef | str):
+        raise NotDescribed(annotation)
     if annotation is None:
         return PlainHint(type(None))
     if is_tensor_annotation(annotation):
-        return read_tensor_hint(annotation)
+        hint = read_tensor_hint(annotation)
+        if hint.dtypes == frozenset():  # `Key`: no dtype of torch will do, so no message of ours helps
+            raise NotDescribed(annotation)
+        return hint
     origin = get_origin(annotation)
     if origin in (Union, types.UnionType) and mentions_tensors(annotation):
         return _read_union(get_args(annotation))
@@ -162,7 +167,7 @@ def _accepts_tensors(hint: PlainHint | BeartypeHint) -> bool:
 
 
 def _read_other(annotation: Any) -> PlainHint | BeartypeHint:
-    if mentions_tensors(annotation):
+    if mentions_tensors(annotation) or _refers_forward(annotation):
         raise NotDescribed(annotation)
     is_class = isinstance(annotation, type) and get_origin(annotation) is None
     if is_class and (type(annotation) is type or issubclass(annotation, Tensor)):
@@ -172,6 +177,14 @@ def _read_other(annotation: Any) -> PlainHint | BeartypeHint:
     except Exception as error:
         raise NotDescribed(annotation) from error
     return BeartypeHint(annotation)
+
+
+def _refers_forward(annotation: Any) -> bool:
+    """Whether a name stands inside for a type, as in `list["Block"]`."""
+    if get_origin(annotation) in (Literal, Annotated):
+        return get_origin(annotation) is Annotated and _refers_forward(get_args(annotation)[0])
+    parts = annotation if isinstance(annotation, list) else get_args(annotation)
+    return isinstance(annotation, ForwardRef | str) or any(_refers_forward(part) for part in parts)
 
 
 def read_tensor_hint(annotation: Any) -> TensorHint:
@@ -188,21 +201,31 @@ def read_tensor_hint(annotation: Any) -> TensorHint:
     for axis in axes:
         if isinstance(axis, Expression):
             _require_arithmetic(axis)
-    return TensorHint(
-        kind, _dtypes(annotation.dtypes), annotation.dtype.__name__, annotation.dim_str.strip(), axes
-    )
+    dtypes = _dtypes(annotation.dtypes)
+    return TensorHint(kind, dtypes, annotation.dtype.__name__, annotation.dim_str.strip(), axes)
 
 
 def hint_of_text(text: str) -> TensorHint:
     """The hint for a bare text of axes, of any dtype. Raises `AxisSyntaxError` or `NotArithmetic`."""
     axes = tuple(_as_jaxtyping_means(axis) for axis in read_axes(text))
     for axis in axes:
+        _refuse_as_jaxtyping_does(text[axis.span.start : axis.span.stop], axis)
         if isinstance(axis, Expression):
             read_expression(axis.text)
     spread = [axis for axis in axes if is_variadic(axis)]
     if len(spread) > 1:
         raise AxisSyntaxError(spelled(spread[1]), spread[1].span, "a second variadic axis")
     return TensorHint(Tensor, None, "Shaped", text, axes)
+
+
+def _refuse_as_jaxtyping_does(word: str, axis: Axis) -> None:
+    """Words that an annotation never holds, since jaxtyping has refused them."""
+    if word.endswith("#"):
+        raise AxisSyntaxError(word, axis.span, "`#` stands before the name")
+    if ELLIPSIS in word and word != ELLIPSIS:
+        raise AxisSyntaxError(word, axis.span, "`...` stands on its own")
+    if "," in word and "(" not in word:
+        raise AxisSyntaxError(word, axis.span, "spaces separate axes, not commas")
 
 
 def _as_jaxtyping_means(axis: Axis) -> Axis:
@@ -233,14 +256,20 @@ def _dtype_set(names: tuple[str | re.Pattern[str], ...]) -> frozenset[torch.dtyp
 
 
 def by_jaxtyping(
-    function: Callable[..., Any], signature: inspect.Signature, annotations: Mapping[str, Any]
+    function: Callable[..., Any],
+    signature: inspect.Signature,
+    annotations: Mapping[str, Any],
+    answer: Callable[..., Any],
 ) -> Callable[..., Any]:
-    """The function under `jaxtyped(typechecker=beartype)` itself, as if it had these annotations."""
+    """`answer` under `jaxtyped(typechecker=beartype)` itself, as if it were the function."""
     from beartype import beartype
 
     def judged(*args: Any, **kwargs: Any) -> Any:
-        return function(*args, **kwargs)
+        return answer(*args, **kwargs)
 
+    # In the module of the function, where names inside annotations, as in `list["Block"]`, are known.
+    judged = types.FunctionType(judged.__code__, function.__globals__, closure=judged.__closure__)
+    judged.__qualname__, judged.__module__ = function.__qualname__, function.__module__
     resolved = {
         name: Any if isinstance(annotation, Unresolved) else annotation
         for name, annotation in annotations.items()

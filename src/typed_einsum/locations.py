@@ -7,8 +7,11 @@ import inspect
 import linecache
 import os
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
 from types import FrameType
 from typing import Any
 
@@ -54,28 +57,77 @@ def definition_place(function: Callable[..., Any]) -> Place | None:
 
 
 def outside_frame() -> FrameType | None:
-    """The innermost running frame that does not belong to this package; None in a trace, which has none."""
+    """The innermost running frame of the user's; None in a trace, which has none.
+
+    Frames of torch are passed over too: a module of ours is called by `torch.nn.Module.__call__`.
+    """
     if is_dynamo_compiling():
         return None
     frame: FrameType | None = sys._getframe(1)
-    while frame is not None and _is_ours(frame):
+    while frame is not None and not _is_users(frame):
         frame = frame.f_back
     return frame
 
 
 def caller_place() -> Place | None:
-    """The user's line that is running."""
+    """The user's call that is running: its line, and the column where it begins."""
     frame = outside_frame()
     if frame is None:
         return None
+    line, _, column, _ = _running(frame)
+    if line is None or column is None:
+        return _place_in(frame, frame.f_lineno)
+    text = linecache.getline(frame.f_code.co_filename, line, frame.f_globals)
+    return _place_in(frame, line, _column(text, column) + 1 if text else None)
+
+
+def passed_text(text: str, span: Span, said: str) -> tuple[Place | None, Mark]:
+    """A mark below the characters `span` of a text that the user's running call passes.
+
+    It stands in the user's line where the text is written there, else in the text itself.
+    """
+    frame = outside_frame()
+    literal = None if frame is None else _passed_literal(frame, text)
+    if frame is not None and literal is not None:
+        line = linecache.getline(frame.f_code.co_filename, literal.lineno, frame.f_globals).rstrip("\n")
+        start = line.find(text, _column(line, literal.col_offset))
+        if start >= 0:
+            shifted = span.shifted(start)
+            place = _place_in(frame, literal.lineno, shifted.start + 1)
+            return place, Mark(line, shifted, said, literal.lineno)
+    return caller_place(), Mark(text, span, said)
+
+
+def _place_in(frame: FrameType, line: int, column: int | None = None) -> Place:
     code = frame.f_code
     function = None if code.co_name == "<module>" else code.co_qualname
-    return Place(shown_path(code.co_filename), frame.f_lineno, function=function)
+    return Place(shown_path(code.co_filename), line, column, function)
 
 
-def _is_ours(frame: FrameType) -> bool:
-    module = str(frame.f_globals.get("__name__", ""))
-    return module.partition(".")[0] == "typed_einsum" or GENERATED in frame.f_globals
+def _running(frame: FrameType) -> tuple[int | None, int | None, int | None, int | None]:
+    """First line, last line, first and last column (in bytes) of what the frame is running."""
+    return next(islice(frame.f_code.co_positions(), frame.f_lasti // 2, None))
+
+
+def _passed_literal(frame: FrameType, text: str) -> ast.Constant | None:
+    """The literal with this text among the arguments of the call that the frame is running."""
+    _, last_line, _, last_column = _running(frame)
+    tree = _parsed(frame.f_code.co_filename, frame.f_globals)
+    if tree is None:
+        return None
+    # No two calls end at one place; where one begins differs between versions of Python.
+    calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call))
+    for call in calls:
+        if (call.end_lineno, call.end_col_offset) == (last_line, last_column):
+            passed = [*call.args, *(keyword.value for keyword in call.keywords)]
+            passed += [part for a in passed if isinstance(a, ast.Subscript) for part in _parts(a.slice)]
+            return next((a for a in passed if isinstance(a, ast.Constant) and a.value == text), None)
+    return None
+
+
+def _is_users(frame: FrameType) -> bool:
+    package = str(frame.f_globals.get("__name__", "")).partition(".")[0]
+    return package not in ("typed_einsum", "torch") and GENERATED not in frame.f_globals
 
 
 def written_axes(function: Callable[..., Any], parameter: str, text: str, span: Span) -> Written | None:
@@ -134,17 +186,34 @@ def _definition(function: Callable[..., Any]) -> ast.FunctionDef | ast.AsyncFunc
     code = getattr(function, "__code__", None)
     if code is None:
         return None
-    source = "".join(linecache.getlines(code.co_filename, function.__globals__))
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError):
-        return None
-    for node in ast.walk(tree):
+    tree = _parsed(code.co_filename, function.__globals__)
+    for node in () if tree is None else ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == code.co_name:
             first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
             if first == code.co_firstlineno:
                 return node
     return None
+
+
+def _parsed(file: str, names: dict[str, Any]) -> ast.Module | None:
+    with _one_parse:
+        return _tree("".join(linecache.getlines(file, names)))
+
+
+# Before Python 3.13, `ast.parse` in two threads at a time may end in a SystemError.
+_one_parse = threading.Lock()
+
+
+@lru_cache(maxsize=16)
+def _tree(source: str) -> ast.Module | None:
+    try:
+        return ast.parse(source)
+    except (SyntaxError, ValueError, SystemError):
+        return None
+
+
+def _parts(index: ast.expr) -> list[ast.expr]:
+    return index.elts if isinstance(index, ast.Tuple) else [index]
 
 
 def _argument(definition: ast.FunctionDef | ast.AsyncFunctionDef, parameter: str) -> ast.arg | None:

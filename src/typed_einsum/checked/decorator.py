@@ -187,7 +187,7 @@ def _solved_async(checked: CheckedSignature) -> Callable[..., Any]:
 
 def _judged(checked: CheckedSignature) -> Callable[..., Any]:
     """A function with annotations that only jaxtyping and beartype can judge; they do, after the solver."""
-    judge = by_jaxtyping(checked.function, checked.signature, checked.annotations)
+    judge = by_jaxtyping(checked.function, checked.signature, checked.annotations, checked.function)
 
     def judged(*args: Any, **kwargs: Any) -> Any:
         bound = checked.signature.bind(*args, **kwargs)

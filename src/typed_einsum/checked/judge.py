@@ -33,7 +33,7 @@ def ask(
         annotations = {name: hint for name, hint in annotations.items() if name in signature.parameters}
         signature = signature.replace(return_annotation=Signature.empty)
     try:
-        by_jaxtyping(answer, signature, annotations)(*bound.args, **bound.kwargs)
+        by_jaxtyping(function, signature, annotations, answer)(*bound.args, **bound.kwargs)
     except VERDICTS as error:
         raise verdict(function, error) from None
 

@@ -22,8 +22,8 @@ from typed_einsum.diagnostics import Diagnostic, Mark, Place, Span
 from typed_einsum.equation.axes import Axis, AxisSyntaxError, Fixed, key
 from typed_einsum.equation.expressions import NotArithmetic
 from typed_einsum.errors import ArgumentError, DtypeError, EquationError
-from typed_einsum.locations import caller_place
-from typed_einsum.messages import Held, dtype_summary, facts, shape_error, with_article
+from typed_einsum.locations import caller_place, passed_text
+from typed_einsum.messages import Held, dtype_repair, dtype_summary, facts, shape_error, with_article
 from typed_einsum.scope import Scope, bindings_of, rebind, scopes
 from typed_einsum.solver import Labelled, Origin, bind
 from typed_einsum.switch import switch
@@ -140,14 +140,14 @@ class _Local:
             wanted = "tensor" if not is_tensor(value) else f"`{self.hint.kind.__name__}`"
             summary = f"{LABEL} is no {wanted} but {with_article(described(value))}"
             repair = "pass what the text asks for" if is_tensor(value) else "pass a torch.Tensor to `shaped`"
-            place, marks = caller_place(), (self._mark(None, ""),)
-            raise DtypeError(Diagnostic("TE304", summary, place, marks, help=repair))
+            place, mark = self._marked(None, "")
+            raise DtypeError(Diagnostic("TE304", summary, place, (mark,), help=repair))
         held = Held(Labelled(LABEL, self.hint.axes, shape_of(value)), value)
         if self.hint.dtypes is not None and dtype_of(value) not in self.hint.dtypes:
             summary = dtype_summary(LABEL, value, self.hint.dtype_name)
-            repair = "convert the value, or name a wider dtype such as `Num`"
-            place, marks = caller_place(), (self._mark(None, ""),)
-            raise DtypeError(Diagnostic("TE301", summary, place, marks, facts([held]), repair))
+            repair = dtype_repair(LABEL, self.hint.dtypes, dtype_of(value))
+            place, mark = self._marked(None, "")
+            raise DtypeError(Diagnostic("TE301", summary, place, (mark,), facts([held]), repair))
         here = Scope(*scope)
         bindings = bindings_of(here)
         try:
@@ -155,7 +155,7 @@ class _Local:
         except NotArithmetic:
             raise _more_than_arithmetic(self.hint.text) from None
         if conflicts:
-            raise shape_error(conflicts, [held], lambda *asked: self._located(here, *asked))
+            raise shape_error(conflicts, [held], lambda *asked: self._located(here, *asked), bindings)
         rebind(here, bindings, lambda _, origin: self._origin(origin.position, origin.axis))
         return value
 
@@ -173,11 +173,12 @@ class _Local:
         self, scope: Scope, label: str, axis: Axis | None, said: str
     ) -> tuple[Place | None, Mark | None]:
         if label == LABEL:
-            return caller_place(), self._mark(axis, said)
+            return self._marked(axis, said)
         return scope.signature.locate(label, axis, said)
 
-    def _mark(self, axis: Axis | None, said: str) -> Mark:
-        return Mark(self.hint.text, Span(0, len(self.hint.text)) if axis is None else axis.span, said)
+    def _marked(self, axis: Axis | None, said: str) -> tuple[Place | None, Mark]:
+        span = Span(0, len(self.hint.text)) if axis is None else axis.span
+        return passed_text(self.hint.text, span, said)
 
 
 def _generated(local: _Local) -> Callable[..., Any]:

@@ -23,10 +23,11 @@ def axis_sizes_of(owner: Any) -> dict[str, int] | None:
     if sizes is None:
         return None
     if type(sizes) is not dict:
-        raise _malformed(f"`axis_sizes` is {with_article(described(sizes))}, not a dict of names and sizes")
+        found = with_article(described(sizes))
+        raise _malformed(f"`axis_sizes` of {_of(owner)} is {found}, not a dict of names and sizes")
     for name, size in sizes.items():
         if type(name) is not str or type(size) is not int or not name.isidentifier():
-            _require_name_and_size(name, size)
+            _require_name_and_size(owner, name, size)
     return sizes
 
 
@@ -37,12 +38,16 @@ def prebind(sizes: dict[str, int] | None, bindings: Bindings) -> None:
         bindings.origins[name] = Origin(AXIS_SIZES)
 
 
-def _require_name_and_size(name: Any, size: Any) -> None:
+def _require_name_and_size(owner: Any, name: Any, size: Any) -> None:
     """Subclasses of str and int will do; a bool is no size."""
     if not isinstance(name, str) or isinstance(size, bool) or not isinstance(size, int):
-        raise _malformed(f"`axis_sizes` holds {name!r}: {size!r}, which is no name with a size")
+        raise _malformed(f"`axis_sizes` of {_of(owner)} holds {name!r}: {size!r}, no name with a size")
     if not name.isidentifier():
-        raise _malformed(f"`axis_sizes` holds {name!r}: {size!r}, which is no name with a size")
+        raise _malformed(f"`axis_sizes` of {_of(owner)} holds {name!r}: {size!r}, no name with a size")
+
+
+def _of(owner: Any) -> str:
+    return f"`{(owner if isinstance(owner, type) else type(owner)).__name__}`"
 
 
 def _malformed(summary: str) -> ArgumentError:

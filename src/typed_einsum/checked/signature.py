@@ -29,7 +29,19 @@ from typed_einsum.equation.axes import Anonymous, Axis, Expression, key
 from typed_einsum.equation.expressions import NotArithmetic
 from typed_einsum.errors import ArgumentError, DtypeError, TypedEinsumError
 from typed_einsum.locations import RETURN
-from typed_einsum.messages import Held, Locate, dtype_summary, facts, shape_error, title, with_article
+from typed_einsum.messages import (
+    Held,
+    Locate,
+    code_for,
+    dtype_repair,
+    dtype_summary,
+    facts,
+    kind_of,
+    shape_error,
+    title,
+    type_repair,
+    with_article,
+)
 from typed_einsum.solver import Bindings, Conflict, Labelled, NotComputable, Origin, bind
 from typed_einsum.tensors import described, dtype_of, is_tensor, shape_of, short
 
@@ -73,11 +85,11 @@ class CheckedSignature:
         try:
             conflicts, waiting = _bind_waiting(held, bindings)
         except NotArithmetic:
-            ask(self.function, self.annotations, bound)
+            ask(self.function, self.annotations, self.bound(arguments))
             bindings, waiting = known, []
             conflicts = _bind_all([_without_expressions(item) for item in held], bindings)
         if conflicts:
-            raise shape_error(conflicts, held, self.locate)
+            raise shape_error(conflicts, held, self.locate, bindings)
         return bindings, waiting
 
     def examine_result(
@@ -96,7 +108,7 @@ class CheckedSignature:
             ask(self.function, self.annotations, self.bound(given), value)
             return
         if conflicts:
-            raise shape_error(conflicts, [*self._held(arguments), *held], self.locate)
+            raise shape_error(conflicts, [*self._held(arguments), *held], self.locate, bindings)
 
     def origin_of(self, name: str) -> Origin | None:
         """Where the signature takes the size of a name from."""
@@ -192,19 +204,19 @@ class CheckedSignature:
         place, mark = self.locate(label, None, f"{short(dtype_of(value))} here")
         marks = () if mark is None else (mark,)
         if label.partition("[")[0] == RETURN:
-            repair = "annotate the dtype that comes out, or convert the result"
+            repair = dtype_repair(label, hint.dtypes, dtype_of(value))
             summary = dtype_summary(label, value, hint.dtype_name)
             raise DtypeError(Diagnostic("TE305", summary, place, marks, facts([item]), repair))
-        repair = f"convert {title(label)}, or annotate a wider dtype such as `Num`"
+        repair = dtype_repair(label, hint.dtypes, dtype_of(value))
         summary = dtype_summary(label, value, hint.dtype_name)
         raise DtypeError(Diagnostic("TE301", summary, place, marks, facts([item]), repair))
 
     def _not_a_tensor(self, label: str, hint: TensorHint, value: Any) -> TypedEinsumError:
         if label.partition("[")[0] == RETURN or is_tensor(value):
             return self._wrong_type(label, value, str(hint))
-        place, mark = self.locate(label, None, f"{described(value)} here")
+        place, mark = self.locate(label, None, f"{kind_of(value)} here")
         summary = f"{title(label)} is no tensor but {with_article(described(value))}"
-        repair = "pass a torch.Tensor; torch.as_tensor(value) makes one"
+        repair = f"pass a torch.Tensor: torch.as_tensor({code_for(label)}) makes one"
         if value is None:
             repair = f"pass a tensor, or allow None in the annotation: `{hint} | None`"
         return DtypeError(Diagnostic("TE304", summary, place, () if mark is None else (mark,), help=repair))
@@ -212,14 +224,11 @@ class CheckedSignature:
     def _wrong_type(self, label: str, value: Any, wanted: str, found: str | None = None) -> ArgumentError:
         is_result = label.partition("[")[0] == RETURN
         place, _ = self.locate(label, None, "")
+        asked = wanted if wanted.startswith("a tuple") else f"`{wanted}`"
         summary = (
-            f"{title(label)} is {found or with_article(described(value))}, but its annotation is `{wanted}`"
+            f"{title(label)} is {found or with_article(described(value))}, but its annotation is {asked}"
         )
-        repair = (
-            "return what the annotation says, or correct the annotation"
-            if is_result
-            else ("pass what the annotation says, or correct the annotation")
-        )
+        repair = type_repair(label, wanted, value)
         return ArgumentError(Diagnostic("TE407" if is_result else "TE406", summary, place, help=repair))
 
 

@@ -238,10 +238,10 @@ class _Wrapper:
         except NotStraight:
             return [leave]
         new = {name: size for name, size in self.checks.known.items() if name not in before}
-        comparisons += [
-            f"{names}.setdefault({self.checks.constant('key', name)}, {size}) != {size}"
-            for name, size in new.items()
-        ]
+        for name, size in new.items():
+            if name.startswith("*"):  # under `*#name`, bound while it ran, sizes may still grow
+                comparisons.append(f"{self.checks.constant('key', f'*#{name[1:]}')} in {names}")
+            comparisons.append(f"{names}.get({self.checks.constant('key', name)}, {size}) != {size}")
         body = _unless(guards, leave) + self._attempt(unpacks, leave) + _unless(comparisons, leave)
         return [f"if {' and '.join(present)}:", *_indent(body)] if present else body
 

@@ -19,10 +19,12 @@ from typed_einsum.equation.equation import Equation, is_spread, refuse
 from typed_einsum.equation.lint import lint
 from typed_einsum.equation.notation import read_equation, reduced_names
 from typed_einsum.errors import ArgumentError, EquationError
-from typed_einsum.locations import caller_place
+from typed_einsum.locations import caller_place, passed_text
+from typed_einsum.messages import with_article
 from typed_einsum.scope import Scope, bindings_of, forget, rebind, scopes
 from typed_einsum.solver import Bindings, Origin
 from typed_einsum.switch import switch
+from typed_einsum.tensors import described
 from typed_einsum.tracing import constant_while_tracing, keep_for_tracing, traced
 
 MOST_COMPILED = 4096
@@ -92,8 +94,10 @@ def compile_inline(equation: str, sum: str | None, max: str | None) -> Compiled:
     """Read, lint and compile an equation, and keep it for the next call."""
     for name, text in (("equation", equation), ("sum", sum), ("max", max)):
         if not isinstance(text, str) and (text is not None or name == "equation"):
-            summary = f"`{name}` is no text but of type `{type(text).__name__}`"
-            repair = 'the equation comes first: einsum("b q d, b k d -> b q k", query, key)'
+            summary = f"`{name}` is no text but {with_article(described(text))}"
+            repair = f'name axes in a text: {name}="n"'
+            if name == "equation":
+                repair = 'the equation comes first: einsum("b q d, b k d -> b q k", query, key)'
             raise ArgumentError(Diagnostic("TE408", summary, caller_place(), help=repair))
     read = linted(equation, sum, max)
     compiled = _compile(read, equation)
@@ -209,7 +213,7 @@ def _locator(
             span = Span(axes[0].span.start, axes[-1].span.stop)
         else:
             span = Span(0, len(text))
-        return caller_place(), Mark(text, span, said)
+        return passed_text(text, span, said)
 
     return locate
 
@@ -218,6 +222,6 @@ def _wrong_count(equation: str, wanted: int, given: int) -> ArgumentError | Equa
     code = "TE401" if given < wanted else "TE403"
     named = f"the equation names {wanted} operand{'' if wanted == 1 else 's'}"
     summary = f"{named}, but {given} {'was' if given == 1 else 'were'} given"
-    mark = Mark(equation, Span(0, equation.index("->")), f"{wanted} here")
+    place, mark = passed_text(equation, Span(0, equation.index("->")), f"{wanted} here")
     repair = "commas separate operands: one tensor for each, in that order"
-    return ArgumentError(Diagnostic(code, summary, caller_place(), (mark,), help=repair))
+    return ArgumentError(Diagnostic(code, summary, place, (mark,), help=repair))

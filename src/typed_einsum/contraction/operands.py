@@ -18,7 +18,18 @@ from typed_einsum.diagnostics import Diagnostic, Mark, Place
 from typed_einsum.equation.axes import ELLIPSIS, Axis, key
 from typed_einsum.equation.equation import Equation, is_spread
 from typed_einsum.errors import DeviceError, DtypeError, ShapeError
-from typed_einsum.messages import Held, Locate, dtype_summary, facts, shape_error, title, with_article
+from typed_einsum.messages import (
+    Held,
+    Locate,
+    code_for,
+    dtype_repair,
+    dtype_summary,
+    facts,
+    kind_of,
+    shape_error,
+    title,
+    with_article,
+)
 from typed_einsum.plan.subscripts import Subscripts, subscripts
 from typed_einsum.solver import Bindings, Conflict, Labelled, Origin, bind
 from typed_einsum.tensors import (
@@ -108,7 +119,7 @@ class Contraction:
         for item in held:
             conflicts += bind(item.tensor, bindings)
         if conflicts:
-            raise shape_error(conflicts, held, lambda *asked: self._located(around, *asked))
+            raise shape_error(conflicts, held, lambda *asked: self._located(around, *asked), bindings)
         self._require_maximum(held, bindings)
 
     def origin_of(self, name: str) -> Origin | None:
@@ -122,8 +133,10 @@ class Contraction:
     def _require_tensor(self, item: Held) -> None:
         if not is_tensor(item.value):
             label = item.tensor.label
-            place, marks = self._marked(label, f"{described(item.value)} here")
-            repair = "pass a torch.Tensor; torch.as_tensor(value) makes one"
+            place, marks = self._marked(label, f"{kind_of(item.value)} here")
+            repair = f"pass a torch.Tensor: torch.as_tensor({code_for(label)}) makes one"
+            if item.value is None:
+                repair = "a contraction needs all its operands: decide before the call what None means"
             summary = f"{title(label)} is no tensor but {with_article(described(item.value))}"
             raise DtypeError(Diagnostic("TE304", summary, place, marks, help=repair))
 
@@ -133,7 +146,7 @@ class Contraction:
         label, found = item.tensor.label, dtype_of(item.value)
         place, marks = self._marked(label, f"{short(found)} here")
         summary = dtype_summary(label, item.value, dtypes.name)
-        repair = _dtype_repair(label, dtypes)
+        repair = dtype_repair(label, dtypes.allowed or frozenset(), found)
         raise DtypeError(Diagnostic("TE301", summary, place, marks, _tensor_facts(held), repair))
 
     def _require_one_dtype(self, held: Sequence[Held]) -> None:
@@ -144,8 +157,9 @@ class Contraction:
                 place, marks = self._marked(item.tensor.label, f"{short(right)} here")
                 names = title(first.tensor.label), title(item.tensor.label)
                 summary = f"{names[0]} is {short(left)} but {names[1]} is {short(right)}"
-                owner = item.tensor.label if item.tensor.label.isidentifier() else "tensor"
-                repair = f"torch contracts one dtype at a time: pass {owner}.to({left})"
+                narrow, kind = (first, right) if _rank_of(left) < _rank_of(right) else (item, left)
+                convert = f"{title(narrow.tensor.label)} with {code_for(narrow.tensor.label)}.to({kind})"
+                repair = f"torch contracts one dtype at a time: convert {convert}"
                 raise DtypeError(Diagnostic("TE302", summary, place, marks, facts(held), repair))
 
     def _require_one_device(self, held: Sequence[Held]) -> None:
@@ -155,11 +169,10 @@ class Contraction:
             left, right = device_of(first.value), device_of(item.value)
             if left != right:
                 place, marks = self._marked(item.tensor.label, f"on {right}")
-                summary = (
-                    f"{title(first.tensor.label)} is on {left} but {title(item.tensor.label)} is on {right}"
-                )
-                owner = item.tensor.label if item.tensor.label.isidentifier() else "tensor"
-                repair = f'move one of them: {owner}.to("{left}")'
+                names = title(first.tensor.label), title(item.tensor.label)
+                summary = f"{names[0]} is on {left} but {names[1]} is on {right}"
+                far, near = (first, right) if left.type == "cpu" and right.type != "meta" else (item, left)
+                repair = f'move {title(far.tensor.label)}: {code_for(far.tensor.label)}.to("{near}")'
                 raise DeviceError(Diagnostic("TE303", summary, place, marks, facts(held), repair))
 
     def _require_maximum(self, held: Sequence[Held], bindings: Bindings) -> None:
@@ -169,13 +182,14 @@ class Contraction:
                 summary = f"the maximum over `{name}` has nothing to choose from: `{name}` is empty"
                 origin = bindings.origins[name]
                 place, mark = self.locate(origin.label, origin.axis, "size 0")
-                marks = () if mark is None else (mark,)
-                repair = f"handle an empty `{name}` before the call"
+                marks: tuple[Mark, ...] = () if mark is None else (mark,)
+                repair = f"decide before the call what an empty `{name}` means; a maximum has no zero"
                 raise ShapeError(Diagnostic("TE207", summary, place, marks, facts(held), repair))
         if self.equation.maximised and dtype_of(held[0].value) in WITHOUT_ORDER:
             summary = f"{short(dtype_of(held[0].value))} has no order, so there is no maximum"
-            repair = "take the real part or the absolute value of the contraction, and its maximum in torch"
-            raise DtypeError(Diagnostic("TE306", summary, notes=facts(held), help=repair))
+            place, marks = self._marked(held[0].tensor.label, f"{short(dtype_of(held[0].value))} here")
+            repair = "contract without `max=`, and take .abs().amax(...) or .real.amax(...) of the result"
+            raise DtypeError(Diagnostic("TE306", summary, place, marks, facts(held), repair))
 
     def _located(
         self, around: Locate, label: str, axis: Axis | None, text: str
@@ -191,13 +205,9 @@ def _tensor_facts(held: Sequence[Held]) -> tuple[str, ...]:
     return facts([item for item in held if is_tensor(item.value)])
 
 
-def _dtype_repair(label: str, dtypes: Dtypes) -> str:
-    owner = label if label.isidentifier() else "tensor"
-    if dtypes.allowed is not None and torch.float32 in dtypes.allowed:
-        return f"pass {owner}.float(), or annotate a wider dtype such as `Num`"
-    if dtypes.allowed is not None and torch.int64 in dtypes.allowed:
-        return f"pass {owner}.long(), or annotate a wider dtype such as `Num`"
-    return f"convert it with {owner}.to(...), or annotate a wider dtype"
+def _rank_of(dtype: torch.dtype) -> int:
+    """Which of two dtypes to convert: the one that the other can hold without loss, as torch promotes."""
+    return (dtype != torch.bool) + (dtype.is_floating_point or dtype.is_complex) + dtype.is_complex
 
 
 def straight_lines(

@@ -1,0 +1,29 @@
+"""From conflicts to messages: which axis, both sizes, who set each, where, and one repair."""
+
+from typed_einsum.messages.facts import (
+    AXIS_SIZES,
+    Held,
+    code_for,
+    dtype_summary,
+    facts,
+    kind_of,
+    title,
+    with_article,
+)
+from typed_einsum.messages.repairs import dtype_repair, type_repair
+from typed_einsum.messages.shapes import Locate, shape_error
+
+__all__ = [
+    "AXIS_SIZES",
+    "Held",
+    "Locate",
+    "code_for",
+    "dtype_repair",
+    "dtype_summary",
+    "facts",
+    "kind_of",
+    "shape_error",
+    "title",
+    "type_repair",
+    "with_article",
+]

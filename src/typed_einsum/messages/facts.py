@@ -1,0 +1,102 @@
+"""How messages speak of tensors: by name in a sentence, by expression in code, by row in a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from typed_einsum.equation.axes import Expression, Variadic, key, spelled
+from typed_einsum.locations import RETURN
+from typed_einsum.solver import Labelled, Shape, placed
+from typed_einsum.tensors import described, dtype_of, short
+
+AXIS_SIZES = "axis_sizes"
+"""The label of names that an object knows by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A tensor with its axes and the value itself, for the table of facts."""
+
+    tensor: Labelled
+    value: Any
+
+
+def title(label: str) -> str:
+    """A tensor's label in a sentence: parameters in backticks, others as they are."""
+    if label.partition("[")[0] == RETURN:
+        return "the result" + (f"'s item {label[len(RETURN) + 1 : -1]}" if label != RETURN else "")
+    return f"`{label}`" if label.replace("[", "").replace("]", "").isidentifier() else label
+
+
+def code_for(label: str) -> str:
+    """A tensor in the code of a repair: the parameter or its item, where it has a name there."""
+    name, bracket, rest = label.partition("[")
+    if name == RETURN:
+        return f"result{bracket}{rest}"
+    if not name.isidentifier():
+        return "tensor"
+    item = rest.removesuffix("]")
+    return label if item.replace("][", "").isdigit() or not bracket else f'{name}["{item}"]'
+
+
+def with_article(name: str) -> str:
+    """A type or a value's description with `a` or `an` before it; a tensor is called one."""
+    if name in ("NoneType", "None"):
+        return "`None`"
+    if "[" in name:
+        return f"a tensor, `{name}`"
+    return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} `{name}`"
+
+
+def verb(label: str) -> str:
+    """What one does with a tensor to put it right."""
+    return "return" if label.partition("[")[0] == RETURN else "pass"
+
+
+def passing(label: str, call: str) -> str:
+    """The instruction to pass a tensor, or return it, as what a method call makes of it."""
+    code = code_for(label)
+    named = f"{title(label)} as " if code == "tensor" else ""
+    return f"{verb(label)} {named}{code}.{call}"
+
+
+def kind_of(value: Any) -> str:
+    """A value below a mark: `f32[2, 3]` for a tensor, `None`, the type's name for anything else."""
+    return "None" if value is None else described(value)
+
+
+def dtype_summary(label: str, tensor: Any, allowed: str) -> str:
+    """The sentence for a tensor whose dtype the annotation does not allow."""
+    return f"{title(label)} has dtype {short(dtype_of(tensor))}, which `{allowed}` does not allow"
+
+
+def shown_shape(shape: Shape) -> str:
+    """Sizes as a tuple is written."""
+    return f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
+
+
+def facts(held: Sequence[Held]) -> tuple[str, ...]:
+    """One line for each tensor: its name, dtype and shape, and the sizes of its named axes."""
+    rows = [
+        (item.tensor.label.replace(RETURN, "result"), described(item.value), _sizes(item.tensor))
+        for item in held
+    ]
+    left = max((len(label) for label, _, _ in rows), default=0)
+    middle = max((len(text) for _, text, _ in rows), default=0)
+    return tuple(f"{label:<{left}}  {text:<{middle}}   {sizes}".rstrip() for label, text, sizes in rows)
+
+
+def _sizes(tensor: Labelled) -> str:
+    variadic = any(isinstance(axis, Variadic) for axis in tensor.axes)
+    if not variadic and len(tensor.axes) != len(tensor.sizes):
+        return ""
+    singles = placed(tensor.axes, len(tensor.sizes))
+    if variadic and len(tensor.sizes) < len(singles):
+        return ""
+    return " ".join(
+        f"{name}={tensor.sizes[position]}"
+        for position, axis in singles
+        if (name := spelled(axis) if isinstance(axis, Expression) else key(axis)) is not None
+    )

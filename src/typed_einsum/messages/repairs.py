@@ -1,0 +1,272 @@
+"""The one repair that a message names: what the person who made the mistake should try first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from math import prod
+from typing import Any
+
+import torch
+
+from typed_einsum.equation.axes import ELLIPSIS, Axis, Expression, Fixed, Named, is_variadic, spelled
+from typed_einsum.locations import RETURN
+from typed_einsum.messages.facts import AXIS_SIZES, code_for, kind_of, passing, shown_shape, title, verb
+from typed_einsum.messages.order import Wanted, likely_order, moved, reordering, sure_order
+from typed_einsum.solver import (
+    Bindings,
+    Conflict,
+    Labelled,
+    NotComputable,
+    WrongComputedSize,
+    WrongFixedSize,
+    WrongRank,
+    WrongSize,
+    WrongVariadic,
+    broadcast_shapes,
+    placed,
+)
+from typed_einsum.tensors import is_tensor
+
+
+@dataclass(frozen=True)
+class Case:
+    """A refused call: its conflicts, the tensors that were looked at, the names that were bound."""
+
+    conflicts: tuple[Conflict, ...]
+    tensors: tuple[Labelled, ...]
+    bindings: Bindings
+
+    def tensor(self, label: str) -> Labelled | None:
+        """The tensor with this label, if it was one of those that were looked at."""
+        return next((tensor for tensor in self.tensors if tensor.label == label), None)
+
+    def sizes_without(self, tensor: Labelled) -> dict[str, int]:
+        """The sizes that names have by anything but this tensor."""
+        own = {name for name, origin in self.bindings.origins.items() if origin.label == tensor.label}
+        known = {name: size for name, size in self.bindings.sizes.items() if name not in own}
+        for other in self.tensors:
+            if other.label != tensor.label and _has_its_rank(other):
+                for position, axis in placed(other.axes, len(other.sizes)):
+                    if isinstance(axis, Named) and not (axis.broadcast and other.sizes[position] == 1):
+                        known.setdefault(axis.name, other.sizes[position])
+        return known
+
+    def wanted(self, tensor: Labelled) -> Wanted:
+        """The sizes that each axis of a tensor may have, as far as anything but the tensor itself says."""
+        known, sizes = self.sizes_without(tensor), tensor.sizes
+        wanted: list[frozenset[int] | None] = [frozenset({size}) for size in sizes]  # under `*name`: in place
+        for position, axis in placed(tensor.axes, len(sizes)):
+            if not isinstance(axis, Expression):
+                wanted[position] = _allowed(axis, known)
+        for conflict in self.conflicts:
+            if isinstance(conflict, WrongComputedSize) and conflict.tensor is tensor:
+                wanted[conflict.position] = frozenset({conflict.expected})
+        return wanted
+
+
+def repair(conflict: Conflict, case: Case) -> str:
+    """The repair for one conflict."""
+    match conflict:
+        case WrongRank(tensor):
+            return _rank_repair(tensor, case)
+        case WrongSize():
+            return _size_repair(conflict, case)
+        case WrongFixedSize(tensor, _, axis):
+            other = (
+                f"{verb(tensor.label)} a tensor with {axis.size} there, or name the axis to allow any size"
+            )
+            return _reordered(tensor, case) or _perhaps_reordered(tensor, case) or other
+        case WrongComputedSize(tensor, _, axis, expected):
+            other = f"give that axis {expected} entries, or correct the expression `{axis.text}`"
+            return _reordered(tensor, case) or _perhaps_reordered(tensor, case) or other
+        case WrongVariadic():
+            return _variadic_repair(conflict, case)
+        case NotComputable(_, _, axis, missing):
+            return _computing_repair(axis, missing)
+
+
+def dtype_repair(label: str, allowed: frozenset[torch.dtype], found: torch.dtype) -> str:
+    """The repair for a tensor whose dtype its annotation does not allow."""
+    wider = "annotate a wider dtype such as " + ("`Shaped`" if found == torch.bool else "`Num`")
+    for dtype, method in ((torch.float32, "float"), (torch.int64, "long"), (torch.bool, "bool")):
+        if dtype in allowed:
+            return f"{passing(label, f'{method}()')}, or {wider}"
+    return f"{passing(label, f'to({min(map(str, allowed))})')}, or {wider}"
+
+
+def type_repair(label: str, wanted: str, value: Any) -> str:
+    """The repair for a value of another type than its annotation, `wanted`, says."""
+    code, is_result = code_for(label), label.partition("[")[0] == RETURN
+    found = "Tensor" if is_tensor(value) else kind_of(value)
+    if isinstance(value, list) and wanted.startswith("a tuple"):
+        return f"{verb(label)} tuple({code})"
+    if value is None and is_result:
+        return "is a `return` missing? if None is meant, add `| None` to the annotation"
+    if wanted == "None":
+        return "annotate what comes out, or return nothing"
+    if "[Tensor, " in wanted and found != "None":
+        return f"{verb(label)} a torch.Tensor: torch.as_tensor({code}) makes one"
+    if wanted.startswith(found) or wanted.startswith("a tuple"):
+        return f"{verb(label)} {_quoted(wanted)}, each item as the annotation says"
+    return f"{verb(label)} {_quoted(wanted)}, or add `| {found}` to the annotation"
+
+
+def _quoted(wanted: str) -> str:
+    return wanted if wanted.startswith("a tuple") else f"`{wanted}`"
+
+
+def _has_its_rank(tensor: Labelled) -> bool:
+    singles = len(placed(tensor.axes, len(tensor.sizes)))
+    return len(tensor.sizes) >= singles if singles < len(tensor.axes) else len(tensor.sizes) == singles
+
+
+def _allowed(axis: Axis, known: Mapping[str, int]) -> frozenset[int] | None:
+    match axis:
+        case Named(name, broadcast) if name in known:
+            return frozenset({known[name], 1} if broadcast else {known[name]})
+        case Fixed(size, _, broadcast):
+            return frozenset({size, 1} if broadcast else {size})
+        case _:
+            return None
+
+
+def _size_repair(conflict: WrongSize, case: Case) -> str:
+    tensor, position, name, origin = conflict.tensor, conflict.position, conflict.axis.name, conflict.origin
+    if origin.label == tensor.label:
+        return f"`{name}` twice in one tensor is a square: if these are two axes, give them two names"
+    setter = case.tensor(origin.label)
+    both = [tensor] if setter is None else [tensor, setter]
+    for one in both:
+        if told := _reordered(one, case):
+            return told
+    if tensor.sizes[position] == 1:
+        expand = _expanding(tensor, {position: conflict.expected})
+        return f"nothing broadcasts silently: {expand}, or mark the axis `#{name}`"
+    if conflict.expected == 1:
+        expand = f"expand {title(origin.label)}"
+        if setter is not None and origin.position is not None:
+            expand = _expanding(setter, {origin.position: tensor.sizes[position]})
+        return f"nothing broadcasts silently: {expand}, or mark its axis `#{name}`"
+    is_result = tensor.label.partition("[")[0] == RETURN
+    for one in both[:1] if is_result else both:  # the argument of a wrong result is not to blame
+        if told := _perhaps_reordered(one, case):
+            return told
+    holder = title(tensor.label)
+    if origin.label == AXIS_SIZES:
+        return f"give {holder} {conflict.expected} entries there, or correct `{name}` in `axis_sizes`"
+    if origin.position is None:
+        return f"`{origin.label}` is part of the equation: every `{name}` has {conflict.expected} entries"
+    return f"if these are two axes, give the one in {holder} a name of its own instead of `{name}`"
+
+
+def _reordered(tensor: Labelled, case: Case) -> str | None:
+    """The repair where every axis has a size to fit, and all fit in another order."""
+    order = sure_order(tensor.sizes, case.wanted(tensor)) if _has_its_rank(tensor) else None
+    if order is None:
+        return None
+    what = "two axes of {} look swapped" if len(moved(order)) == 2 else "the axes of {} are in another order"
+    return f"{what.format(title(tensor.label))}: {code_for(tensor.label)}.{reordering(order)}"
+
+
+def _perhaps_reordered(tensor: Labelled, case: Case) -> str | None:
+    """The repair where a size that is missed stands at another axis."""
+    order = likely_order(tensor.sizes, case.wanted(tensor)) if _has_its_rank(tensor) else None
+    if order is None:
+        return None
+    repaired = f"{code_for(tensor.label)}.{reordering(order)}"
+    return f"are the axes of {title(tensor.label)} in another order? {repaired} would fit"
+
+
+def _expanding(tensor: Labelled, sizes: Mapping[int, int]) -> str:
+    listed = ", ".join(str(sizes.get(position, -1)) for position in range(len(tensor.sizes)))
+    return passing(tensor.label, f"expand({listed})")
+
+
+def _rank_repair(tensor: Labelled, case: Case) -> str:
+    axes = " ".join(spelled(axis) for axis in tensor.axes)
+    if any(is_variadic(axis) for axis in tensor.axes):
+        return f"{verb(tensor.label)} a tensor with the axes `{axes}`, where `*` and `...` may stand for none"
+    known = case.sizes_without(tensor)
+    wanted = [_allowed(axis, known) for axis in tensor.axes]
+    if len(tensor.sizes) == len(wanted) + 1 and (told := next(_without_one(tensor, wanted), None)):
+        return told
+    if len(tensor.sizes) == len(wanted) - 1 and (told := next(_with_one_more(tensor, wanted), None)):
+        return told
+    if len(tensor.sizes) > len(wanted) > 0:
+        return f'name the others, or allow any before them: "... {axes}"'
+    return f"{verb(tensor.label)} a tensor {f'with the axes `{axes}`' if axes else 'without axes'}"
+
+
+def _without_one(tensor: Labelled, wanted: Wanted) -> Iterator[str]:
+    """Repairs of one axis too many, in which all known sizes fit."""
+    sizes, owner = tensor.sizes, code_for(tensor.label)
+    for position, size in enumerate(sizes):
+        if size == 1 and _fit((*sizes[:position], *sizes[position + 1 :]), wanted):
+            yield f"is there one axis too many? {owner}.squeeze({position}) drops the one of size 1"
+    for position, (first, second) in enumerate(pairwise(sizes)):
+        merged = (*sizes[:position], first * second, *sizes[position + 2 :])
+        if wanted[position] is not None and _fit(merged, wanted):
+            yield f"are two axes to be one? {owner}.flatten({position}, {position + 1}) makes them one"
+
+
+def _with_one_more(tensor: Labelled, wanted: Wanted) -> Iterator[str]:
+    """Repairs of one axis too few, in which all known sizes fit."""
+    sizes, owner = tensor.sizes, code_for(tensor.label)
+    for position, (first, second) in enumerate(pairwise(wanted)):
+        if first is not None and second is not None:
+            parts = max(first), max(second)
+            split = (*sizes[:position], *parts, *sizes[position + 1 :])
+            if prod(parts) == sizes[position] and _fit(split, wanted):
+                yield f"is one axis to be two? {owner}.unflatten({position}, {parts}) makes them two"
+    for position, allowed in enumerate(wanted):
+        if _fit(sizes, [*wanted[:position], *wanted[position + 1 :]]):
+            missing = f"is the axis `{spelled(tensor.axes[position])}` missing? {owner}"
+            if allowed is None or 1 in allowed:
+                yield f"{missing}.unsqueeze({position}) puts one of size 1 there"
+            else:
+                repeated = _repeated(position, max(allowed), len(sizes))
+                yield f"{missing}{repeated} repeats the tensor along it"
+
+
+def _fit(sizes: tuple[int, ...], wanted: Wanted) -> bool:
+    return all(allowed is None or size in allowed for size, allowed in zip(sizes, wanted, strict=True))
+
+
+def _repeated(position: int, size: int, rank: int) -> str:
+    """The call that adds an axis of a size; `expand` alone can add it in front."""
+    listed = ["-1"] * (rank + 1)
+    listed[position] = str(size)
+    first = "" if position == 0 else f".unsqueeze({position})"
+    return f"{first}.expand({', '.join(listed)})"
+
+
+def _variadic_repair(conflict: WrongVariadic, case: Case) -> str:
+    name, origin, tensor = conflict.axis.name, conflict.origin, conflict.tensor
+    shape = broadcast_shapes(conflict.found, conflict.expected)
+    marked = "write the axes out" if name == ELLIPSIS else f"mark both `*#{name}`"
+    if shape is None:
+        apart = "write the axes out" if name == ELLIPSIS else "give the others a name of their own"
+        what = (
+            "`...` is the same axes in every operand" if name == ELLIPSIS else f"one `*{name}` is one shape"
+        )
+        return f"{what}: if these are others, {apart}"
+    if len(conflict.found) != len(conflict.expected):
+        fewer = title(tensor.label if len(conflict.found) < len(conflict.expected) else origin.label)
+        return f"{fewer} lacks axes: insert them with unsqueeze and expand; to align at the right, {marked}"
+    shrunk = tensor if shape == conflict.expected else case.tensor(origin.label)
+    if shrunk is None or (shape not in (conflict.expected, conflict.found)):
+        return f"nothing broadcasts silently: expand both to {shown_shape(shape)}, or {marked}"
+    before = next(i for i, axis in enumerate(shrunk.axes) if is_variadic(axis))
+    behind = len(shrunk.axes) - before - 1
+    listed = ", ".join(["-1"] * before + [str(size) for size in shape] + ["-1"] * behind)
+    return f"nothing broadcasts silently: {passing(shrunk.label, f'expand({listed})')}, or {marked}"
+
+
+def _computing_repair(axis: Expression, missing: str | None) -> str:
+    if missing is None:
+        return f"handle an empty axis before the call: `{axis.text}` divides by its size"
+    if missing.startswith("{"):
+        return f"`{missing[1:-1]}` must hold an integer when the function is called"
+    return f"give `{missing}` an axis of its own in an argument, or an entry in `axis_sizes`"

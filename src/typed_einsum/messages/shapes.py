@@ -1,0 +1,119 @@
+"""The error for shapes that do not fit: one sentence, marks in the source, the facts, one repair."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from typed_einsum.diagnostics import Diagnostic, Mark, Place
+from typed_einsum.equation.axes import ELLIPSIS, Axis, Named, Variadic, spelled
+from typed_einsum.errors import ShapeError
+from typed_einsum.messages.facts import AXIS_SIZES, Held, facts, shown_shape, title
+from typed_einsum.messages.repairs import Case, repair
+from typed_einsum.solver import (
+    Bindings,
+    Conflict,
+    Labelled,
+    NotComputable,
+    Origin,
+    WrongComputedSize,
+    WrongFixedSize,
+    WrongRank,
+    WrongSize,
+    WrongVariadic,
+    placed,
+)
+
+Locate = Callable[[str, Axis | None, str], tuple[Place | None, Mark | None]]
+"""Finds a tensor's axis (or, without one, its whole annotation) in the source and labels it."""
+
+
+def shape_error(
+    conflicts: Sequence[Conflict], held: Sequence[Held], locate: Locate, bindings: Bindings | None = None
+) -> ShapeError:
+    """The error for a list of conflicts, the first as its summary and the others as notes.
+
+    `held` are the tensors to show, `bindings` the names that tensors without a conflict have bound.
+    """
+    first = conflicts[0]
+    code, summary = _told(first)
+    place, marks = _marks(first, locate)
+    also = tuple(f"also: {_told(other)[1]}" for other in conflicts[1:])
+    case = Case(tuple(conflicts), tuple(item.tensor for item in held), bindings or Bindings())
+    return ShapeError(Diagnostic(code, summary, place, marks, (*also, *facts(held)), repair(first, case)))
+
+
+def _told(conflict: Conflict) -> tuple[str, str]:
+    """Code and summary of one conflict."""
+    match conflict:
+        case WrongRank(tensor):
+            return "TE202", _rank_summary(tensor)
+        case WrongSize(tensor, position, axis, expected, origin):
+            size = tensor.sizes[position]
+            if origin.position is None and origin.label != AXIS_SIZES:
+                return "TE203", f"axis `{axis.name}` is {size} in {title(tensor.label)}, not {expected}"
+            if origin.label == tensor.label:
+                return "TE201", f"axis `{axis.name}` is both {expected} and {size} in {title(tensor.label)}"
+            both = f"{expected} in {title(origin.label)} but {size} in {title(tensor.label)}"
+            return "TE201", f"axis `{axis.name}` is {both}"
+        case WrongFixedSize(tensor, position, axis):
+            found = f"{tensor.sizes[position]} in {title(tensor.label)}, not {axis.size}"
+            return "TE203", f"axis `{spelled(axis)}` is {found}"
+        case WrongComputedSize(tensor, position, axis, expected):
+            found = f"{tensor.sizes[position]} in {title(tensor.label)}, but its names make it {expected}"
+            return "TE205", f"axis `{axis.text}` is {found}"
+        case WrongVariadic(tensor, axis, shape, wanted, origin):
+            name = axis.name if axis.name == ELLIPSIS else spelled(axis)
+            both = (
+                f"{shown_shape(wanted)} in {title(origin.label)} "
+                f"but {shown_shape(shape)} in {title(tensor.label)}"
+            )
+            return "TE204", f"the axes under `{name}` are {both}"
+        case NotComputable(tensor, _, axis, missing):
+            why = "it divides by zero" if missing is None else f"`{missing}` has no size here"
+            return "TE206", f"axis `{axis.text}` of {title(tensor.label)} cannot be computed: {why}"
+
+
+def _rank_summary(tensor: Labelled) -> str:
+    axes = " ".join(spelled(axis) for axis in tensor.axes)
+    rank, singles = len(tensor.sizes), len(placed(tensor.axes, len(tensor.axes)))
+    has = f"{title(tensor.label)} has {rank} {'axis' if rank == 1 else 'axes'}"
+    if len(tensor.axes) != singles:
+        return f"{has}, but `{axes}` needs at least {singles}"
+    return f"{has}, but {f'`{axes}` names {singles}' if axes else 'a scalar has none'}"
+
+
+def _marks(conflict: Conflict, locate: Locate) -> tuple[Place | None, tuple[Mark, ...]]:
+    match conflict:
+        case WrongRank(tensor):
+            place, mark = locate(tensor.label, None, f"{shown_shape(tensor.sizes)} here")
+            return place, () if mark is None else (mark,)
+        case WrongSize(tensor, position, axis, expected, origin):
+            size = tensor.sizes[position]
+            return _two_marks(locate, tensor, axis, f"{size} here", origin, f"{expected}")
+        case WrongVariadic(tensor, axis, found, wanted, origin):
+            return _two_marks(locate, tensor, axis, f"{shown_shape(found)} here", origin, shown_shape(wanted))
+        case WrongFixedSize(tensor, position, axis) | WrongComputedSize(tensor, position, axis):
+            place, mark = locate(tensor.label, axis, f"{tensor.sizes[position]} here")
+            return place, () if mark is None else (mark,)
+        case NotComputable(tensor, _, axis, missing):
+            place, mark = locate(tensor.label, axis, "not known" if missing is None else f"`{missing}`?")
+            return place, () if mark is None else (mark,)
+
+
+def _two_marks(
+    locate: Locate, tensor: Labelled, axis: Named | Variadic, here: str, origin: Origin, there: str
+) -> tuple[Place | None, tuple[Mark, ...]]:
+    """Mark the axis and its origin: two marks on one line of source, else one that tells of the other."""
+    origin_place, origin_mark = (None, None)
+    if origin.axis is not None:
+        origin_place, origin_mark = locate(origin.label, origin.axis, f"{there} here")
+    place, mark = locate(tensor.label, axis, here)
+    if mark is None:
+        return place, ()
+    together = origin_mark is not None and (origin_mark.text, origin_mark.line) == (mark.text, mark.line)
+    if origin_mark is not None and together and origin_mark.span != mark.span:
+        return place, (origin_mark, mark)
+    line = "" if origin_place is None or origin_mark is None else f"line {origin_place.line}, "
+    where = "" if origin.position is None else f" ({line}axis {origin.position})"
+    _, told = locate(tensor.label, axis, f"{here}; {there} was set by {title(origin.label)}{where}")
+    return place, () if told is None else (told,)
