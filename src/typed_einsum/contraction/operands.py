@@ -80,6 +80,8 @@ class Contraction:
         """Contract without any check of ours; torch's own rules hold."""
         planned = self.subscripts_for(tuple(operand.ndim for operand in operands))
         result: Tensor = torch.einsum(planned.text, *operands)
+        if planned.maximised == 1 and result.requires_grad:
+            return result.max(-1).values  # its gradient goes to one of equals, that of `amax` to all
         return result.amax(tuple(range(-planned.maximised, 0))) if planned.maximised else result
 
     def subscripts_for(self, ranks: tuple[int, ...]) -> Subscripts:

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.compiler import is_dynamo_compiling
 
 from typed_einsum.check_source import ShapeChecks, build
+from typed_einsum.contraction.maximum import best_products
 from typed_einsum.contraction.operands import Contraction
 from typed_einsum.equation.equation import Equation, is_spread, spread_ranks
 from typed_einsum.plan import Plan, Value, contraction_path, plan_operand, plan_operands
@@ -19,6 +20,9 @@ from typed_einsum.tensors import shape_of
 
 MOST_KEPT = 256
 """Functions kept for the ranks and size buckets of one contraction; beyond that they are made again."""
+
+OUTSIDE = {"torch": torch, "best_products": best_products}
+"""What the source of a plan calls."""
 
 LONG = 400
 MUCH = 2.0
@@ -50,7 +54,9 @@ def written(
 ) -> tuple[list[str], str]:
     """The lines of a plan under the names of a generated function."""
     names = {value.name: variable for value, variable in zip(planned.operands, variables, strict=True)}
-    return plan_lines(planned, assigned(planned, names, checks.local), sizes, checks.constant("torch", torch))
+    names = assigned(planned, names, checks.local)
+    outside = {stem: checks.constant(stem, value) for stem, value in OUTSIDE.items()}
+    return plan_lines(planned, names, sizes, outside)
 
 
 def has_broadcast(equation: Equation) -> bool:

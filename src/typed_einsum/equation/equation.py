@@ -5,6 +5,7 @@ Read once, from text (`"b q d, b k d -> b q k"` or `"bqd,bkd->bqk"`) or from ann
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -129,7 +130,7 @@ def assemble(
         operand = index if index < len(operands) else None
         converted = []
         for axis in axes:
-            flaw = contraction_flaw(axis, operand) or _fixed_flaw(axis, operand, fixed)
+            flaw = contraction_flaw(axis, operand, style) or _fixed_flaw(axis, operand, fixed)
             if flaw is not None:
                 raise refuse(flaw, text) if text is not None else FlawError(flaw)
             converted.append(_converted(axis, fixed))
@@ -145,7 +146,7 @@ class FlawError(Exception):
         self.flaw = flaw
 
 
-def contraction_flaw(axis: Axis, operand: int | None) -> Flaw | None:
+def contraction_flaw(axis: Axis, operand: int | None, style: Style) -> Flaw | None:
     """Why an axis cannot take part in a contraction, or None (TE112, TE113)."""
     site = Site(operand, axis.span)
     match axis:
@@ -155,17 +156,19 @@ def contraction_flaw(axis: Axis, operand: int | None) -> Flaw | None:
                 f"the axis `{size}` has a size but no name, so it cannot be matched with others",
                 site,
                 "which axis is this?",
-                f"give it a name: `xyz={size}`",
+                f"give it a name too, such as `xyz={size}`"
+                if style == "named"
+                else f"give it a letter, or put spaces between axes and write a name too, such as `xyz={size}`",
             )
-        case Anonymous(_, word):
-            return Flaw(
-                "TE113", f"`{word}` cannot be contracted: it has no name", site, "no name", "name the axis"
-            )
+        case Anonymous(variadic, word):
+            summary = f"`{word}` cannot be contracted: it has no name"
+            return Flaw("TE113", summary, site, "no name", f"name it, such as `{'*' if variadic else ''}n`")
         case Expression(text):
-            repair = "name the merged axis, or split it before the contraction"
-            return Flaw(
-                "TE113", f"`{text}` cannot be contracted: it is computed", site, "an expression", repair
-            )
+            summary = f"`{text}` cannot be contracted: it is computed"
+            repair = "give the merged axis a name of its own, or split it before the contraction"
+            if re.fullmatch(r"[^\W\d]\w*(-[^\W\d]\w*)+", text):
+                repair = f"a hyphen subtracts; as one name this is `{text.replace('-', '_')}`"
+            return Flaw("TE113", summary, site, "an expression", repair)
         case _:
             return None
 

@@ -39,10 +39,11 @@ def _variadics(equation: Equation) -> Iterator[Flaw]:
     for index, axes in enumerate((*equation.operands, equation.output)):
         variadics = [axis for axis in axes if isinstance(axis, Variadic)]
         if len(variadics) > 1 and index < len(equation.operands):
-            names = " and ".join(f"`{name_of(axis)}`" for axis in variadics)
+            names = list(dict.fromkeys(f"`{name_of(axis)}`" for axis in variadics))
+            found = " and ".join(names) if len(names) > 1 else f"{names[0]} twice"
             yield Flaw(
                 "TE114",
-                f"{names} in one operand: where one ends and the next begins cannot be known",
+                f"{found} in one operand: where one ends and the next begins cannot be known",
                 Site(index, variadics[1].span),
                 "a second one",
                 "keep one variadic axis in each operand",
@@ -86,7 +87,7 @@ def _repeated_outputs(equation: Equation) -> Iterator[Flaw]:
                 f"output axis `{name}` is named twice",
                 Site(None, axis.span),
                 "again",
-                "an einsum cannot write a diagonal: drop one, or give it the name of another operand axis",
+                "drop one, or name the axis that you mean; torch.diag_embed writes a diagonal",
             )
         seen.add(name)
 
@@ -116,16 +117,26 @@ def _reductions(equation: Equation) -> Iterator[Flaw]:
     for option, names in (("sum", equation.summed), ("max", equation.maximised)):
         for name in names:
             if name not in equation.keys:
-                near = get_close_matches(name, equation.vanished, n=1, cutoff=0.6)
-                known = ", ".join(f"`{other}`" for other in equation.keys)
-                repair = f"did you mean `{near[0]}`?" if near else f"the operands have {known}"
-                yield Flaw("TE109", f'{option}="{name}" names an axis that no operand has', help=repair)
+                summary = f"`{option}=` names axis `{name}`, which no operand has"
+                yield Flaw("TE109", summary, None, f"no `{name}`", _repair_for_reduced(name, equation))
             elif name in equation.output_keys:
+                summary = f"`{option}=` names axis `{name}`, which the output keeps"
+                site = next(Site(None, axis.span) for axis in equation.output if name_of(axis) == name)
                 repair = f"drop `{name}` from the output, or from `{option}=`"
-                yield Flaw("TE109", f'{option}="{name}" names an axis that the output keeps', help=repair)
+                yield Flaw("TE109", summary, site, "kept", repair)
     for name in equation.summed:
         if name in equation.maximised:
-            yield Flaw("TE109", f"axis `{name}` is both in `sum=` and in `max=`", help="keep one of the two")
+            site = next(Site(i, axis.span) for i, axis in _sited(equation) if name_of(axis) == name)
+            summary = f"axis `{name}` is in `sum=` and in `max=`"
+            yield Flaw("TE109", summary, site, "summed, or the maximum?", "keep one of the two")
+
+
+def _repair_for_reduced(name: str, equation: Equation) -> str:
+    near = get_close_matches(name, equation.vanished, n=1, cutoff=0.6)
+    if near:
+        return f"did you mean `{near[0]}`?"
+    offered = ", ".join(f"`{other}`" for other in equation.vanished)
+    return f"the output lacks {offered}" if offered else "the output keeps every axis: nothing is reduced"
 
 
 def _lone_sums(equation: Equation, labels: Sequence[str]) -> Iterator[Flaw]:
@@ -147,8 +158,15 @@ def _lone_sums(equation: Equation, labels: Sequence[str]) -> Iterator[Flaw]:
             f"axis `{name}` is in {_holders(holders, labels)} and not in the output: {which} summed away",
             site,
             "summed without a partner" if not variadic else "dropped by the output",
-            f'is that a typo? if you mean the sum, say so: sum="{name}"',
+            f'{_doubt(name, holders, equation)} if you mean the sum, say so: sum="{name}"',
         )
+
+
+def _doubt(name: str, holders: Sequence[int], equation: Equation) -> str:
+    """What the author may have meant: one axis that is spelt in two ways, as `key` and `keys`."""
+    elsewhere = (names for index, names in enumerate(equation.operand_keys) if index not in holders)
+    near = get_close_matches(name, {other for names in elsewhere for other in names}, n=1, cutoff=0.6)
+    return f"is `{near[0]}` the same axis?" if near else "is that a typo?"
 
 
 def _holders(holders: list[int], labels: Sequence[str]) -> str:

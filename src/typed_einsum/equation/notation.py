@@ -8,6 +8,7 @@ from collections import Counter
 from typed_einsum.diagnostics import Diagnostic, Span
 from typed_einsum.equation.axes import ELLIPSIS, Axis, AxisSyntaxError, Expression, read_axis
 from typed_einsum.equation.equation import ARROW, Equation, Flaw, Site, Style, assemble, refuse
+from typed_einsum.equation.expressions import NotArithmetic, read_expression
 from typed_einsum.errors import EquationError
 
 LONGEST = 4096
@@ -15,6 +16,8 @@ LONGEST = 4096
 _NAMED_ONLY = re.compile(r"[*#=_]")
 _CLASSIC_AXIS = re.compile(r"\.\.\.|\S")
 _NAMED_AXIS = re.compile(r"\S+")
+_OTHER_ARROW = re.compile(r"[-=]*\s?>|[→⇒⟶]|(?<![\w\s])=|=(?!\d)")
+_GROUP = re.compile(r"\([^()]*\)")
 
 
 def read_equation(text: str) -> Equation:
@@ -30,11 +33,11 @@ def read_equation(text: str) -> Equation:
     inputs, arrow, result = text.partition(ARROW)
     if not text.strip():
         raise refuse(
-            Flaw("TE103", "the equation is empty", help="write one, such as `b q d, b k d -> b q k`"), text
+            Flaw("TE103", "the equation is empty", help='write one, such as "b q d, b k d -> b q k"'), text
         )
     style = style_of(inputs)
     if not arrow:
-        raise refuse(_implied_output(text, style), text)
+        raise refuse(_arrow_of_another_kind(text) or _implied_output(text, style), text)
     if ARROW in result:
         second = Span(text.rindex(ARROW), text.rindex(ARROW) + 2)
         summary = "the equation has more than one `->`"
@@ -77,21 +80,33 @@ def _read_part(part: str, offset: int, style: Style, text: str, operand: int | N
     axes = []
     for word in words.finditer(part):
         span = Span(word.start(), word.end()).shifted(offset)
-        flaw = _spelling_flaw(word.group(), Site(operand, span), style)
+        flaw = _parenthesis(part, word, offset, operand) or _spelling_flaw(
+            word.group(), Site(operand, span), style
+        )
         if flaw is not None:
             raise refuse(flaw, text)
         axes.append(read_axis(word.group(), span))
     return tuple(axes)
 
 
+def _parenthesis(part: str, word: re.Match[str], offset: int, operand: int | None) -> Flaw | None:
+    """The flaw of a word with a parenthesis in it, which may be the first of a group, as in `(h d)`."""
+    if "(" not in word.group() and ")" not in word.group():
+        return None
+    group = _GROUP.search(part, word.start())
+    start, stop = word.span() if group is None or group.start() >= word.end() else group.span()
+    summary = f"`{part[start:stop]}` is not an axis"
+    repair = "an einsum neither merges nor splits axes: unflatten before it, or name the axis as a whole"
+    site = Site(operand, Span(start, stop).shifted(offset))
+    return Flaw("TE105", summary, site, "parentheses group nothing here", repair)
+
+
 def _spelling_flaw(word: str, site: Site, style: Style) -> Flaw | None:
     """What is wrong with a word as an axis of an equation text, or None."""
-    summary = f"`{word}` is not an axis"
-    if "(" in word or ")" in word:
-        repair = "an einsum neither merges nor splits axes: reshape before it, or name the parts"
-        return Flaw("TE105", summary, site, "parentheses group nothing here", repair)
     if ">" in word or word in "-→":
-        return Flaw("TE102", summary, site, "half an arrow", "write `->` once, between operands and output")
+        repair = "write `->` once, between operands and output"
+        return Flaw("TE102", f"`{word}` is half an arrow, and no axis", site, "half an arrow", repair)
+    summary = f"`{word}` is not an axis"
     if style == "classic":
         if word == ELLIPSIS or (word.isascii() and (word.isalpha() or word.isdigit())):
             return None
@@ -99,21 +114,38 @@ def _spelling_flaw(word: str, site: Site, style: Style) -> Flaw | None:
         return Flaw("TE105", summary, site, "not a letter", repair)
     try:
         axis = read_axis(word, site.span)
+        if isinstance(axis, Expression):
+            read_expression(axis.text)
     except AxisSyntaxError as error:
         return Flaw("TE105", summary, site, error.reason, "an axis is `b`, `*batch`, `...`, `rgb=3` or `#b`")
-    if isinstance(axis, Expression) and not re.fullmatch(r"[\w+*/%{}.-]+", axis.text):
+    except NotArithmetic:
         return Flaw("TE105", summary, site, "not a name", "a name is a Python identifier, such as `d_model`")
     return None
 
 
+def _arrow_of_another_kind(text: str) -> Flaw | None:
+    """A sign that was meant as the arrow, such as `=>` or `→`."""
+    sign = _OTHER_ARROW.search(text)
+    if sign is None:
+        return None
+    site = Site(None, Span(*sign.span()))
+    before, after = text[: sign.start()], text[sign.end() :]
+    return Flaw("TE101", "the equation has no `->`", site, "another sign", f'write "{before}->{after}"')
+
+
 def _implied_output(text: str, style: Style) -> Flaw:
-    between = " " if style == "named" else ""
     words = _NAMED_AXIS if style == "named" else _CLASSIC_AXIS
-    counts = Counter(word for part in text.split(",") for word in words.findall(part))
-    once = sorted(word for word, count in counts.items() if count == 1 and word != ELLIPSIS)
-    implied = between.join(([ELLIPSIS] if ELLIPSIS in counts else []) + once)
-    if any(sign in text for sign in "→>="):
-        return Flaw("TE101", "the equation has no `->`", help="write the arrow as `->`")
-    summary = f"the equation has no `->`; torch would imply the output `{implied}`"
+    names = [_name(word) for part in text.split(",") for word in words.findall(part)]
+    spread = [name for name in dict.fromkeys(names) if name == ELLIPSIS or name.startswith("*")]
+    once = sorted(name for name, count in Counter(names).items() if count == 1 and name not in spread)
+    implied = (" " if style == "named" else "").join([*spread, *once])
+    summary = (
+        f"the equation has no `->`; torch would imply {f'the output `{implied}`' if implied else 'a scalar'}"
+    )
     full = f"{text.strip()} -> {implied}" if style == "named" else f"{text.strip()}->{implied}"
     return Flaw("TE101", summary, help=f'say what you mean: "{full.rstrip()}"')
+
+
+def _name(word: str) -> str:
+    """A word without its signs: `b` of `#b`, `rgb` of `rgb=3`; `*` stays."""
+    return re.sub(r"#|=.*", "", word)

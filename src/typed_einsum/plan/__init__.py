@@ -3,7 +3,8 @@
 Axes are first classified for each pair of operands: batch (in both and kept), contracted (in both and
 summed), left and right (in one). A pair with contracted axes becomes one matrix product between permutes and
 reshapes, a pair without becomes one product of aligned operands. Of the equivalent forms the cheapest is
-taken, by a rough price for each operation. The steps know axes by name only; sizes come when they run.
+taken, by a rough price for each operation. A maximum over one axis of one operand is a step of its own, in
+which the products never exist all at once. The steps know axes by name only; sizes come when they run.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
+from typed_einsum.plan.best import best_product, can_stream
 from typed_einsum.plan.builder import Builder
 from typed_einsum.plan.pairs import contract_pair
 from typed_einsum.plan.path import Path, contraction_path
@@ -40,6 +42,9 @@ def plan_operands(
     """
     builder = Builder([operand.name for operand in operands])
     values = [builder.diagonals(operand) for operand in operands]
+    if len(values) == 2 and can_stream(values[0], values[1], output, maximised):
+        value = best_product(builder, values[0], values[1], output, maximised[0])
+        return _finished(builder, tuple(operands), value, output, ())
     wanted = {*output, *maximised}
     for first, second in path:
         left, right = values[first], values[second]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from typed_einsum.plan.steps import (
+    BestProduct,
     Diagonal,
     Expand,
     Group,
@@ -21,17 +22,18 @@ from typed_einsum.plan.steps import (
 
 
 def plan_lines(
-    plan: Plan, names: Mapping[str, str], sizes: Mapping[str, str], torch: str
+    plan: Plan, names: Mapping[str, str], sizes: Mapping[str, str], outside: Mapping[str, str]
 ) -> tuple[list[str], str]:
     """The lines of a plan but for its last step, and that one as an expression: the result.
 
-    `names` gives the variable of each value, `sizes` the expression for each axis name, `torch` the module.
+    `names` gives the variable of each value, `sizes` the expression for each axis name, and `outside` the
+    names under which the source reaches `torch` and the function `best_products`.
     """
     if not plan.steps:
         return [], names[plan.result.name]
     *before, last = plan.steps
-    lines = [f"{names[step.target.name]} = {_expression(step, names, sizes, torch)}" for step in before]
-    return lines, _expression(last, names, sizes, torch)
+    lines = [f"{names[step.target.name]} = {_expression(step, names, sizes, outside)}" for step in before]
+    return lines, _expression(last, names, sizes, outside)
 
 
 def assigned(plan: Plan, operands: Mapping[str, str], fresh: Callable[[], str]) -> dict[str, str]:
@@ -49,7 +51,9 @@ def assigned(plan: Plan, operands: Mapping[str, str], fresh: Callable[[], str]) 
     return names
 
 
-def _expression(step: Step, names: Mapping[str, str], sizes: Mapping[str, str], torch: str) -> str:
+def _expression(
+    step: Step, names: Mapping[str, str], sizes: Mapping[str, str], outside: Mapping[str, str]
+) -> str:
     match step:
         case Diagonal(source, _, first, second):
             return f"{names[source.name]}.diagonal(0, {first}, {second})"
@@ -72,9 +76,11 @@ def _expression(step: Step, names: Mapping[str, str], sizes: Mapping[str, str], 
             function = {(2, 2): "mm", (3, 3): "bmm", (2, 1): "mv"}.get(
                 (len(left.axes), len(right.axes)), "matmul"
             )
-            return f"{torch}.{function}({names[left.name]}, {names[right.name]})"
+            return f"{outside['torch']}.{function}({names[left.name]}, {names[right.name]})"
+        case BestProduct(rows, columns):
+            return f"{outside['best_products']}({names[rows.name]}, {names[columns.name]})"
         case Multiply(left, right):
-            return f"{torch}.mul({names[left.name]}, {names[right.name]})"
+            return f"{outside['torch']}.mul({names[left.name]}, {names[right.name]})"
 
 
 def _size(group: Group, sizes: Mapping[str, str]) -> str:

@@ -85,6 +85,19 @@ class Matmul:
 
 
 @dataclass(frozen=True, slots=True)
+class BestProduct:
+    """Multiply each of some rows with each column, and keep the largest product over the rows.
+
+    `rows` has the axes batch, kept, maximised, contracted; `columns` batch, contracted, free; the result
+    batch, kept, free.
+    """
+
+    rows: Value
+    columns: Value
+    target: Value
+
+
+@dataclass(frozen=True, slots=True)
 class Multiply:
     """Multiply entry by entry, axes of size 1 repeated."""
 
@@ -93,7 +106,7 @@ class Multiply:
     target: Value
 
 
-Step = Diagonal | Sum | Maximum | Permute | Reshape | Expand | Matmul | Multiply
+Step = Diagonal | Sum | Maximum | Permute | Reshape | Expand | Matmul | BestProduct | Multiply
 
 
 def sources(step: Step) -> tuple[Value, ...]:
@@ -101,6 +114,8 @@ def sources(step: Step) -> tuple[Value, ...]:
     match step:
         case Matmul(left, right) | Multiply(left, right):
             return left, right
+        case BestProduct(rows, columns):
+            return rows, columns
         case _:
             return (step.source,)
 
