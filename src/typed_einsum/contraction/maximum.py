@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.autograd import forward_ad
 from torch.compiler import is_compiling
 
-from typed_einsum.tensors import dtype_of, shape_of
+from typed_einsum.tensors import device_of, dtype_of, shape_of
 
 SMALL = 2**16
 """Up to so many products it is faster to make them all."""
@@ -41,7 +41,7 @@ def best_products(rows: Tensor, columns: Tensor) -> Tensor:
     """
     if is_compiling() or not _can_stream(rows, columns):
         return _all_at_once(rows, columns)
-    device = rows.device.type
+    device = device_of(rows).type
     if torch.is_autocast_enabled(device):
         dtype = torch.get_autocast_dtype(device)
         rows, columns = rows.to(dtype), columns.to(dtype)
@@ -134,7 +134,7 @@ class BestProducts(torch.autograd.Function):
         """One more batch axis, merged into the first."""
         size = info.batch_size
         each = [
-            tensor.expand(size, *tensor.shape) if dim is None else tensor.movedim(dim, 0)
+            tensor.expand(size, *shape_of(tensor)) if dim is None else tensor.movedim(dim, 0)
             for tensor, dim in zip((rows, columns), in_dims[:2], strict=True)
         ]
         merged = (tensor.flatten(0, 1) for tensor in each)
@@ -252,5 +252,5 @@ def _winning_rows(by_block: bool, rows: Tensor, columns: Tensor, winners: Tensor
 def _flat_index(index: Tensor, rows: Tensor) -> Tensor:
     """Rows of each group as rows of all groups, one after another."""
     b, e, n, _ = shape_of(rows)
-    groups = torch.arange(b * e, device=index.device).reshape(b, e, 1)
+    groups = torch.arange(b * e, device=device_of(index)).reshape(b, e, 1)
     return (index + groups * n).flatten()
