@@ -1,0 +1,271 @@
+"""The pytest plugin: contracts as test items, strict einsum and checked annotations while tests run.
+
+It imports neither torch nor `typed_einsum` until an option asks for it, so it costs nothing where it is
+installed and not used.
+"""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from typed_einsum.testing.pytest_einsum import StrictEinsum
+    from typed_einsum.testing.pytest_sources import Source
+
+ITEM = "::shape-contract["
+"""What the node id of a contract holds, and no other."""
+
+AXES, ADVICE = "shape_contract_axes", "shape_contract_advice"
+"""Properties of a contract's report: they reach the process that prints the summary, also from a worker."""
+
+MARKERS = (
+    "shape_contract(*, independent, ordered, couples, reference, sizes): "
+    "what --shape-contracts holds this function to, beyond its annotations",
+    "no_shape_checks: run this test without shape checks and strict einsum",
+)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What options and settings ask for.
+
+    `contracts` are texts of options, `settled` those of settings, each with the folder it is relative to.
+    """
+
+    contracts: tuple[tuple[str, Path], ...]
+    settled: tuple[tuple[str, Path], ...]
+    strict: bool
+    packages: tuple[str, ...]
+
+
+@dataclass
+class Summary:
+    """Counts what reports say of contracts, those that workers send included, and prints the summary line."""
+
+    checked: int = 0
+    skipped: int = 0
+    axes: int = 0
+    advised: int = 0
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Count one report."""
+        if ITEM not in report.nodeid:
+            return
+        said = dict(report.user_properties)
+        if report.skipped and not hasattr(report, "wasxfail"):
+            self.skipped += 1
+        elif report.when == "call":
+            self.checked += 1
+            self.axes += len(str(said.get(AXES, "")).split())
+            self.advised += ADVICE in said
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Print the line."""
+        if not terminalreporter.config.option.collectonly:
+            terminalreporter.write_line(str(self))
+
+    def __str__(self) -> str:
+        axes = f"{self.axes} ax{'is' if self.axes == 1 else 'es'} covered"
+        advised = f"; {self.advised} with advice, shown by -rP" if self.advised else ""
+        return f"shape contracts: {self.checked} checked, {self.skipped} skipped, {axes}{advised}"
+
+
+_strict: pytest.StashKey[StrictEinsum] = pytest.StashKey()
+_sources: pytest.StashKey[Sequence[Source]] = pytest.StashKey()
+
+
+class Hooks:
+    """What a `conftest.py` may add."""
+
+    @pytest.hookspec(firstresult=True)
+    def pytest_shape_contract_build(self, kind: type) -> object | None:
+        """Say how `--shape-contracts` builds a class whose methods it checks.
+
+        Return the constructor's arguments by name as a dict, or an object of the class, or None to have
+        the arguments inferred.
+        """
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Let a `conftest.py` say how to build modules."""
+    pluginmanager.add_hookspecs(Hooks)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The three options, and a setting for each."""
+    group = parser.getgroup("typed-einsum", "shapes of tensors (typed-einsum)")
+    group.addoption(
+        "--shape-contracts",
+        action="append",
+        default=[],
+        metavar="PKG_OR_PATH",
+        help="check the contract of every annotated function and buildable module of a package, a file or "
+        "a folder, each as a test; may be given more than once",
+    )
+    group.addoption(
+        "--strict-einsum",
+        action="store_true",
+        help="while tests run, refuse in this project's calls of torch.einsum what typed_einsum.einsum "
+        "refuses: broadcasting, an implied output, an axis summed without a partner",
+    )
+    group.addoption(
+        "--shape-check",
+        action="append",
+        default=[],
+        metavar="PKG",
+        help="check the jaxtyping annotations of a package with beartype when its functions are called; "
+        "may be given more than once",
+    )
+    parser.addini("shape_contracts", "packages, files and folders for --shape-contracts", type="linelist")
+    parser.addini("strict_einsum", "as --strict-einsum", type="bool", default=False)
+    parser.addini("shape_check", "packages for --shape-check", type="linelist")
+
+
+def _asked(config: pytest.Config, given: Namespace) -> Asked:
+    """What is asked for; a path of the command line starts where pytest does, one in a file at that file."""
+    settings = config.inipath.parent if config.inipath is not None else config.rootpath
+    contracts = tuple((text, config.invocation_params.dir) for text in given.shape_contracts)
+    settled = tuple((text, settings) for text in _setting(config, "shape_contracts"))
+    packages = [*given.shape_check, *_setting(config, "shape_check")]
+    strict = given.strict_einsum or _setting(config, "strict_einsum")
+    return Asked(contracts, settled, strict, tuple(dict.fromkeys(packages)))
+
+
+def _setting(config: pytest.Config, name: str) -> Any:
+    try:
+        return config.getini(name)
+    except (TypeError, ValueError, pytest.UsageError) as error:
+        raise pytest.UsageError(f"the setting {name}: {error}") from error
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    """Change what imports give, before a `conftest.py` imports anything."""
+    asked = _asked(early_config, early_config.known_args_namespace)
+    if asked.packages:
+        from typed_einsum.testing.pytest_jaxtyping import install_checks
+
+        for package in asked.packages:
+            if package in sys.modules:
+                raise pytest.UsageError(
+                    f"--shape-check: {package} is imported already, by another plugin, and can no longer "
+                    "be checked"
+                )
+        early_config.add_cleanup(install_checks(asked.packages))
+    if asked.strict:
+        from typed_einsum.testing.pytest_einsum import StrictEinsum
+
+        strict = early_config.stash[_strict] = StrictEinsum(early_config.rootpath)
+        early_config.add_cleanup(strict.install())
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse what is asked for and not there. Raises `pytest.UsageError`."""
+    for marker in MARKERS:
+        config.addinivalue_line("markers", marker)
+    asked = _asked(config, config.option)
+    config.stash[_sources] = ()
+    if asked.packages or asked.contracts or asked.settled:
+        from typed_einsum.testing.pytest_sources import found, source
+
+        for package in asked.packages:
+            if found(package, config) is None:
+                raise pytest.UsageError(f"--shape-check: there is no package {package!r}")
+        sources = [source(text, base, config) for text, base in asked.contracts]
+        settled = [source(text, base, config) for text, base in asked.settled]
+        config.stash[_sources] = (*sources, *([] if _names_tests_alone(config) else settled))
+    if config.stash[_sources]:
+        config.pluginmanager.register(Summary(), "typed_einsum_summary")
+
+
+def _names_tests_alone(config: pytest.Config) -> bool:
+    """Whether the command line picks out files of tests: a setting does not add contracts to these."""
+    files = [config.invocation_params.dir / argument.partition("::")[0] for argument in config.args]
+    return all(file.is_file() for file in files) and not _names_contracts(config)
+
+
+def _names_contracts(config: pytest.Config) -> bool:
+    """Whether the command line picks contracts by their node ids, as a copied line of a report does."""
+    return any(ITEM[:-1] in argument for argument in config.args)
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """The contracts of a file, where the command line names them."""
+    config = parent.config
+    if not config.stash[_sources] or not _names_contracts(config):
+        return None
+    from typed_einsum.testing.pytest_sources import contract_files
+
+    files = contract_files(config.stash[_sources], config)
+    if file_path not in files:
+        return None
+    from typed_einsum.testing.pytest_contracts import ContractFile
+
+    return ContractFile.of(parent, file_path, files[file_path])
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(
+    session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    """Add the contracts after the tests, wherever pytest was told to look for tests."""
+    if not config.stash[_sources]:
+        return
+    from typed_einsum.testing.pytest_contracts import ContractFile, ContractItem
+    from typed_einsum.testing.pytest_sources import contract_files
+
+    if not _names_contracts(config):
+        for file, name in contract_files(config.stash[_sources], config).items():
+            items.extend(session.genitems(ContractFile.of(session, file, name)))
+    for item in items:
+        if isinstance(item, ContractItem):
+            item.refuse_unknown_options()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Einsums are strict while a test runs, unless it is marked; a contract has rules of its own for them."""
+    is_contract = ITEM in item.nodeid
+    strict = item.config.stash.get(_strict, None)
+    off = item.get_closest_marker("no_shape_checks") is not None and not is_contract
+    if off:
+        from typed_einsum.testing.pytest_jaxtyping import all_checks_off
+
+        with all_checks_off():
+            return (yield)
+    if strict is None or is_contract:
+        return (yield)
+    with strict.active():
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Say on a contract's report what was covered, and of one that is skipped, where its annotation is."""
+    report = yield
+    if ITEM in item.nodeid and report.when == "call":
+        axes, advice = getattr(item, "axes", ()), getattr(item, "advice", "")
+        report.user_properties.append((AXES, " ".join(axes)))
+        if advice:
+            report.user_properties.append((ADVICE, advice))
+        if report.skipped and isinstance(report.longrepr, tuple):
+            file, line, _ = item.reportinfo()
+            report.longrepr = (str(file), (line or 0) + 1, report.longrepr[2])
+    return report
+
+
+@pytest.fixture
+def shape_inputs() -> Callable[..., Any]:
+    """Makes arguments for an annotated function: `typed_einsum.testing.example_inputs`."""
+    from typed_einsum.testing import example_inputs
+
+    return example_inputs
