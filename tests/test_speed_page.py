@@ -1,4 +1,4 @@
-"""The numbers on docs/speed.md are those of the record. Nothing is timed here."""
+"""The numbers on the pages about speed are those of the records. Nothing is timed here."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import torch
+
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))
+import maximum  # noqa: E402
 import pages  # noqa: E402
 import speed  # noqa: E402
 
@@ -39,3 +42,27 @@ def test_the_cases_of_the_benchmark_agree_with_torch() -> None:
     for index, case in enumerate(speed.cases(speed.small_sizes)):
         if index % 10 == 0:
             assert (case.ours() - case.theirs()).abs().max() < 1e-3
+
+
+MAXIMUM: dict[str, Any] = json.loads(maximum.RECORD.read_text(encoding="utf-8"))
+
+
+def test_the_page_of_the_maximum_says_what_was_recorded() -> None:
+    page = maximum.PAGE.read_text(encoding="utf-8")
+    assert pages.filled(page, maximum.tables(MAXIMUM)) == page, "run: python benchmarks/maximum.py"
+
+
+def test_every_table_of_the_maximum_has_its_place() -> None:
+    page = maximum.PAGE.read_text(encoding="utf-8")
+    for name in maximum.tables(MAXIMUM):
+        assert f"<!-- {name} -->" in page
+
+
+def test_the_contenders_of_the_maximum_agree() -> None:
+    embed, guide = torch.randn(2, 3, 4, 5, 6), torch.randn(2, 7, 3, 4)
+    torch.testing.assert_close(maximum.best_text(embed, guide), maximum.reference_text(embed, guide))
+    query, document = torch.randn(3, 4), torch.randn(5, 6, 4)
+    torch.testing.assert_close(maximum.best_token(query, document), maximum.reference_token(query, document))
+    block = maximum.MaxSigmoidAttnBlock(12, 12, nh=2, ec=12, gc=16)
+    image, texts = torch.randn(2, 12, 5, 7), torch.randn(2, 9, 16)
+    torch.testing.assert_close(block(image, texts), maximum.ReferenceBlock(block)(image, texts))

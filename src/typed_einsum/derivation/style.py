@@ -1,0 +1,125 @@
+"""The colours of roles, and the style sheets of HTML and SVG.
+
+A page sets `--einsum-batch` and so on to have colours of its own. Without those, the colours here hold in
+light and, where the reader's system asks for it, in dark. A colour is never the only sign of a role: words,
+labels and line styles say it too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+ROLES = ("batch", "free", "contracted", "maximised", "diagonal", "lone")
+
+LIGHT = {
+    "surface": "#ffffff",
+    "ink": "#1f2328",
+    "soft": "#57606a",
+    "line": "#c9ced6",
+    "batch": "#1557a8",
+    "free": "#13693a",
+    "contracted": "#b02a1f",
+    "maximised": "#7733a8",
+    "diagonal": "#855200",
+    "lone": "#575d66",
+}
+DARK = {
+    "surface": "#16191f",
+    "ink": "#e6e9ee",
+    "soft": "#a6adb8",
+    "line": "#4a515c",
+    "batch": "#82bcff",
+    "free": "#7bd397",
+    "contracted": "#ff9a8f",
+    "maximised": "#d3a8ff",
+    "diagonal": "#f0bb66",
+    "lone": "#b4bac5",
+}
+
+DASHES = {
+    "batch": "none",
+    "free": "none",
+    "contracted": "7 4",
+    "maximised": "2 4",
+    "diagonal": "10 3 2 3",
+    "lone": "4 6",
+}
+WIDTHS = {"batch": 3.2, "free": 1.6, "contracted": 2, "maximised": 2.4, "diagonal": 1.8, "lone": 1.6}
+"""Line styles: batch and free are solid and differ in width, the others are dashed each in its own way."""
+
+
+def variable(name: str) -> str:
+    """A colour as CSS: the page's if it has one, else ours."""
+    return f"var(--einsum-{name}, var(--einsum-own-{name}, {LIGHT[name]}))"
+
+
+def own_colours(selector: str) -> str:
+    """Rules that give an element our colours, in light and in dark."""
+
+    def declared(colours: dict[str, str]) -> str:
+        return "".join(f"--einsum-own-{name}:{colour};" for name, colour in colours.items())
+
+    dark = f"@media (prefers-color-scheme: dark){{{selector}{{{declared(DARK)}}}}}"
+    return f"{selector}{{{declared(LIGHT)}}}{dark}"
+
+
+def html_style(labels: Sequence[str]) -> str:
+    """The style sheet of a derivation in HTML whose axes have these labels."""
+    box = ".einsum-derivation"
+    rules = [own_colours(box)]
+    rules.append(
+        f"{box}{{color:{variable('ink')};background:{variable('surface')};"
+        "padding:.1rem 1rem;max-width:60rem;line-height:1.5}"
+        f"{box} table{{border-collapse:collapse;margin:.6rem 0}}"
+        f"{box} .einsum-scroll{{overflow-x:auto}}"
+        f"{box} caption{{text-align:left;color:{variable('soft')}}}"
+        f"{box} th,{box} td{{text-align:left;padding:.2rem .7rem .2rem 0;vertical-align:top;"
+        f"border-bottom:1px solid {variable('line')};color:{variable('ink')}}}"
+        f"{box} .einsum-number{{text-align:right;font-variant-numeric:tabular-nums}}"
+        f"{box} pre{{overflow-x:auto;color:{variable('ink')};background:none;"
+        f"border-left:3px solid {variable('line')};padding:.2rem .8rem}}"
+        f"{box} math[display=block]{{overflow-x:auto;overflow-y:hidden;padding:.35rem 0;font-size:1.15em}}"
+        f"{box} svg{{max-width:100%;height:auto}}"
+        f"{box} var{{font-weight:600}}"
+    )
+    for role in ROLES:
+        rules.append(f"{box} .role-{role}{{color:{variable(role)}}}")
+    rules += [highlight(label) for label in labels]
+    return "\n".join(rules)
+
+
+def highlight(label: str) -> str:
+    """The rule that lights one axis up everywhere while it is pointed at or has the focus."""
+    box = ".einsum-derivation"
+    # In CSS a text ends at its quote, and in HTML a style ends at `</style`: an axis label has neither.
+    marked = f'[data-i="{label}"]'
+    return (
+        f"{box}:has({marked}:hover) {marked},{box}:has({marked}:focus) {marked}"
+        "{text-decoration:underline;text-decoration-thickness:2px;font-weight:700;stroke-width:4}"
+    )
+
+
+def svg_style(scope: str) -> str:
+    """The style sheet inside a picture, for elements below the class `scope`."""
+    box = f".{scope}"
+    rules = [own_colours(box)]
+    rules.append(
+        f"{box} text{{font:13px system-ui,-apple-system,'Segoe UI',sans-serif;fill:{variable('ink')}}}"
+        f"{box} .einsum-soft{{fill:{variable('soft')};font-size:11px}}"
+        f"{box} .einsum-name{{font-weight:700}}"
+        f"{box} .einsum-surface{{fill:{variable('surface')}}}"
+        f"{box} .einsum-cell{{fill:{variable('surface')};stroke-width:1.6}}"
+        f"{box} .einsum-node{{fill:{variable('surface')};stroke:{variable('ink')};stroke-width:1.8}}"
+        f"{box} .einsum-wire{{fill:none;stroke-linecap:round}}"
+    )
+    for role in ROLES:
+        dash = f";stroke-dasharray:{DASHES[role]}" if DASHES[role] != "none" else ""
+        rules.append(
+            f"{box} .role-{role}{{color:{variable(role)}}}"
+            f"{box} text.role-{role}{{fill:{variable(role)}}}"
+            f"{box} .einsum-cell.role-{role},{box} .einsum-wire.role-{role}{{stroke:{variable(role)}}}"
+            f"{box} .einsum-dot.role-{role}{{fill:{variable(role)}}}"
+            f"{box} .einsum-wire.role-{role}{{stroke-width:{WIDTHS[role]}{dash}}}"
+        )
+    return escape("".join(rules), quote=False)
