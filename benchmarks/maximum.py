@@ -180,8 +180,8 @@ def tables(record: dict[str, Any]) -> dict[str, str]:
             ["work", "times as fast: target", "measured", "peak memory: target", "measured"], rows
         ),
         "maximum: floor": (
-            f"Against the matrix product alone, whose result it never stores, n = 1203 takes {floor:.2f} of the "
-            f"time (target ≤ {FLOOR_TARGET})."
+            f"Against the matrix product alone, whose result it never stores, n = 1203 takes {floor:.2f} "
+            f"of the time (target ≤ {FLOOR_TARGET})."
         ),
         "maximum: block": table(
             ["the whole block", "times as fast: target", "measured"],

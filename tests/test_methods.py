@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import copy
 import pickle
+from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -269,3 +270,50 @@ def test_sizes_that_are_no_sizes(sizes: Any) -> None:
     sized = OfTheInstance()
     sized.axis_sizes = sizes
     assert "`axis_sizes`" in refused("TE409", sized.argument, ones(2))
+
+
+class Sized:
+    axis_sizes: ClassVar[OrderedDict[str, int]] = OrderedDict(d=3)
+
+    @classmethod
+    @shape_checked
+    def on_class(cls, x: Float[Tensor, "b d"]) -> Float[Tensor, "b d"]:
+        return x
+
+
+class SizedBelow(Sized):
+    pass
+
+
+class SizedByProperty:
+    @property
+    def axis_sizes(self) -> dict[str, int]:
+        return {"d": 3}
+
+    @classmethod
+    @shape_checked
+    def on_class(cls, x: Float[Tensor, "b d"]) -> Float[Tensor, "b d"]:
+        return x
+
+
+class Slotted:
+    __slots__ = ("axis_sizes",)
+
+    @shape_checked
+    def on_object(self, x: Float[Tensor, "b d"]) -> Float[Tensor, "b d"]:
+        return x
+
+
+@pytest.mark.parametrize("kind", [Sized, SizedBelow])
+def test_a_class_method_knows_the_sizes_of_its_class_and_those_above(kind: type[Sized]) -> None:
+    assert kind.on_class(torch.ones(2, 3)).shape == (2, 3)
+    with pytest.raises(errors.ShapeError):
+        kind.on_class(torch.ones(2, 4))
+
+
+def test_sizes_that_only_objects_have_bind_nothing_on_the_class() -> None:
+    assert SizedByProperty.on_class(torch.ones(2, 4)).shape == (2, 4)
+
+
+def test_a_slot_that_is_not_set_binds_nothing() -> None:
+    assert Slotted().on_object(torch.ones(2, 4)).shape == (2, 4)

@@ -11,7 +11,14 @@ from typing import Any
 from typed_einsum.diagnostics import Diagnostic, Mark, Place, Span
 from typed_einsum.equation.axes import Axis
 from typed_einsum.errors import SignatureError
-from typed_einsum.locations import RETURN, definition_place, outside_frame, written_axes, written_parameter
+from typed_einsum.locations import (
+    RETURN,
+    caller_place,
+    definition_place,
+    outside_frame,
+    written_axes,
+    written_parameter,
+)
 from typed_einsum.messages import Locate
 from typed_einsum.resolution import Unresolved
 
@@ -34,12 +41,15 @@ def decorated(target: Any, make: Callable[[Callable[..., Any]], Any], decorator:
         case _ if inspect.isfunction(target):
             return make(target)
         case _:
-            kind = target.__name__ if isinstance(target, type) else type(target).__name__
-            what = f"the class `{kind}`" if isinstance(target, type) else f"a value of type `{kind}`"
-            repair = f"put @{decorator} on functions and methods"
-            raise SignatureError(
-                Diagnostic("TE506", f"@{decorator} was put on {what}, not on a function", help=repair)
-            )
+            raise _no_function(target, decorator)
+
+
+def _no_function(target: Any, decorator: str) -> SignatureError:
+    kind = target if isinstance(target, type) else type(target)
+    what = f"the class `{kind.__name__}`" if kind is target else f"a value of type `{kind.__name__}`"
+    repair = f"put @{decorator} on {'its' if kind is target else 'functions and'} methods"
+    summary = f"@{decorator} was put on {what}, not on a function"
+    return SignatureError(Diagnostic("TE506", summary, caller_place(), help=repair))
 
 
 def surrounding_names() -> dict[str, Any]:
@@ -93,15 +103,20 @@ def unresolved_error(function: Callable[..., Any], parameter: str, annotation: U
     """The error for a string annotation that does not resolve (TE505)."""
     what = "the result" if parameter == RETURN else f"`{parameter}`"
     summary = f"the annotation of {what} does not resolve: {annotation.reason}"
-    repair = "import or define the name where the annotation can see it (not under TYPE_CHECKING alone)"
-    return signature_error(function, parameter, "TE505", summary, annotation.text, repair)
+    repair = "correct the text of the annotation"
+    if annotation.reason.startswith("NameError"):
+        repair = "import or define the name where the annotation can see it (not under TYPE_CHECKING alone)"
+    return signature_error(function, parameter, "TE505", summary, "", repair)
 
 
 def signature_error(
     function: Callable[..., Any], parameter: str, code: str, summary: str, label: str, repair: str
 ) -> SignatureError:
-    """An error about one parameter of a decorated function."""
-    written = written_parameter(function, parameter)
+    """An error about one parameter of a decorated function, or about its result."""
+    if parameter == RETURN:
+        written = written_axes(function, parameter, "", Span(0, 0))  # the whole annotation
+    else:
+        written = written_parameter(function, parameter)
     place = definition_place(function) if written is None else written.place
     marks = () if written is None else (written.mark(label),)
     return SignatureError(Diagnostic(code, summary, place, marks, help=repair))

@@ -17,12 +17,12 @@ def axis_sizes_of(owner: Any) -> dict[str, int] | None:
     try:
         sizes = owner.__dict__["axis_sizes"]
     except (AttributeError, KeyError):
-        if not hasattr(type(owner), "axis_sizes"):
+        if not hasattr(owner if isinstance(owner, type) else type(owner), "axis_sizes"):
             return None
-        sizes = owner.axis_sizes
-    if sizes is None:
-        return None
-    if type(sizes) is not dict:
+        sizes = getattr(owner, "axis_sizes", None)  # a slot may be unset
+    if sizes is None or (isinstance(owner, type) and isinstance(sizes, property)):
+        return None  # a property is known to objects, not to their class
+    if not isinstance(sizes, dict):
         found = with_article(described(sizes))
         raise _malformed(f"`axis_sizes` of {_of(owner)} is {found}, not a dict of names and sizes")
     for name, size in sizes.items():

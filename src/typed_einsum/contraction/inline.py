@@ -99,12 +99,24 @@ def compile_inline(equation: str, sum: str | None, max: str | None) -> Compiled:
             if name == "equation":
                 repair = 'the equation comes first: einsum("b q d, b k d -> b q k", query, key)'
             raise ArgumentError(Diagnostic("TE408", summary, caller_place(), help=repair))
-    read = linted(equation, sum, max)
+    try:
+        read = linted(equation, sum, max)
+    except EquationError as error:
+        raise _at_the_call(error.diagnostic) from None
     compiled = _compile(read, equation)
     _compiled[equation, sum, max] = compiled
     while len(_compiled) > MOST_COMPILED:
         _compiled.popitem(last=False)
     return compiled
+
+
+def _at_the_call(diagnostic: Diagnostic) -> EquationError:
+    """The error about an equation, at its text in the user's running call."""
+    place, marks = caller_place(), []
+    for mark in diagnostic.marks:
+        place, found = passed_text(mark.text, mark.span, mark.label)
+        marks.append(found)
+    return EquationError(replace(diagnostic, place=place, marks=tuple(marks)))
 
 
 def linted(text: str, sum: str | None, max: str | None) -> Equation:

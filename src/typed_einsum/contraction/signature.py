@@ -15,11 +15,11 @@ from typed_einsum.contraction.explicit import agreed_axes
 from typed_einsum.definitions import MISSING, locator, operand_parameters, signature_error, unresolved_error
 from typed_einsum.diagnostics import Diagnostic
 from typed_einsum.equation.axes import ELLIPSIS, Anonymous, Axis, Variadic
-from typed_einsum.equation.equation import Equation, Flaw, FlawError, assemble
+from typed_einsum.equation.equation import Equation, Flaw, FlawError, Site, assemble, refuse
 from typed_einsum.equation.lint import lint
-from typed_einsum.equation.notation import read_equation, reduced_names
+from typed_einsum.equation.notation import reduced_names
 from typed_einsum.errors import DtypeError, EquationError, SignatureError
-from typed_einsum.locations import RETURN, definition_place
+from typed_einsum.locations import RETURN, definition_place, passed_text
 from typed_einsum.messages import Locate
 from typed_einsum.resolution import Unresolved
 from typed_einsum.tensors import AUTOCAST_DTYPES
@@ -92,7 +92,7 @@ def read_signature(
     output = _as_contracted(result)
     try:
         if explicit is not None:
-            operands, output = agreed_axes(read_equation(explicit), operands, output, tuple(hints), explicit)
+            operands, output = agreed_axes(explicit, operands, output, tuple(hints))
         equation = assemble(operands, output, "named")
         equation = replace(
             equation, summed=reduced_names(sum, "named"), maximised=reduced_names(max, "named")
@@ -100,28 +100,31 @@ def read_signature(
         for flaw in lint(equation, [f"`{name}`" for name in hints]):
             raise FlawError(flaw)
     except EquationError as error:
-        place = error.diagnostic.place or definition_place(function)
-        raise EquationError(replace(error.diagnostic, place=place)) from None
+        raise _in_decorator(function, error.diagnostic) from None
     except FlawError as error:
-        raise _located(error.flaw, tuple(hints), [*operands, output], locate) from None
+        if error.flaw.site is None:  # a name in `sum=` or `max=` that stands in no annotation
+            raise _in_decorator(function, refuse(error.flaw, str(equation)).diagnostic) from None
+        raise _located(error.flaw, error.flaw.site, tuple(hints), [*operands, output], locate) from None
     _refuse_dtypes(hints, result, locate)
     return Signature(function, hints, result, equation)
 
 
 def _tensor_hint(function: Callable[..., Any], parameter: str, annotation: Any) -> TensorHint:
+    if isinstance(annotation, Unresolved):
+        raise unresolved_error(function, parameter, annotation)
+    why = "its axes are what the equation is made of"
+    repair = 'annotate one torch tensor, such as Float[Tensor, "b c"]'
     if is_tensor_annotation(annotation):
         try:
             return read_tensor_hint(annotation)
-        except NotDescribed:
-            pass
+        except NotDescribed as error:
+            why = "an operand is a torch tensor" if parameter != RETURN else "a result is a torch tensor"
+            if error.__cause__ is not None:  # what is wrong with the axes
+                why, repair = "an equation needs a plain name for every axis", "name each axis, such as `k`"
     code = "TE504" if parameter == RETURN else "TE503"
     what = "the result" if parameter == RETURN else f"operand `{parameter}`"
-    if isinstance(annotation, Unresolved):
-        raise unresolved_error(function, parameter, annotation)
     found = "has no annotation" if annotation is MISSING else f"is annotated `{shown(annotation)}`"
-    summary = f"{what} {found}; its axes are what the equation is made of"
-    repair = 'annotate one torch tensor, such as Float[Tensor, "b c"]'
-    raise signature_error(function, parameter, code, summary, "which axes?", repair)
+    raise signature_error(function, parameter, code, f"{what} {found}; {why}", "which axes?", repair)
 
 
 def _as_contracted(hint: TensorHint) -> tuple[Axis, ...]:
@@ -141,16 +144,25 @@ def signature_locator(
     )
 
 
+def _in_decorator(function: Callable[..., Any], diagnostic: Diagnostic) -> EquationError:
+    """The error about an explicit equation, at its text in the decorator where that can be found."""
+    place = definition_place(function)
+    marks = []
+    for mark in diagnostic.marks:
+        found, mark = passed_text(mark.text, mark.span, mark.label)
+        marks.append(mark)
+        if found is not None and mark.line is not None:
+            place = replace(found, function=function.__qualname__)
+    return EquationError(replace(diagnostic, place=place, marks=tuple(marks)))
+
+
 def _located(
-    flaw: Flaw, labels: tuple[str, ...], axes: Sequence[tuple[Axis, ...]], locate: Locate
+    flaw: Flaw, site: Site, labels: tuple[str, ...], axes: Sequence[tuple[Axis, ...]], locate: Locate
 ) -> EquationError:
     """The error for a flaw, at the annotation that has it."""
-    if flaw.site is None:
-        place, mark = locate(labels[0], None, "")
-        return EquationError(Diagnostic(flaw.code, flaw.summary, place, help=flaw.help))
-    index = len(labels) if flaw.site.operand is None else flaw.site.operand
-    label = RETURN if flaw.site.operand is None else labels[index]
-    axis = next(axis for axis in axes[index] if axis.span == flaw.site.span)
+    index = len(labels) if site.operand is None else site.operand
+    label = RETURN if site.operand is None else labels[index]
+    axis = next(axis for axis in axes[index] if axis.span == site.span)
     place, mark = locate(label, axis, flaw.label)
     marks = () if mark is None else (mark,)
     return EquationError(Diagnostic(flaw.code, flaw.summary, place, marks, help=flaw.help))

@@ -156,9 +156,7 @@ def contraction_flaw(axis: Axis, operand: int | None, style: Style) -> Flaw | No
                 f"the axis `{size}` has a size but no name, so it cannot be matched with others",
                 site,
                 "which axis is this?",
-                f"give it a name too, such as `xyz={size}`"
-                if style == "named"
-                else f"give it a letter, or put spaces between axes and write a name too, such as `xyz={size}`",
+                f"{'' if style == 'named' else 'put spaces between axes, and '}name it, as in `xyz={size}`",
             )
         case Anonymous(variadic, word):
             summary = f"`{word}` cannot be contracted: it has no name"

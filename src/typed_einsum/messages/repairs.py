@@ -93,6 +93,8 @@ def dtype_repair(label: str, allowed: frozenset[torch.dtype], found: torch.dtype
     for dtype, method in ((torch.float32, "float"), (torch.int64, "long"), (torch.bool, "bool")):
         if dtype in allowed:
             return f"{passing(label, f'{method}()')}, or {wider}"
+    if not allowed:  # a kind of jaxtyping's that no torch dtype is
+        return wider
     return f"{passing(label, f'to({min(map(str, allowed))})')}, or {wider}"
 
 

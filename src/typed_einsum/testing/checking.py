@@ -19,7 +19,7 @@ from typed_einsum.diagnostics import Place
 from typed_einsum.equation.axes import Named
 from typed_einsum.errors import TypedEinsumError
 from typed_einsum.locations import definition_place, shown_path
-from typed_einsum.tensors import shape_of
+from typed_einsum.tensors import dtype_of, shape_of
 from typed_einsum.testing import perturbation
 from typed_einsum.testing.attempts import Attempt, Run
 from typed_einsum.testing.audit import Finding, Severity
@@ -241,7 +241,7 @@ class Check:
             if not isinstance(expected, Tensor) or shape_of(expected) != shape_of(result):
                 what = tuple(shape_of(expected)) if isinstance(expected, Tensor) else type(expected).__name__
                 yield self._found("TE713", f"the reference gives {what}, not {tuple(shape_of(result))}")
-            elif not perturbation.same(expected.to(result.dtype), result):
+            elif not perturbation.same(expected.to(dtype_of(result)), result):
                 most = (expected - result).abs().max().item()
                 yield self._found("TE713", f"the numbers differ from the reference by up to {most:.3g}")
 

@@ -101,7 +101,7 @@ def axis_is_many(axis: Any) -> bool:
 
 def same(one: Tensor, other: Tensor) -> bool:
     """Whether two results are equal, but for rounding."""
-    if one.shape != other.shape or dtype_of(one) != dtype_of(other):
+    if shape_of(one) != shape_of(other) or dtype_of(one) != dtype_of(other):
         return False
     if dtype_of(one).is_floating_point or dtype_of(one).is_complex:
         return torch.allclose(one, other, RELATIVE, ABSOLUTE, equal_nan=True)
@@ -134,7 +134,7 @@ def moved(call: Call, name: str, index: int = 0) -> tuple[int, int] | None:
     seen = False
     for (hint, one), (_, two) in zip(before, after, strict=True):
         at = position_of(hint, name, len(shape_of(one)))
-        if at is None or one.shape != two.shape:
+        if at is None or shape_of(one) != shape_of(two):
             continue
         seen = True
         for entry in range(shape_of(one)[at]):

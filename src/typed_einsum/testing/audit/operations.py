@@ -96,7 +96,11 @@ def result_labels(call: Any, operation: Operation, labels: Labels) -> Mixed | No
             found = tuple(labels.by_size(size) for size in shape_of(result))
         case _:
             for tensor in operation.results:
-                same = [s for s, t in zip(sources, operation.tensors, strict=True) if t.shape == tensor.shape]
+                same = [
+                    s
+                    for s, t in zip(sources, operation.tensors, strict=True)
+                    if shape_of(t) == shape_of(tensor)
+                ]
                 labels.remember(tensor, same[0] if same else labels.inherited(shape_of(tensor), sources))
             return None
     for tensor in operation.results:

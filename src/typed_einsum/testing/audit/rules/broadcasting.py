@@ -42,7 +42,7 @@ def losses(operation: Operation, labels: Labels, notes: Notes) -> Iterator[Found
     place = operation.file, operation.line
     tensors = operation.tensors
     match operation.name:
-        case name if name in LOSSES and len(tensors) >= 2 and tensors[0].shape != tensors[1].shape:
+        case name if name in LOSSES and len(tensors) >= 2 and shape_of(tensors[0]) != shape_of(tensors[1]):
             yield "TE705", "error", _unequal(f"`{name}`", tensors, labels), place
         case name if name in DIFFERENCES and len(tensors) == 2:
             axis = _met_one(*(labels.of(tensor) for tensor in tensors))

@@ -62,7 +62,7 @@ def _carry(operation: Operation, notes: Notes) -> None:
     first = operation.tensors[:1]
     divided = "div" in operation.name and len(operation.tensors) > 1
     same = operation.name in PERMUTES or all(
-        tensor.shape == result.shape for tensor in first for result in operation.results
+        shape_of(tensor) == shape_of(result) for tensor in first for result in operation.results
     )
     if same:
         kept = [
