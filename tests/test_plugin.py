@@ -159,7 +159,7 @@ def test_every_annotated_function_is_an_item(shop: pytest.Pytester) -> None:
 
 REPORT = [
     "src/shop/model.py:11: merge: 1 finding (at b=11 h=13 t=17 d=19)",
-    "  src/shop/model.py:13: TE703 a reshape from (b, h, t, d) to (b, t, 247) mixes `h`, `t` and `d`: *",
+    "  src/shop/model.py:13: TE703 a reshape from (b, h, t, d) to (b, t, h*d) mixes `h`, `t` and `d`: *",
 ]
 SKIPS = [
     "SKIPPED [[]1] src/shop/model.py:22: cannot build Block: parameter `config` has no annotation",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, combinations
 
-from typed_einsum.testing.audit.labels import Label, Part, joined, shown_all
+from typed_einsum.testing.audit.labels import Label, Part, joined, shown_all, size_of
 
 
 @dataclass(frozen=True)
@@ -63,10 +63,38 @@ def _window(parts: Sequence[Part], shape: Sequence[int]) -> Iterator[Part]:
 
 
 def message(before: Sequence[Label], after: Sequence[Label], mixed: Mixed) -> str:
-    """What is wrong with a reshape."""
+    """What is wrong with a reshape, and the permutation that was left out, where there is one."""
     axes = list(dict.fromkeys(f"`{part.axis}`" for part in mixed.parts))
     listed = " and ".join([", ".join(axes[:-1]), axes[-1]]) if len(axes) > 1 else axes[0]
+    meant = _meant(before, [size_of(label) for label in after])
+    if meant is None:
+        shapes, repair = f"{shown_all(before)} to {shown_all(after)}", "the axes into the order of the result"
+    else:
+        order = [
+            next(i for i, label in enumerate(before) if part in label) for label in meant for part in label
+        ]
+        shapes, repair = f"{shown_all(before)} to {shown_all(meant)}", f"({', '.join(map(str, order))})"
     return (
-        f"a reshape from {shown_all(before)} to {shown_all(after)} mixes {listed}: it keeps the order of "
-        "entries in memory, not of axes; permute the axes into the order of the result first"
+        f"a reshape from {shapes} mixes {listed}: it keeps the order of entries in memory, not of axes; "
+        f"permute {repair} first"
     )
+
+
+def _meant(before: Sequence[Label], sizes: Sequence[int]) -> list[Label] | None:
+    """The axes that a result of these sizes is likely to have meant, each used once; None if unclear."""
+    left = [part for label in before for part in label]
+    if any(len(label) > 1 for label in before) or len(left) != len(before):
+        return None
+    found: list[Label] = []
+    for size in sizes:
+        fits = [
+            group
+            for count in range(len(left) + 1)
+            for group in combinations(left, count)
+            if size_of(group) == size
+        ]
+        if not fits:
+            return None
+        found.append(fits[0])
+        left = [part for part in left if part not in fits[0]]
+    return None if left else found
