@@ -262,10 +262,10 @@ def test_other_shapes() -> None:
     made, (x, guide) = block(), inputs()
     assert "axis `g` is 20 in `axis_sizes` but 7 in `guide`" in refused("TE201", made, x, guide[..., :7])
     assert "axis `i` is 24 in `axis_sizes` but 11 in `x`" in refused("TE201", made, x[:, :11], guide)
-    assert "names 3" in refused("TE202", made, x, guide[:, :, None])
+    assert "`guide` has 4 axes" in refused("TE202", made, x, guide[:, :, None])
     assert "axis `n` is 3 in `mask`" in refused("TE201", made, x, guide, mask=torch.ones(2, 3).bool())
     message = refused("TE201", made, x, vocabulary=guide[0, :, :7])
-    assert "axis `g` is 20 in `axis_sizes` but 7 in `texts`" in message
+    assert "axis `g` is 20 in `axis_sizes` but 7 in `vocabulary`" in message
 
 
 @pytest.mark.parametrize("training", [False, True])

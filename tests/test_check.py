@@ -334,7 +334,7 @@ EXPECTED = {
     "refuses.py": [
         "refuses.py:7: skipped f: parameter `options` has no annotation",
         "refuses.py:11: skipped g: with mode='mode', a guess, it raised KeyError: 'mode'",
-        "refuses.py:15: skipped h: it refused all inputs tried: ValueError: give one of x and y (at b=11)",
+        "refuses.py:15: ok h",
         "refuses.py:20: skipped i: nothing says how to make `xs`, a `list[Float[Tensor, 'b']]`",
     ],
     "noise.py": [

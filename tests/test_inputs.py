@@ -171,11 +171,14 @@ def test_optional_tensors_are_given_and_left_out() -> None:
         x: Float[Tensor, "b"] | None, y: Float[Tensor, "b"] = None, *, z: Float[Tensor, "b"] | None = None
     ): ...
 
-    assert recipe(f).variants() == (Variant.FULL, Variant.SPARSE)
+    assert recipe(f).variants() == (Variant.FULL, Variant.FIRST, Variant.SPARSE)
     assert set(shapes(f)) == {"x", "y", "z"}
     draw = Draw(variant=Variant.SPARSE)
     assert made(f, draw) == {"x": None}
     assert str(draw) == "x=None, without y, without z"
+    draw = Draw(variant=Variant.FIRST)
+    assert made(f, draw).keys() == {"x"}
+    assert str(draw) == "b=11, without y, without z"
 
 
 def test_a_broadcasting_axis_is_one_in_all_tensors_but_one() -> None:

@@ -53,7 +53,7 @@ class C2fAttn(nn.Module):
         stage = int(c2 * e)
         require_counts(c1=c1, c2=c2, n=n, nh=nh, **{"int(c2 * e)": stage})
         require_heads("int(c2 * e)", stage, "nh", nh)
-        self.axis_sizes = {"i": c1, "o": c2, "s": stage}
+        self.axis_sizes = {"i": c1, "o": c2, "s": stage, "g": gc}
         self.c = stage
         self.cv1 = Conv(c1, 2 * stage)
         self.cv2 = Conv((3 + n) * stage, c2)
@@ -67,7 +67,7 @@ class C2fAttn(nn.Module):
         guide: Float[Tensor, "b *texts g"] | None = None,
         *,
         mask: Bool[Tensor, "b n"] | None = None,
-        vocabulary: Float[Tensor, "v _"] | None = None,  # held against `g` where it is projected
+        vocabulary: Float[Tensor, "v g"] | None = None,
     ) -> Float[Tensor, "b o h w"]:
         """Refine the image by its texts."""
         stages = [shaped(half, "b s h w") for half in self.cv1(x).chunk(2, 1)]

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from typed_einsum.checked import shape_checked, shaped
 from typed_einsum.contraction import typed_einsum
 from typed_einsum.diagnostics import Diagnostic
-from typed_einsum.errors import ArgumentError
+from typed_einsum.errors import ArgumentError, ShapeError
 from typed_einsum.locations import caller_place
 from typed_einsum.nn.conv import Conv, fuse_convolutions
 from typed_einsum.nn.settings import require_counts, require_evaluation, require_heads
@@ -109,7 +109,7 @@ class MaxSigmoidAttnBlock(nn.Module):
         guide: Float[Tensor, "b *texts g"] | None = None,
         *,
         mask: Bool[Tensor, "b n"] | None = None,
-        vocabulary: Float[Tensor, "v _"] | None = None,  # held against `g` where it is projected
+        vocabulary: Float[Tensor, "v g"] | None = None,
     ) -> Float[Tensor, "b o h w"]:
         """Weight the image by its texts."""
         m, c, d = (self.axis_sizes[axis] for axis in "mcd")
@@ -131,6 +131,8 @@ class MaxSigmoidAttnBlock(nn.Module):
         if guide is None:
             assert encoded is not None
             return best_score_of_all(embed, encoded)
+        if guide.ndim > 3:
+            raise _too_many_axes(guide)
         texts = shaped(guide.unsqueeze(1) if guide.ndim == 2 else guide, "b n g")
         if mask is not None and texts.size(1):  # without texts, the maximum itself says so
             texts = without_padding(texts, mask)
@@ -181,6 +183,11 @@ class MaxSigmoidAttnBlock(nn.Module):
         if mode:
             self.encoded = None
         return super().train(mode)
+
+
+def _too_many_axes(guide: Tensor) -> ShapeError:
+    summary = f"`guide` has {guide.ndim} axes; texts are `b n g`, or `b g` where each image has one"
+    return ShapeError(Diagnostic("TE202", summary, caller_place(), help="pass guide.flatten(1, -2)"))
 
 
 def _require_one_set_of_texts(

@@ -130,22 +130,25 @@ class Run:
     def _at(self, sizes: Sizes, real_sizes: Sizes) -> list[Attempt]:
         """Every variant at one kind of sizes, up to the first that fails; that one comes last."""
         done: list[Attempt] = []
+        refused: list[Attempt] = []
         for variant in self.recipe.variants():
             attempt = self._repaired(variant, sizes, "meta")
             if attempt.error is not None and needs_numbers(attempt.error):
                 attempt = self._repaired(variant, real_sizes, "cpu")
             if attempt.error is None:
                 done.append(attempt)
-            elif not (attempt.refused and variant is not Variant.FULL):
+            elif attempt.refused:
+                refused.append(attempt)
+            else:
                 return [*done, attempt]
-        return done
+        return done or refused[:1]
 
-    def real_attempt(self) -> Attempt | None:
+    def real_attempt(self, variant: Variant = Variant.FULL) -> Attempt | None:
         """A call on real numbers that ran; None if none did."""
         begun = time.monotonic()
         for _, sizes in self._choices():
             try:
-                attempt = self._repaired(Variant.FULL, sizes, "cpu")
+                attempt = self._repaired(variant, sizes, "cpu")
             except CannotMake:
                 return None
             if attempt.error is None:

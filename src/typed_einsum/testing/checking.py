@@ -86,7 +86,7 @@ class Check:
         findings = [finding for attempt in attempts for finding in attempt.findings]
         findings += self._written_twice(recipe)
         last = attempts[-1]
-        if isinstance(last.error, TypedEinsumError):
+        if isinstance(last.error, TypedEinsumError) and not last.refused:
             findings.append(self._told(last.error))
         elif last.error is not None and not last.findings:  # what was seen says why it failed
             if reason := _untold(last):
@@ -96,7 +96,7 @@ class Check:
             findings.append(Finding("TE701", "error", text, at.file, at.line, at.column or 1))
         elif last.error is None:
             findings += self._swept(run, recipe, attempts[0])
-            findings += self._moved(run, recipe)
+            findings += self._moved(run, recipe, attempts[0].variant)
         return Report(self.name, tuple(dict.fromkeys(findings)), str(attempts[0].draw))
 
     @property
@@ -133,16 +133,16 @@ class Check:
             for size in (1, 0):
                 known = {**attempt.draw.sizes, name: size}
                 try:
-                    tried = run.attempt(Variant.FULL, primes(11), attempt.draw.on, known)
+                    tried = run.attempt(attempt.variant, primes(11), attempt.draw.on, known)
                 except CannotMake:
                     continue
                 error = tried.error
-                if isinstance(error, TypedEinsumError) and error.code not in REFUSALS:
+                if isinstance(error, TypedEinsumError) and not tried.refused and error.code not in REFUSALS:
                     yield self._told(error, f"where `{name}` is {size}: ")
 
-    def _moved(self, run: Run, recipe: Recipe) -> Iterator[Finding]:
+    def _moved(self, run: Run, recipe: Recipe, variant: Variant) -> Iterator[Finding]:
         """Everything that needs numbers."""
-        call = self._call(run, recipe)
+        call = self._call(run, recipe, variant)
         if call is None or call.outputs(call.arguments) is None:
             return
         random = call.is_random()
@@ -152,7 +152,7 @@ class Check:
             yield from self._alignment(call, recipe)
             yield from self._reference(call)
 
-    def _call(self, run: Run, recipe: Recipe) -> Call | None:
+    def _call(self, run: Run, recipe: Recipe, variant: Variant) -> Call | None:
         """A call on real numbers, if there are sizes at which it runs."""
         if self.owner is not None and _is_large(self.owner("meta")):
             return None
@@ -161,12 +161,12 @@ class Check:
             if any(parameter.is_meta for parameter in owner.parameters()):
                 return None  # torch multiplies such a parameter by real numbers, and returns anything
             owner.eval()
-        tried = run.real_attempt()
+        tried = run.real_attempt(variant)
         if tried is None:
             return None
         given = {} if owner is None else {next(iter(recipe.signature.parameters)): owner}
         torch.manual_seed(0)
-        arguments = recipe.make(Draw(on="cpu", known=tried.draw.sizes), given).arguments
+        arguments = recipe.make(Draw(on="cpu", variant=variant, known=tried.draw.sizes), given).arguments
         return Call(self.function, recipe, arguments)
 
     def _leaks(self, call: Call, random: bool) -> Iterator[Finding]:

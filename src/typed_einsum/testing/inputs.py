@@ -77,12 +77,17 @@ class Recipe:
 
     def variants(self) -> tuple[Variant, ...]:
         """The variants of inputs in which this function's differ, the full one first."""
-        optional = any(self._may_lack(name) for name in self.hints)
+        optional = sum(self._may_lack(name) for name in self.hints)
         broadcasts = any(
             not isinstance(axis, Anonymous) and axis.broadcast for hint in self.tensors for axis in hint.axes
         )
-        every = (Variant.FULL, True), (Variant.SPARSE, optional), (Variant.BROADCAST, broadcasts)
-        return tuple(variant for variant, applies in every if applies)
+        every = {
+            Variant.FULL: True,
+            Variant.FIRST: optional > 1,
+            Variant.SPARSE: optional > 0,
+            Variant.BROADCAST: broadcasts,
+        }
+        return tuple(variant for variant, applies in every.items() if applies)
 
     def _may_lack(self, name: str) -> bool:
         hint, parameter = self.hints[name], self.signature.parameters.get(name)
@@ -114,10 +119,18 @@ class Recipe:
     def _is_passed(self, parameter: Parameter, draw: Draw) -> bool:
         if parameter.default is Parameter.empty:
             return True
-        has_tensors = any(_tensors_in(self.hints.get(parameter.name, AnyHint())))
-        if has_tensors and draw.variant is Variant.SPARSE:
+        if not any(_tensors_in(self.hints.get(parameter.name, AnyHint()))):
+            return False
+        if self._is_left_out(parameter.name, draw):
             draw.notes.append(f"without {parameter.name}")
-        return has_tensors and draw.variant is not Variant.SPARSE
+            return False
+        return True
+
+    def _is_left_out(self, name: str, draw: Draw) -> bool:
+        """Whether an optional tensor is not passed in this variant."""
+        if draw.variant is Variant.FIRST:
+            return name != next(each for each in self.hints if self._may_lack(each))
+        return draw.variant is Variant.SPARSE
 
 
 @dataclass(frozen=True)
@@ -136,7 +149,8 @@ class _Making:
             case TensorHint():
                 return self.tensor(name, hint)
             case OptionalHint(inner, others):
-                if self.draw.variant is Variant.SPARSE and PlainHint(type(None)) in others:
+                is_left_out = self.recipe._is_left_out(name.partition("[")[0], self.draw)
+                if is_left_out and PlainHint(type(None)) in others:
                     self.draw.notes.append(f"{name}=None")
                     return None
                 return self.value(name, inner)

@@ -19,6 +19,7 @@ class Variant(Enum):
     """Which of the inputs that an annotation allows."""
 
     FULL = "optional tensors are passed, `#` axes have their full size"
+    FIRST = "of the optional tensors, the first is passed alone"
     SPARSE = "optional tensors are left out or None"
     BROADCAST = "`#` axes are 1 in every tensor but one"
 
