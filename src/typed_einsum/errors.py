@@ -4,7 +4,7 @@ Catch `TypedEinsumError` for all of them. A shape error is also a `ValueError`, 
 call also a `TypeError`, and a device error also a `RuntimeError`, as in torch, so existing `except`
 clauses keep working.
 
-Example:
+Examples:
     >>> import torch
     >>> from typed_einsum import einsum, errors
     >>> try:

@@ -77,7 +77,7 @@ def checks_off() -> Iterator[None]:
     whole process, set `TYPED_EINSUM_CHECKS=off` before the first import; jaxtyping's own
     `JAXTYPING_DISABLE=1` does the same.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from typed_einsum import checks_off, einsum
         >>> with checks_off():

@@ -41,7 +41,7 @@ def shape_checked(function: F) -> F:
 
     Source: the annotations and their meaning are jaxtyping's.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from jaxtyping import Float
         >>> from torch import Tensor

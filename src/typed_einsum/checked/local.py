@@ -55,7 +55,7 @@ def shaped(tensor: T, axes: Any) -> T:
 
     Source: the meaning of names, and of `...`, `_`, `#` and `h*w`, is jaxtyping's.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from jaxtyping import Float
         >>> from torch import Tensor

@@ -63,7 +63,7 @@ def einsum(equation: str, *operands: Tensor, sum: str | None = None, max: str | 
 
     Source: the notation is Einstein's summation convention with explicit outputs, as in `torch.einsum`.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from typed_einsum import einsum
         >>> query, key = torch.randn(2, 3, 5), torch.randn(2, 4, 5)

@@ -89,7 +89,7 @@ def typed_einsum(target: Any = None, /, *, sum: str | None = None, max: str | No
 
     Source: annotations are those of jaxtyping.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from jaxtyping import Float
         >>> from torch import Tensor

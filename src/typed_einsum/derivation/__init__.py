@@ -151,7 +151,7 @@ def explain(
 
     Source: Einstein's summation convention; gradients are the vector-Jacobian products of reverse mode.
 
-    Example:
+    Examples:
         >>> from typed_einsum import explain
         >>> derivation = explain("b q d, b k d -> b q k", {"b": 2, "q": 3, "k": 4, "d": 5})
         >>> print(derivation.to_text(steps=["notation", "axes"]))

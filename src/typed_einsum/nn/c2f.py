@@ -29,7 +29,7 @@ class C2fAttn(nn.Module):
     Source: Cheng et al. 2024, YOLO-World, section 3.3 (text-guided CSPLayer). Parameters are named as in
     the published models: `cv1.*`, `cv2.*`, `m.0.*`, ..., `attn.*`.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from typed_einsum.nn import C2fAttn
         >>> stage = C2fAttn(96, 64, n=2, ec=32, nh=1)

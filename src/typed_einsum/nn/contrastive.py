@@ -36,7 +36,7 @@ class ContrastiveHead(nn.Module):
     Source: Cheng et al. 2024, YOLO-World, equation 1. Parameters are named as in the published module:
     `bias` (1,) and `logit_scale` (), which begin at -10 and log(1 / 0.07).
 
-    Example:
+    Examples:
         >>> import torch
         >>> from typed_einsum.nn import ContrastiveHead
         >>> ContrastiveHead()(torch.randn(2, 512, 20, 24), torch.randn(2, 80, 512)).shape
@@ -72,7 +72,7 @@ class BNContrastiveHead(nn.Module):
     Source: Cheng et al. 2024, YOLO-World, section 3.2 and its published code. Parameters are named as
     there: `norm.*`, `bias` (1,) and `logit_scale` (), which begin at -10 and -1.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from typed_einsum.nn import BNContrastiveHead
         >>> BNContrastiveHead(512)(torch.randn(2, 512, 20, 24), torch.randn(2, 80, 512)).shape

@@ -36,7 +36,7 @@ class Conv(nn.Module):
     Source: Redmon and Farhadi 2018, YOLOv3, section 2.4. Parameters are named as in the published models:
     `conv.weight`, `bn.*`.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from typed_einsum.nn import Conv
         >>> Conv(3, 16, k=3, s=2)(torch.randn(2, 3, 20, 24)).shape
@@ -105,7 +105,7 @@ class Bottleneck(nn.Module):
     Source: He et al. 2016, Deep residual learning for image recognition, section 3. Parameters are named as
     in the published models: `cv1.*`, `cv2.*`.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from typed_einsum.nn import Bottleneck
         >>> Bottleneck(16, 16)(torch.randn(2, 16, 20, 24)).shape

@@ -50,7 +50,7 @@ class ImagePoolingAttn(nn.Module):
     Source: Cheng et al. 2024, YOLO-World, equation 3. Parameters are named as in the published module:
     `query.*`, `key.*`, `value.*`, `proj.*`, `projections.*`, and `scale`, only if it is learnt.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from typed_einsum.nn import ImagePoolingAttn
         >>> attend = ImagePoolingAttn(ec=64, ch=(32, 48), ct=512, nh=8)

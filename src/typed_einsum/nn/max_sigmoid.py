@@ -74,7 +74,7 @@ class MaxSigmoidAttnBlock(nn.Module):
     Source: Cheng et al. 2024, YOLO-World, equation 2. Parameters are named as in the published block, so
     that its checkpoints load. They do not hold the `eps` of batch norm: published models set 1e-3.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from typed_einsum.nn import MaxSigmoidAttnBlock
         >>> block = MaxSigmoidAttnBlock(64, 64, nh=2, ec=64, gc=512)
@@ -156,7 +156,7 @@ class MaxSigmoidAttnBlock(nn.Module):
 
         Raises: `ShapeError` (TE201, TE202), `ArgumentError` (TE411) in training mode.
 
-        Example:
+        Examples:
             >>> import torch
             >>> from typed_einsum.nn import MaxSigmoidAttnBlock
             >>> block = MaxSigmoidAttnBlock(64, 64, nh=2, ec=64).eval()

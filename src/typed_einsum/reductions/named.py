@@ -45,7 +45,7 @@ def softmax(
 
     Source: Vaswani et al. 2017, Attention is all you need, equation 1.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from typed_einsum import softmax
         >>> scores = torch.zeros(2, 3, 4)
@@ -87,7 +87,7 @@ def mean(x: Tensor, axes: str, *, over: str) -> Tensor:
 
     Source: the arithmetic mean, as in `torch.mean`.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from typed_einsum import mean
         >>> mean(torch.randn(2, 3, 5, 7), "b c h w", over="h w").shape
@@ -118,7 +118,7 @@ def normalize(x: Tensor, axes: str, *, over: str, eps: float = 1e-12) -> Tensor:
 
     Source: the Euclidean norm, as in `torch.nn.functional.normalize`.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from typed_einsum import normalize
         >>> unit = normalize(torch.randn(2, 3, 5), "b n c", over="c")

@@ -46,7 +46,7 @@ def example_inputs(
     Raises:
         ArgumentError: TE412, if nothing says how to make an argument.
 
-    Example:
+    Examples:
         >>> from jaxtyping import Float
         >>> from torch import Tensor
         >>> from typed_einsum.testing import example_inputs

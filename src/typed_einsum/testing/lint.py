@@ -26,7 +26,7 @@ def lint(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Report:
         args: its arguments.
         kwargs: its arguments by name.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from typed_einsum.testing import lint
         >>> def merge_heads(x):
