@@ -37,12 +37,15 @@ _HOMES = {
 }
 
 
+_MODULES = {"errors", "nn", "testing"}
+
+
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first asked for: parts of the package work where torch is not."""
     from importlib import import_module
 
-    if name == "errors":
-        return import_module("typed_einsum.errors")
+    if name in _MODULES:
+        return import_module(f"{__name__}.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = globals()[name] = getattr(import_module(_HOMES[name]), name)

@@ -6,7 +6,7 @@ if TYPE_CHECKING:
     from typed_einsum.testing.audit import Finding
     from typed_einsum.testing.contracts import assert_contract, check_contract
     from typed_einsum.testing.examples import example_inputs
-    from typed_einsum.testing.lint import lint
+    from typed_einsum.testing.lints import lint
     from typed_einsum.testing.promises import contract
     from typed_einsum.testing.report import Report
 
@@ -19,7 +19,7 @@ _HOMES = {
     "check_contract": "contracts",
     "contract": "promises",
     "example_inputs": "examples",
-    "lint": "lint",
+    "lint": "lints",
 }
 
 
