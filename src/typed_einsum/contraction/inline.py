@@ -12,7 +12,7 @@ from torch.compiler import is_dynamo_compiling
 
 from typed_einsum.check_source import NotStraight, ShapeChecks, build, prefix_for
 from typed_einsum.contraction.operands import Contraction, Dtypes, straight_lines
-from typed_einsum.contraction.planned import running_lines
+from typed_einsum.contraction.planned import runner, running_lines
 from typed_einsum.diagnostics import Diagnostic, Mark, Place, Span
 from typed_einsum.equation.axes import ELLIPSIS, Axis
 from typed_einsum.equation.equation import Equation, is_spread, refuse
@@ -137,15 +137,19 @@ def _compile(equation: Equation, text: str) -> Compiled:
     labels = _labels(equation)
     contraction = Contraction(equation, labels, tuple(Dtypes() for _ in labels), _locator(equation, text))
 
+    run_planned = runner(contraction)
+
     def surprised(*operands: Tensor) -> Tensor:
-        if not switch.is_off():
-            contraction.examine(operands, Bindings())
-        return contraction.run(operands)
+        if switch.is_off():
+            return contraction.run(operands)
+        contraction.examine(operands, Bindings())
+        return run_planned(*operands)
 
     def surprised_within(scope: tuple[Any, ...], *operands: Tensor) -> Tensor:
-        if not switch.is_off():
-            _examine_within(contraction, Scope(*scope), operands)
-        return contraction.run(operands)
+        if switch.is_off():
+            return contraction.run(operands)
+        _examine_within(contraction, Scope(*scope), operands)
+        return run_planned(*operands)
 
     return Compiled(
         len(labels),

@@ -42,11 +42,40 @@ def running_lines(
     equation = contraction.equation
     if has_broadcast(equation):
         return [], f"{checks.constant('run', contraction.run)}(({', '.join(variables)},))"
-    if len(variables) <= 2 and not any(is_spread(name) for name in equation.keys):
-        planned = make_plan(equation, {}, {}, variables)
-        if not depends_on_sizes(equation, planned):
+    by_size = True
+    if len(variables) <= 2:
+        planned = None if has_spread(equation) else make_plan(equation, {}, {}, variables)
+        by_size = planned is not None and depends_on_sizes(equation, planned)
+        if planned is not None and not by_size:
             return written(planned, checks, variables, checks.known)
-    return [], f"{checks.constant('run', PlannedByShape(contraction))}({', '.join(variables)})"
+    run = checks.constant("run", PlannedByShape(contraction, by_size))
+    return [], f"{run}({', '.join(variables)})"
+
+
+def runner(contraction: Contraction) -> Callable[..., Tensor]:
+    """What contracts operands that the generated lines did not know, but that are right: made when needed."""
+    made: list[Callable[..., Tensor]] = []
+
+    def run(*operands: Tensor) -> Tensor:
+        if has_broadcast(contraction.equation):
+            return contraction.run(operands)
+        if not made:
+            made.append(PlannedByShape(contraction, by_size=_needs_sizes(contraction.equation)))
+        return made[0](*operands)
+
+    return run
+
+
+def _needs_sizes(equation: Equation) -> bool:
+    if len(equation.operands) > 2:
+        return True
+    variables = [f"operand_{index + 1}" for index in range(len(equation.operands))]
+    return not has_spread(equation) and depends_on_sizes(equation, make_plan(equation, {}, {}, variables))
+
+
+def has_spread(equation: Equation) -> bool:
+    """Whether some name stands for any number of axes."""
+    return any(is_spread(name) for name in equation.keys)
 
 
 def written(
@@ -107,11 +136,10 @@ def parts(name: str, spread: Mapping[str, int]) -> list[str]:
 class PlannedByShape:
     """Runs the plan for the ranks and, from three operands on, the rounded sizes of the operands."""
 
-    def __init__(self, contraction: Contraction) -> None:
+    def __init__(self, contraction: Contraction, by_size: bool) -> None:
         self.contraction = contraction
         self._functions: dict[Any, Callable[..., Tensor]] = {}
-        is_any_spread = any(is_spread(name) for name in contraction.equation.keys)
-        self._by_size = len(contraction.labels) > 2 or not is_any_spread
+        self._by_size = by_size
 
     def __call__(self, *operands: Tensor) -> Tensor:
         """Contract operands already checked."""
@@ -135,12 +163,15 @@ class PlannedByShape:
         if len(self._functions) >= MOST_KEPT:
             self._functions.clear()
         shapes = [shape_of(operand) for operand in operands]
-        function = self._functions[bucket] = planned_function(self.contraction.equation, shapes)
+        function = planned_function(self.contraction.equation, shapes, by_size=self._by_size)
+        self._functions[bucket] = function
         return function
 
 
-def planned_function(equation: Equation, shapes: Sequence[tuple[int, ...]]) -> Callable[..., Tensor]:
-    """A function that contracts operands like these, checked before."""
+def planned_function(
+    equation: Equation, shapes: Sequence[tuple[int, ...]], *, by_size: bool
+) -> Callable[..., Tensor]:
+    """A function that contracts operands of these ranks, or also of such sizes, checked before."""
     spread = spread_ranks(equation, [len(shape) for shape in shapes])
     letters = [[part for name in names for part in parts(name, spread)] for names in equation.operand_keys]
     sizes = {
@@ -149,7 +180,7 @@ def planned_function(equation: Equation, shapes: Sequence[tuple[int, ...]]) -> C
         for letter, size in zip(row, shape, strict=True)
     }
     variables = [f"operand_{index + 1}" for index in range(len(shapes))]
-    planned = make_plan(equation, spread, sizes, variables)
+    planned = make_plan(equation, spread, sizes if by_size else {}, variables)
     checks = ShapeChecks("_", {})
     local = {letter: checks.local() for letter in sizes}
     unpacks = [

@@ -14,7 +14,7 @@ from torch import Tensor
 from typed_einsum.annotations import TensorHint
 from typed_einsum.check_source import NotStraight, ShapeChecks, build, prefix_for
 from typed_einsum.contraction.operands import Contraction, Dtypes, straight_lines
-from typed_einsum.contraction.planned import running_lines
+from typed_einsum.contraction.planned import runner, running_lines
 from typed_einsum.contraction.signature import (
     Signature,
     possible_dtypes,
@@ -162,13 +162,14 @@ def _generated(signature: Signature) -> Any:
     dtypes = tuple(Dtypes(hint.dtypes, hint.dtype_name) for hint in hints.values())
     locate = signature_locator(function, hints, result)
     contraction = Contraction(signature.equation, labels, dtypes, locate)
+    run_planned = runner(contraction)
 
     def surprised(operands: tuple[Any, ...], extra: tuple[Any, ...], unknown: dict[str, Any]) -> Tensor:
         _refuse_call(function, labels, operands, extra, unknown)
         if switch.is_off():
             return contraction.run(operands)
         contraction.examine(operands, Bindings())
-        return accepted(contraction.run(operands))
+        return accepted(run_planned(*operands))
 
     def accepted(value: Tensor) -> Tensor:
         if result.dtypes is None or dtype_of(value) in result.dtypes:

@@ -73,9 +73,8 @@ def _expression(
             shape = "".join(f"{_size(group, sizes)}, " for group in target.axes)
             return f"{names[source.name]}.expand(({shape}))"
         case Matmul(left, right):
-            function = {(2, 2): "mm", (3, 3): "bmm", (2, 1): "mv"}.get(
-                (len(left.axes), len(right.axes)), "matmul"
-            )
+            # `mv` is none of the functions that autocast knows.
+            function = {(2, 2): "mm", (3, 3): "bmm"}.get((len(left.axes), len(right.axes)), "matmul")
             return f"{outside['torch']}.{function}({names[left.name]}, {names[right.name]})"
         case BestProduct(rows, columns):
             return f"{outside['best_products']}({names[rows.name]}, {names[columns.name]})"
