@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
 
 import pytest
 import torch
@@ -136,3 +136,15 @@ def test_vmap_speaks_of_the_axes_inside() -> None:
     with pytest.raises(errors.ShapeError) as caught:
         torch.func.vmap(scores)(query, key)
     assert "axis `d` is 4 in `query` but 7 in `key`" in str(caught.value)
+
+
+@shape_checked
+def first_of(xs: Sequence[Tensor], y: Float[Tensor, "b"], how: Literal["+", "-"] = "+") -> Float[Tensor, "b"]:
+    return y + xs[0] if how == "+" else y - xs[0]
+
+
+def test_values_that_are_no_tensors_break_no_graph() -> None:
+    compiled = torch.compile(first_of, fullgraph=True, backend="eager")
+    assert torch.equal(compiled([torch.ones(3)], torch.ones(3)), torch.full((3,), 2.0))
+    with pytest.raises(errors.TypedEinsumError):
+        first_of([torch.ones(3)], torch.ones(3), how="*")
