@@ -181,7 +181,7 @@ class Run:
         given = {} if self.owner is None else {next(iter(self.recipe.signature.parameters)): owner}
         known = {**((axis_sizes_of(owner) if owner is not None else None) or {}), **given_sizes}
         draw = Draw(sizes, device, variant, known, self._numbers(owner))
-        torch.manual_seed(0)
+        reseed(0)
         bound = self.recipe.make(draw, given)
         watch = Watch(Labels(draw.sizes))
         for hint, value in passed_tensors(self.recipe.hints, bound.arguments):
@@ -194,6 +194,11 @@ class Run:
             error = raised
         refused = error is not None and _refused(error, self.file)
         return Attempt(error, draw, variant, refused, tuple(watch.findings), tuple(watch.repairs))
+
+
+def reseed(seed: int) -> None:
+    """Begin the random numbers of the CPU anew. (`torch.manual_seed` looks for other devices: a millisecond.)"""
+    torch.default_generator.manual_seed(seed)
 
 
 def repaired_size(repair: Repair, draw: Draw) -> int:

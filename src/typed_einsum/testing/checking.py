@@ -21,7 +21,7 @@ from typed_einsum.errors import TypedEinsumError
 from typed_einsum.locations import definition_place, shown_path
 from typed_einsum.tensors import dtype_of, shape_of
 from typed_einsum.testing import perturbation
-from typed_einsum.testing.attempts import Attempt, Run
+from typed_einsum.testing.attempts import Attempt, Run, reseed
 from typed_einsum.testing.audit import Finding, Severity
 from typed_einsum.testing.discovery import is_checked
 from typed_einsum.testing.findings import first_line
@@ -165,7 +165,7 @@ class Check:
         if tried is None:
             return None
         given = {} if owner is None else {next(iter(recipe.signature.parameters)): owner}
-        torch.manual_seed(0)
+        reseed(0)
         arguments = recipe.make(Draw(on="cpu", variant=variant, known=tried.draw.sizes), given).arguments
         return Call(self.function, recipe, arguments)
 

@@ -12,7 +12,7 @@ from typed_einsum.annotations import TensorHint
 from typed_einsum.diagnostics import Diagnostic
 from typed_einsum.errors import ArgumentError
 from typed_einsum.tensors import dtype_of
-from typed_einsum.testing.attempts import Attempt, Run
+from typed_einsum.testing.attempts import Attempt, Run, reseed
 from typed_einsum.testing.checking import Check
 from typed_einsum.testing.inputs import CannotMake
 from typed_einsum.testing.perturbation import changed
@@ -59,7 +59,7 @@ def example_inputs(
     try:
         found = _sizes_that_run(run, str(device))
         draw = Draw(on=str(device), known=found.draw.sizes)
-        torch.manual_seed(seed)
+        reseed(seed)
         owned = list(run.recipe.signature.parameters)[:1] if run.owner is not None else []
         arguments = dict(run.recipe.make(draw, dict.fromkeys(owned)).arguments)
     except CannotMake as error:

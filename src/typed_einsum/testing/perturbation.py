@@ -18,7 +18,7 @@ from torch import Tensor
 from typed_einsum.annotations import Hint, TensorHint
 from typed_einsum.equation.axes import Named, Variadic
 from typed_einsum.tensors import dtype_of, is_tensor, shape_of
-from typed_einsum.testing.attempts import exhaust, tensors_with_hints
+from typed_einsum.testing.attempts import exhaust, reseed, tensors_with_hints
 from typed_einsum.testing.inputs import Recipe
 
 RELATIVE, ABSOLUTE = 1e-3, 1e-4
@@ -38,7 +38,7 @@ class Call:
     def outputs(self, arguments: Mapping[str, Any]) -> Outputs | None:
         """The tensors of a result, with their annotations; None where the call fails."""
         bound = inspect.BoundArguments(self.recipe.signature, OrderedDict(arguments))
-        torch.manual_seed(0)
+        reseed(0)
         try:
             with torch.no_grad():
                 result = self.function(*bound.args, **bound.kwargs)
@@ -59,7 +59,7 @@ class Call:
     def is_random(self) -> bool:
         """Whether two calls on the same arguments differ when the seed does."""
         first = self.outputs(self.arguments)
-        torch.manual_seed(1)
+        reseed(1)
         bound = inspect.BoundArguments(self.recipe.signature, OrderedDict(self.arguments))
         with torch.no_grad():
             second = [
