@@ -37,7 +37,7 @@ _HOMES = {
 }
 
 
-_MODULES = {"errors", "nn", "testing"}
+_MODULES = {"attention", "errors", "nn", "testing"}
 
 
 def __getattr__(name: str) -> Any:

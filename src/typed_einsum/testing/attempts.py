@@ -197,7 +197,7 @@ class Run:
 
 
 def reseed(seed: int) -> None:
-    """Begin the random numbers of the CPU anew. (`torch.manual_seed` looks for other devices: a millisecond.)"""
+    """Begin the CPU's random numbers anew. (`torch.manual_seed` also looks for devices: a millisecond.)"""
     torch.default_generator.manual_seed(seed)
 
 

@@ -1,0 +1,98 @@
+"""Attention einsums: one function for each published equation, and what is composed of them.
+
+Every module holds a family. `equations()` lists all typed einsums, `AXES` what their axis names mean.
+"""
+
+from collections.abc import Callable
+from importlib import import_module
+from types import MappingProxyType
+from typing import Any
+
+from typed_einsum.attention.alignment import bahdanau, biaffine, bilinear, luong
+from typed_einsum.attention.dot_product import fused_dot_product, multi_head, scaled_dot_product
+from typed_einsum.attention.experts import mixture_of_experts
+from typed_einsum.attention.grouped import grouped_query, multi_head_latent, multi_query
+from typed_einsum.attention.images import (
+    axial,
+    gram,
+    image_pooling,
+    region_text,
+    slot_attention,
+)
+from typed_einsum.attention.kernels import linear, positive_features
+from typed_einsum.attention.low_rank import adapted, tensor_train
+from typed_einsum.attention.names import AXES
+from typed_einsum.attention.positions import (
+    bucket_bias,
+    decomposed_position_scores,
+    offset_position_scores,
+    offsets,
+    relative_position,
+)
+from typed_einsum.attention.retrieval import late_interaction
+from typed_einsum.attention.state_space import chunked_scan
+from typed_einsum.attention.talking import talking_heads
+
+__all__ = [
+    "AXES",
+    "adapted",
+    "axial",
+    "bahdanau",
+    "biaffine",
+    "bilinear",
+    "bucket_bias",
+    "chunked_scan",
+    "decomposed_position_scores",
+    "equations",
+    "fused_dot_product",
+    "gram",
+    "grouped_query",
+    "image_pooling",
+    "late_interaction",
+    "linear",
+    "luong",
+    "mixture_of_experts",
+    "multi_head",
+    "multi_head_latent",
+    "multi_query",
+    "offset_position_scores",
+    "offsets",
+    "positive_features",
+    "region_text",
+    "relative_position",
+    "scaled_dot_product",
+    "slot_attention",
+    "talking_heads",
+    "tensor_train",
+]
+
+FAMILIES = (
+    "dot_product",
+    "grouped",
+    "kernels",
+    "positions",
+    "talking",
+    "alignment",
+    "images",
+    "retrieval",
+    "state_space",
+    "experts",
+    "low_rank",
+)
+"""The modules of the package, in the order in which they are best read."""
+
+
+def equations() -> MappingProxyType[str, Callable[..., Any]]:
+    """All typed einsums of the package, by `family.name`.
+
+    Examples:
+        >>> equations()["dot_product.scores"].equation
+        'b m q c, b m k c -> b m q k'
+    """
+    found: dict[str, Callable[..., Any]] = {}
+    for family in FAMILIES:
+        module = import_module(f"{__name__}.{family}")
+        for name, value in vars(module).items():
+            if hasattr(value, "equation") and value.__module__ == module.__name__:
+                found[f"{family}.{name}"] = value
+    return MappingProxyType(found)

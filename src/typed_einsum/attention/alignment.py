@@ -1,0 +1,178 @@
+"""Scores from before the transformer: bilinear, multiplicative, additive."""
+
+from __future__ import annotations
+
+from jaxtyping import Float
+from torch import Tensor
+
+from typed_einsum.checked import shape_checked
+from typed_einsum.contraction import typed_einsum
+from typed_einsum.reductions import softmax
+
+
+@typed_einsum
+def bilinear(
+    left: Float[Tensor, "b i"], weight: Float[Tensor, "i o"], right: Float[Tensor, "b o"]
+) -> Float[Tensor, "b"]:
+    """One score for two vectors of different lengths, by a matrix between them.
+
+    Equation: `s[b] = Σ_i Σ_o x[b,i] · W[i,o] · y[b,o]`.
+
+    Source: Luong et al. 2015, Effective approaches to attention, equation 8, "general".
+
+    Examples:
+        >>> import torch
+        >>> bilinear(torch.ones(2, 3), torch.ones(3, 4), torch.ones(2, 4))
+        tensor([12., 12.])
+    """
+
+
+@typed_einsum
+def biaffine(
+    left: Float[Tensor, "b q i"], weight: Float[Tensor, "i o"], right: Float[Tensor, "b k o"]
+) -> Float[Tensor, "b q k"]:
+    """A bilinear score for each pair of two sequences.
+
+    Equation: `S[b,q,k] = Σ_i Σ_o x[b,q,i] · W[i,o] · y[b,k,o]`.
+
+    Source: Dozat and Manning 2017, Deep biaffine attention, equation 6.
+
+    Examples:
+        >>> import torch
+        >>> biaffine(torch.ones(2, 5, 3), torch.ones(3, 4), torch.ones(2, 6, 4)).shape
+        torch.Size([2, 5, 6])
+    """
+
+
+@typed_einsum
+def dot_scores(state: Float[Tensor, "b c"], key: Float[Tensor, "b k c"]) -> Float[Tensor, "b k"]:
+    """How well one state of a decoder fits each position of the source.
+
+    Equation: `S[b,k] = Σ_c h[b,c] · K[b,k,c]`.
+
+    Source: Luong et al. 2015, Effective approaches to attention, equation 8, "dot".
+
+    Examples:
+        >>> import torch
+        >>> dot_scores(torch.ones(2, 4), torch.ones(2, 5, 4)).shape
+        torch.Size([2, 5])
+    """
+
+
+@typed_einsum
+def general_scores(
+    state: Float[Tensor, "b c"], weight: Float[Tensor, "c e"], key: Float[Tensor, "b k e"]
+) -> Float[Tensor, "b k"]:
+    """The same with a matrix between the state and the positions.
+
+    Equation: `S[b,k] = Σ_c Σ_e h[b,c] · W[c,e] · K[b,k,e]`.
+
+    Source: Luong et al. 2015, Effective approaches to attention, equation 8, "general".
+
+    Examples:
+        >>> import torch
+        >>> general_scores(torch.ones(2, 4), torch.ones(4, 3), torch.ones(2, 5, 3)).shape
+        torch.Size([2, 5])
+    """
+
+
+@typed_einsum
+def hidden_of_state(state: Float[Tensor, "b c"], weight: Float[Tensor, "a c"]) -> Float[Tensor, "b a"]:
+    """The decoder's part of an additive score.
+
+    Equation: `H[b,a] = Σ_c h[b,c] · W[a,c]`.
+
+    Source: Bahdanau et al. 2015, Neural machine translation, appendix A.1.2.
+
+    Examples:
+        >>> import torch
+        >>> hidden_of_state(torch.ones(2, 4), torch.ones(6, 4)).shape
+        torch.Size([2, 6])
+    """
+
+
+@typed_einsum
+def hidden_of_keys(key: Float[Tensor, "b k e"], weight: Float[Tensor, "a e"]) -> Float[Tensor, "b k a"]:
+    """The source's part of an additive score.
+
+    Equation: `H[b,k,a] = Σ_e K[b,k,e] · U[a,e]`.
+
+    Source: Bahdanau et al. 2015, Neural machine translation, appendix A.1.2.
+
+    Examples:
+        >>> import torch
+        >>> hidden_of_keys(torch.ones(2, 5, 3), torch.ones(6, 3)).shape
+        torch.Size([2, 5, 6])
+    """
+
+
+@typed_einsum
+def energy(hidden: Float[Tensor, "b k a"], weight: Float[Tensor, "a"]) -> Float[Tensor, "b k"]:
+    """One number for each position from its hidden units.
+
+    Equation: `S[b,k] = Σ_a H[b,k,a] · v[a]`.
+
+    Source: Bahdanau et al. 2015, Neural machine translation, appendix A.1.2.
+
+    Examples:
+        >>> import torch
+        >>> energy(torch.ones(2, 5, 6), torch.ones(6)).shape
+        torch.Size([2, 5])
+    """
+
+
+@typed_einsum
+def context(weights: Float[Tensor, "b k"], value: Float[Tensor, "b k e"]) -> Float[Tensor, "b e"]:
+    """What one state of a decoder takes up of the source.
+
+    Equation: `C[b,e] = Σ_k W[b,k] · V[b,k,e]`.
+
+    Source: Bahdanau et al. 2015, Neural machine translation, equation 5.
+
+    Examples:
+        >>> import torch
+        >>> context(torch.ones(2, 5), torch.ones(2, 5, 3)).shape
+        torch.Size([2, 3])
+    """
+
+
+@shape_checked
+def luong(
+    state: Float[Tensor, "b c"], weight: Float[Tensor, "c e"], source: Float[Tensor, "b k e"]
+) -> Float[Tensor, "b e"]:
+    """Attend from one state to the source, with multiplicative scores.
+
+    Equation: `C = Σ_k softmax_k(h W K[k]) K[k]`.
+
+    Source: Luong et al. 2015, Effective approaches to attention, equations 7 and 8.
+
+    Examples:
+        >>> import torch
+        >>> luong(torch.randn(2, 4), torch.randn(4, 3), torch.randn(2, 5, 3)).shape
+        torch.Size([2, 3])
+    """
+    return context(softmax(general_scores(state, weight, source), "b k", over="k"), source)
+
+
+@shape_checked
+def bahdanau(
+    state: Float[Tensor, "b c"],
+    source: Float[Tensor, "b k e"],
+    of_state: Float[Tensor, "a c"],
+    of_source: Float[Tensor, "a e"],
+    out: Float[Tensor, "a"],
+) -> Float[Tensor, "b e"]:
+    """Attend from one state to the source, with additive scores.
+
+    Equation: `C = Σ_k softmax_k(v · tanh(W h + U K[k])) K[k]`.
+
+    Source: Bahdanau et al. 2015, Neural machine translation, equations 5 and 6.
+
+    Examples:
+        >>> import torch
+        >>> weights = torch.randn(6, 4), torch.randn(6, 3), torch.randn(6)
+        >>> bahdanau(torch.randn(2, 4), torch.randn(2, 5, 3), *weights).shape
+        torch.Size([2, 3])
+    """
+    hidden = hidden_of_state(state, of_state).unsqueeze(1) + hidden_of_keys(source, of_source)
+    return context(softmax(energy(hidden.tanh(), out), "b k", over="k"), source)

@@ -1,0 +1,257 @@
+"""Attention on images: along rows and columns, into slots, against texts."""
+
+from __future__ import annotations
+
+import math
+
+from jaxtyping import Float
+from torch import Tensor
+
+from typed_einsum.checked import shape_checked
+from typed_einsum.contraction import typed_einsum
+from typed_einsum.reductions import normalize, softmax
+
+
+@typed_einsum
+def row_scores(
+    query: Float[Tensor, "b m h w c"], key: Float[Tensor, "b m h x c"]
+) -> Float[Tensor, "b m h w x"]:
+    """Scores between the pixels of one row.
+
+    Equation: `S[b,m,h,w,x] = Σ_c Q[b,m,h,w,c] · K[b,m,h,x,c]`.
+
+    Source: Ho et al. 2019, Axial attention, section 3.
+
+    Examples:
+        >>> import torch
+        >>> row_scores(torch.ones(2, 3, 4, 5, 6), torch.ones(2, 3, 4, 5, 6)).shape
+        torch.Size([2, 3, 4, 5, 5])
+    """
+
+
+@typed_einsum
+def row_mixture(
+    weights: Float[Tensor, "b m h w x"], value: Float[Tensor, "b m h x d"]
+) -> Float[Tensor, "b m h w d"]:
+    """Mix the values of one row.
+
+    Equation: `Y[b,m,h,w,d] = Σ_x W[b,m,h,w,x] · V[b,m,h,x,d]`.
+
+    Source: Ho et al. 2019, Axial attention, section 3.
+
+    Examples:
+        >>> import torch
+        >>> row_mixture(torch.ones(2, 3, 4, 5, 5), torch.ones(2, 3, 4, 5, 7)).shape
+        torch.Size([2, 3, 4, 5, 7])
+    """
+
+
+@typed_einsum
+def column_scores(
+    query: Float[Tensor, "b m h w c"], key: Float[Tensor, "b m y w c"]
+) -> Float[Tensor, "b m w h y"]:
+    """Scores between the pixels of one column.
+
+    Equation: `S[b,m,w,h,y] = Σ_c Q[b,m,h,w,c] · K[b,m,y,w,c]`.
+
+    Source: Ho et al. 2019, Axial attention, section 3.
+
+    Examples:
+        >>> import torch
+        >>> column_scores(torch.ones(2, 3, 4, 5, 6), torch.ones(2, 3, 4, 5, 6)).shape
+        torch.Size([2, 3, 5, 4, 4])
+    """
+
+
+@typed_einsum
+def column_mixture(
+    weights: Float[Tensor, "b m w h y"], value: Float[Tensor, "b m y w d"]
+) -> Float[Tensor, "b m h w d"]:
+    """Mix the values of one column.
+
+    Equation: `Y[b,m,h,w,d] = Σ_y W[b,m,w,h,y] · V[b,m,y,w,d]`.
+
+    Source: Ho et al. 2019, Axial attention, section 3.
+
+    Examples:
+        >>> import torch
+        >>> column_mixture(torch.ones(2, 3, 5, 4, 4), torch.ones(2, 3, 4, 5, 7)).shape
+        torch.Size([2, 3, 4, 5, 7])
+    """
+
+
+@typed_einsum
+def slot_scores(slot: Float[Tensor, "b s c"], key: Float[Tensor, "b k c"]) -> Float[Tensor, "b s k"]:
+    """How well each slot fits each input.
+
+    Equation: `S[b,s,k] = Σ_c Q[b,s,c] · K[b,k,c]`.
+
+    Source: Locatello et al. 2020, Object-centric learning with slot attention, equation 1.
+
+    Examples:
+        >>> import torch
+        >>> slot_scores(torch.ones(2, 3, 6), torch.ones(2, 5, 6)).shape
+        torch.Size([2, 3, 5])
+    """
+
+
+@typed_einsum
+def slot_updates(weights: Float[Tensor, "b s k"], value: Float[Tensor, "b k d"]) -> Float[Tensor, "b s d"]:
+    """What each slot takes up of its inputs.
+
+    Equation: `U[b,s,d] = Σ_k W[b,s,k] · V[b,k,d]`.
+
+    Source: Locatello et al. 2020, Object-centric learning with slot attention, equation 2.
+
+    Examples:
+        >>> import torch
+        >>> slot_updates(torch.ones(2, 3, 5), torch.ones(2, 5, 7)).shape
+        torch.Size([2, 3, 7])
+    """
+
+
+@typed_einsum
+def region_scores(image: Float[Tensor, "b c h w"], text: Float[Tensor, "b n c"]) -> Float[Tensor, "b n h w"]:
+    """How well each text fits each pixel.
+
+    Equation: `S[b,n,h,w] = Σ_c X[b,c,h,w] · T[b,n,c]`.
+
+    Source: Cheng et al. 2024, YOLO-World, equation 1.
+
+    Examples:
+        >>> import torch
+        >>> region_scores(torch.ones(2, 6, 4, 5), torch.ones(2, 3, 6)).shape
+        torch.Size([2, 3, 4, 5])
+    """
+
+
+@typed_einsum
+def pooled_scores(
+    text: Float[Tensor, "b n m c"], patch: Float[Tensor, "b p m c"]
+) -> Float[Tensor, "b m n p"]:
+    """How well each text fits each pooled patch.
+
+    Equation: `S[b,m,n,p] = Σ_c Q[b,n,m,c] · K[b,p,m,c]`.
+
+    Source: Cheng et al. 2024, YOLO-World, equation 3.
+
+    Examples:
+        >>> import torch
+        >>> pooled_scores(torch.ones(2, 3, 4, 6), torch.ones(2, 9, 4, 6)).shape
+        torch.Size([2, 4, 3, 9])
+    """
+
+
+@typed_einsum
+def pooled_mixture(
+    weights: Float[Tensor, "b m n p"], patch: Float[Tensor, "b p m d"]
+) -> Float[Tensor, "b n m d"]:
+    """What each text takes up of the pooled patches.
+
+    Equation: `Y[b,n,m,d] = Σ_p W[b,m,n,p] · V[b,p,m,d]`.
+
+    Source: Cheng et al. 2024, YOLO-World, equation 3.
+
+    Examples:
+        >>> import torch
+        >>> pooled_mixture(torch.ones(2, 4, 3, 9), torch.ones(2, 9, 4, 7)).shape
+        torch.Size([2, 3, 4, 7])
+    """
+
+
+@typed_einsum
+def gram(feature: Float[Tensor, "b i h w"], other: Float[Tensor, "b o h w"]) -> Float[Tensor, "b i o"]:
+    """How two sets of feature maps go together, wherever in the image.
+
+    Equation: `G[b,i,o] = Σ_h Σ_w F[b,i,h,w] · F'[b,o,h,w]`.
+
+    Source: Gatys et al. 2016, Image style transfer, equation 3.
+
+    Examples:
+        >>> import torch
+        >>> gram(torch.ones(2, 3, 4, 5), torch.ones(2, 6, 4, 5))[0, 0]
+        tensor([20., 20., 20., 20., 20., 20.])
+    """
+
+
+@shape_checked
+def axial(
+    query: Float[Tensor, "b m h w c"], key: Float[Tensor, "b m h w c"], value: Float[Tensor, "b m h w d"]
+) -> Float[Tensor, "b m h w d"]:
+    """Attend along rows, and along columns to the result.
+
+    Equation: `R = softmax_x(Q K[h,x]) V[h,x]`, then `Y = softmax_y(Q K[y,w]) R[y,w]`.
+
+    Source: Ho et al. 2019, Axial attention, section 3.
+
+    Examples:
+        >>> import torch
+        >>> x = torch.randn(2, 3, 4, 5, 6)
+        >>> axial(x, x, x).shape
+        torch.Size([2, 3, 4, 5, 6])
+    """
+    query = query / math.sqrt(query.size(-1))
+    along_rows = softmax(row_scores(query, key), "b m h w x", over="x")
+    along_columns = softmax(column_scores(query, key), "b m w h y", over="y")
+    return column_mixture(along_columns, row_mixture(along_rows, value))
+
+
+@shape_checked
+def slot_attention(
+    slot: Float[Tensor, "b s c"],
+    key: Float[Tensor, "b k c"],
+    value: Float[Tensor, "b k d"],
+    eps: float = 1e-8,
+) -> Float[Tensor, "b s d"]:
+    """Let slots compete for inputs, and average what each has won: one round of slot attention.
+
+    Equation: `A = softmax_s(Q Kᵀ / sqrt(c))`, `U[s] = Σ_k A[s,k] V[k] / Σ_k A[s,k]`.
+
+    Source: Locatello et al. 2020, Object-centric learning with slot attention, equations 1 and 2.
+
+    Examples:
+        >>> import torch
+        >>> slot_attention(torch.randn(2, 3, 6), torch.randn(2, 5, 6), torch.randn(2, 5, 7)).shape
+        torch.Size([2, 3, 7])
+    """
+    share = softmax(slot_scores(slot / math.sqrt(slot.size(-1)), key), "b s k", over="s") + eps
+    return slot_updates(share / share.sum(2, keepdim=True), value)
+
+
+@shape_checked
+def region_text(
+    image: Float[Tensor, "b c h w"], text: Float[Tensor, "b n c"], scale: float = 1.0, bias: float = 0.0
+) -> Float[Tensor, "b n h w"]:
+    """The cosine of each pixel and each text, scaled and shifted.
+
+    Equation: `S = scale · (X / |X|) · (T / |T|) + bias`.
+
+    Source: Cheng et al. 2024, YOLO-World, equation 1.
+
+    Examples:
+        >>> import torch
+        >>> region_text(torch.randn(2, 6, 4, 5), torch.randn(2, 3, 6)).shape
+        torch.Size([2, 3, 4, 5])
+    """
+    of_image, of_text = normalize(image, "b c h w", over="c"), normalize(text, "b n c", over="c")
+    return region_scores(of_image, of_text) * scale + bias
+
+
+@shape_checked
+def image_pooling(
+    text: Float[Tensor, "b n m c"], key: Float[Tensor, "b p m c"], value: Float[Tensor, "b p m d"]
+) -> Float[Tensor, "b n m d"]:
+    """Let each text take up what it fits in an image of a few patches.
+
+    Equation: `Y = softmax_p(T Kᵀ / sqrt(c)) V`.
+
+    Source: Cheng et al. 2024, YOLO-World, equation 3.
+
+    Examples:
+        >>> import torch
+        >>> text, key, value = torch.randn(2, 3, 4, 6), torch.randn(2, 9, 4, 6), torch.randn(2, 9, 4, 7)
+        >>> image_pooling(text, key, value).shape
+        torch.Size([2, 3, 4, 7])
+    """
+    raw = pooled_scores(text / math.sqrt(text.size(-1)), key)
+    return pooled_mixture(softmax(raw, "b m n p", over="p"), value)

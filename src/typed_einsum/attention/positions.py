@@ -1,0 +1,230 @@
+"""Relative positions: in the keys and values, as a bias, or apart for rows and columns."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from typed_einsum.attention.dot_product import mixture, scores
+from typed_einsum.checked import shape_checked
+from typed_einsum.contraction import typed_einsum
+from typed_einsum.reductions import softmax
+
+
+@typed_einsum
+def relative_scores(
+    query: Float[Tensor, "b m q c"], relative: Float[Tensor, "q k c"]
+) -> Float[Tensor, "b m q k"]:
+    """How well each query fits the distance to each key.
+
+    Equation: `S[b,m,q,k] = Σ_c Q[b,m,q,c] · A[q,k,c]`.
+
+    Source: Shaw et al. 2018, Self-attention with relative position representations, equation 4.
+
+    Examples:
+        >>> import torch
+        >>> relative_scores(torch.ones(2, 3, 4, 6), torch.ones(4, 5, 6)).shape
+        torch.Size([2, 3, 4, 5])
+    """
+
+
+@typed_einsum
+def relative_mixture(
+    weights: Float[Tensor, "b m q k"], relative: Float[Tensor, "q k d"]
+) -> Float[Tensor, "b m q d"]:
+    """Mix what distances add to the values.
+
+    Equation: `Y[b,m,q,d] = Σ_k W[b,m,q,k] · A[q,k,d]`.
+
+    Source: Shaw et al. 2018, Self-attention with relative position representations, equation 3.
+
+    Examples:
+        >>> import torch
+        >>> relative_mixture(torch.ones(2, 3, 4, 5), torch.ones(4, 5, 7)).shape
+        torch.Size([2, 3, 4, 7])
+    """
+
+
+@typed_einsum
+def offset_scores(
+    query: Float[Tensor, "b m q c"], offset: Float[Tensor, "m j c"]
+) -> Float[Tensor, "b m q j"]:
+    """How well each query fits each offset.
+
+    Equation: `S[b,m,q,j] = Σ_c Q[b,m,q,c] · R[m,j,c]`.
+
+    Source: Dai et al. 2019, Transformer-XL, section 3.3, term (b).
+
+    Examples:
+        >>> import torch
+        >>> offset_scores(torch.ones(2, 3, 4, 6), torch.ones(3, 9, 6)).shape
+        torch.Size([2, 3, 4, 9])
+    """
+
+
+@typed_einsum
+def column_bias(bias: Float[Tensor, "m c"], key: Float[Tensor, "b m k c"]) -> Float[Tensor, "b m k"]:
+    """How well each key fits in general, whatever asks for it.
+
+    Equation: `S[b,m,k] = Σ_c u[m,c] · K[b,m,k,c]`.
+
+    Source: Dai et al. 2019, Transformer-XL, section 3.3, term (c).
+
+    Examples:
+        >>> import torch
+        >>> column_bias(torch.ones(3, 6), torch.ones(2, 3, 5, 6)).shape
+        torch.Size([2, 3, 5])
+    """
+
+
+@typed_einsum
+def offset_bias(bias: Float[Tensor, "m c"], offset: Float[Tensor, "m j c"]) -> Float[Tensor, "m j"]:
+    """How well each offset fits in general.
+
+    Equation: `S[m,j] = Σ_c v[m,c] · R[m,j,c]`.
+
+    Source: Dai et al. 2019, Transformer-XL, section 3.3, term (d).
+
+    Examples:
+        >>> import torch
+        >>> offset_bias(torch.ones(3, 6), torch.ones(3, 9, 6)).shape
+        torch.Size([3, 9])
+    """
+
+
+@typed_einsum
+def row_distances(
+    query: Float[Tensor, "b h w c"], relative: Float[Tensor, "h y c"]
+) -> Float[Tensor, "b h w y"]:
+    """How well each pixel fits the distance to each row.
+
+    Equation: `S[b,h,w,y] = Σ_c Q[b,h,w,c] · R[h,y,c]`.
+
+    Source: Li et al. 2022, MViTv2, equation 6; as used by Kirillov et al. 2023, Segment anything.
+
+    Examples:
+        >>> import torch
+        >>> row_distances(torch.ones(2, 4, 5, 6), torch.ones(4, 7, 6)).shape
+        torch.Size([2, 4, 5, 7])
+    """
+
+
+@typed_einsum
+def column_distances(
+    query: Float[Tensor, "b h w c"], relative: Float[Tensor, "w x c"]
+) -> Float[Tensor, "b h w x"]:
+    """How well each pixel fits the distance to each column.
+
+    Equation: `S[b,h,w,x] = Σ_c Q[b,h,w,c] · R[w,x,c]`.
+
+    Source: Li et al. 2022, MViTv2, equation 6; as used by Kirillov et al. 2023, Segment anything.
+
+    Examples:
+        >>> import torch
+        >>> column_distances(torch.ones(2, 4, 5, 6), torch.ones(5, 8, 6)).shape
+        torch.Size([2, 4, 5, 8])
+    """
+
+
+def offsets(queries: int, keys: int, device: torch.device | None = None) -> Tensor:
+    """Which of the `queries + keys - 1` offsets each query and key have: `k - q`, from the smallest on.
+
+    Examples:
+        >>> offsets(2, 3).tolist()
+        [[1, 2, 3], [0, 1, 2]]
+    """
+    query, key = torch.arange(queries, device=device), torch.arange(keys, device=device)
+    return key[None, :] - query[:, None] + queries - 1
+
+
+@shape_checked
+def relative_position(
+    query: Float[Tensor, "b m q c"],
+    key: Float[Tensor, "b m k c"],
+    value: Float[Tensor, "b m k d"],
+    of_keys: Float[Tensor, "q k c"],
+    of_values: Float[Tensor, "q k d"],
+) -> Float[Tensor, "b m q d"]:
+    """Attend where each pair of positions adds a vector to the key, and one to the value.
+
+    Equation: `Y[q] = Σ_k softmax_k(Q[q] · (K[k] + A[q,k]) / sqrt(c)) (V[k] + B[q,k])`.
+
+    Source: Shaw et al. 2018, Self-attention with relative position representations, equations 3 and 4.
+
+    Examples:
+        >>> import torch
+        >>> q, k, v = torch.randn(2, 3, 4, 6), torch.randn(2, 3, 5, 6), torch.randn(2, 3, 5, 7)
+        >>> relative_position(q, k, v, torch.randn(4, 5, 6), torch.randn(4, 5, 7)).shape
+        torch.Size([2, 3, 4, 7])
+    """
+    query = query / math.sqrt(query.size(-1))
+    weights = softmax(scores(query, key) + relative_scores(query, of_keys), "b m q k", over="k")
+    return mixture(weights, value) + relative_mixture(weights, of_values)
+
+
+@shape_checked
+def bucket_bias(buckets: Int[Tensor, "q k"], table: Float[Tensor, "j m"]) -> Float[Tensor, "m q k"]:
+    """A learnt bias for each head and each bucket of distances, to be added to the scores.
+
+    Equation: `B[m,q,k] = T[bucket(q, k), m]`.
+
+    Source: Raffel et al. 2020, T5, section 2.1.
+
+    Examples:
+        >>> import torch
+        >>> bucket_bias(torch.zeros(4, 5, dtype=torch.int64), torch.randn(9, 3)).shape
+        torch.Size([3, 4, 5])
+    """
+    return table[buckets].permute(2, 0, 1)
+
+
+@shape_checked
+def offset_position_scores(
+    query: Float[Tensor, "b m q c"],
+    key: Float[Tensor, "b m k c"],
+    offset: Float[Tensor, "m j c"],
+    content: Float[Tensor, "m c"],
+    position: Float[Tensor, "m c"],
+) -> Float[Tensor, "b m q k"]:
+    """Scores in four terms: content and offset, each met by the query and by a bias.
+
+    `offset` holds one vector for each of the `q + k - 1` offsets, the most negative first.
+
+    Equation: `S[q,k] = Q[q]·K[k] + Q[q]·R[k-q] + u·K[k] + v·R[k-q]`.
+
+    Source: Dai et al. 2019, Transformer-XL, section 3.3.
+
+    Examples:
+        >>> import torch
+        >>> q, k, r = torch.randn(2, 3, 4, 6), torch.randn(2, 3, 5, 6), torch.randn(3, 8, 6)
+        >>> offset_position_scores(q, k, r, torch.randn(3, 6), torch.randn(3, 6)).shape
+        torch.Size([2, 3, 4, 5])
+    """
+    by_offset = offset_scores(query, offset) + offset_bias(position, offset).unsqueeze(1)
+    which = offsets(query.size(2), key.size(2), query.device).expand(*query.shape[:2], -1, -1)
+    by_content = scores(query, key) + column_bias(content, key).unsqueeze(2)
+    return by_content + by_offset.gather(3, which)
+
+
+@shape_checked
+def decomposed_position_scores(
+    query: Float[Tensor, "b h w c"],
+    rows: Float[Tensor, "h y c"],
+    columns: Float[Tensor, "w x c"],
+) -> Float[Tensor, "b h w y x"]:
+    """A bias for each pair of pixels that is the sum of one for their rows and one for their columns.
+
+    Equation: `S[h,w,y,x] = Q[h,w] · R_h[h,y] + Q[h,w] · R_w[w,x]`.
+
+    Source: Li et al. 2022, MViTv2, equation 6; as used by Kirillov et al. 2023, Segment anything.
+
+    Examples:
+        >>> import torch
+        >>> q = torch.randn(2, 4, 5, 6)
+        >>> decomposed_position_scores(q, torch.randn(4, 7, 6), torch.randn(5, 8, 6)).shape
+        torch.Size([2, 4, 5, 7, 8])
+    """
+    return row_distances(query, rows).unsqueeze(-1) + column_distances(query, columns).unsqueeze(-2)

@@ -1,0 +1,58 @@
+"""Late interaction: a document's score is the sum of each query token's best match."""
+
+from __future__ import annotations
+
+from jaxtyping import Float
+from torch import Tensor
+
+from typed_einsum.checked import shape_checked
+from typed_einsum.contraction import typed_einsum
+
+
+@typed_einsum(max="k")
+def best_matches(query: Float[Tensor, "q c"], document: Float[Tensor, "n k c"]) -> Float[Tensor, "n q"]:
+    """For each token of a query, its best match in each document.
+
+    Equation: `B[n,q] = max_k Σ_c Q[q,c] · D[n,k,c]`.
+
+    Source: Khattab and Zaharia 2020, ColBERT, equation 3.
+
+    Examples:
+        >>> import torch
+        >>> best_matches(torch.ones(4, 6), torch.ones(3, 5, 6)).shape
+        torch.Size([3, 4])
+    """
+
+
+@typed_einsum(max="k")
+def best_matches_of_batch(
+    query: Float[Tensor, "b q c"], document: Float[Tensor, "n k c"]
+) -> Float[Tensor, "b n q"]:
+    """The same for a batch of queries against all documents.
+
+    Equation: `B[b,n,q] = max_k Σ_c Q[b,q,c] · D[n,k,c]`.
+
+    Source: Khattab and Zaharia 2020, ColBERT, equation 3.
+
+    Examples:
+        >>> import torch
+        >>> best_matches_of_batch(torch.ones(2, 4, 6), torch.ones(3, 5, 6)).shape
+        torch.Size([2, 3, 4])
+    """
+
+
+@shape_checked
+def late_interaction(query: Float[Tensor, "b q c"], document: Float[Tensor, "n k c"]) -> Float[Tensor, "b n"]:
+    """The score of each document for each query.
+
+    Equation: `S[b,n] = Σ_q max_k Σ_c Q[b,q,c] · D[n,k,c]`.
+
+    Source: Khattab and Zaharia 2020, ColBERT, equation 3.
+
+    Examples:
+        >>> import torch
+        >>> late_interaction(torch.ones(2, 4, 6), torch.ones(3, 5, 6))
+        tensor([[24., 24., 24.],
+                [24., 24., 24.]])
+    """
+    return best_matches_of_batch(query, document).sum(-1)

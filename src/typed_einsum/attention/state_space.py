@@ -1,0 +1,118 @@
+"""A state space with a scalar decay, computed in chunks: attention inside, a recurrence between."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from typed_einsum.checked import shape_checked, shaped
+from typed_einsum.contraction import typed_einsum
+
+
+@typed_einsum
+def chunk_scores(
+    read: Float[Tensor, "b j q m z"], write: Float[Tensor, "b j k m z"]
+) -> Float[Tensor, "b j m q k"]:
+    """How much of what position `k` writes position `q` reads, in each chunk, without decay.
+
+    Equation: `S[b,j,m,q,k] = Σ_z C[b,j,q,m,z] · B[b,j,k,m,z]`.
+
+    Source: Dao and Gu 2024, Transformers are SSMs, section 6.
+
+    Examples:
+        >>> import torch
+        >>> chunk_scores(torch.ones(2, 3, 4, 5, 6), torch.ones(2, 3, 4, 5, 6)).shape
+        torch.Size([2, 3, 5, 4, 4])
+    """
+
+
+@typed_einsum
+def chunk_outputs(
+    weights: Float[Tensor, "b j m q k"], x: Float[Tensor, "b j k m d"]
+) -> Float[Tensor, "b j q m d"]:
+    """What each position takes up of its own chunk.
+
+    Equation: `Y[b,j,q,m,d] = Σ_k W[b,j,m,q,k] · x[b,j,k,m,d]`.
+
+    Source: Dao and Gu 2024, Transformers are SSMs, section 6.
+
+    Examples:
+        >>> import torch
+        >>> chunk_outputs(torch.ones(2, 3, 5, 4, 4), torch.ones(2, 3, 4, 5, 7)).shape
+        torch.Size([2, 3, 4, 5, 7])
+    """
+
+
+@typed_einsum
+def chunk_states(
+    write: Float[Tensor, "b j k m z"], decay: Float[Tensor, "b j k m"], x: Float[Tensor, "b j k m d"]
+) -> Float[Tensor, "b j m z d"]:
+    """What a chunk adds to the state by its end.
+
+    Equation: `H[b,j,m,z,d] = Σ_k B[b,j,k,m,z] · L[b,j,k,m] · x[b,j,k,m,d]`.
+
+    Source: Dao and Gu 2024, Transformers are SSMs, section 6.
+
+    Examples:
+        >>> import torch
+        >>> write, decay, x = torch.ones(2, 3, 4, 5, 6), torch.ones(2, 3, 4, 5), torch.ones(2, 3, 4, 5, 7)
+        >>> chunk_states(write, decay, x).shape
+        torch.Size([2, 3, 5, 6, 7])
+    """
+
+
+@typed_einsum
+def state_outputs(
+    read: Float[Tensor, "b j q m z"], state: Float[Tensor, "b j m z d"], decay: Float[Tensor, "b j q m"]
+) -> Float[Tensor, "b j q m d"]:
+    """What each position reads of the state before its chunk.
+
+    Equation: `Y[b,j,q,m,d] = Σ_z C[b,j,q,m,z] · H[b,j,m,z,d] · L[b,j,q,m]`.
+
+    Source: Dao and Gu 2024, Transformers are SSMs, section 6.
+
+    Examples:
+        >>> import torch
+        >>> read, state, decay = torch.ones(2, 3, 4, 5, 6), torch.ones(2, 3, 5, 6, 7), torch.ones(2, 3, 4, 5)
+        >>> state_outputs(read, state, decay).shape
+        torch.Size([2, 3, 4, 5, 7])
+    """
+
+
+@shape_checked
+def chunked_scan(
+    x: Float[Tensor, "b t m d"],
+    log_decay: Float[Tensor, "b t m"],
+    write: Float[Tensor, "b t m z"],
+    read: Float[Tensor, "b t m z"],
+    chunk: int,
+) -> Float[Tensor, "b t m d"]:
+    """The recurrence of a state space, with as many sequential steps as there are chunks.
+
+    Equation: `h[t] = exp(a[t]) h[t-1] + B[t] x[t]`, `y[t] = C[t] h[t]`. The length is a multiple of `chunk`.
+
+    Source: Dao and Gu 2024, Transformers are SSMs, section 6.
+
+    Examples:
+        >>> import torch
+        >>> x, a = torch.randn(2, 8, 3, 5), -torch.rand(2, 8, 3)
+        >>> chunked_scan(x, a, torch.randn(2, 8, 3, 4), torch.randn(2, 8, 3, 4), 4).shape
+        torch.Size([2, 8, 3, 5])
+    """
+    shape = (x.size(1) // chunk, chunk)
+    x, write, read, log_decay = (torch.unflatten(each, 1, shape) for each in (x, write, read, log_decay))
+    total = log_decay.cumsum(2)
+    last = total[:, :, -1:]
+    difference = (total.unsqueeze(3) - total.unsqueeze(2)).permute(0, 1, 4, 2, 3)
+    later = torch.ones(chunk, chunk, dtype=torch.bool, device=x.device).triu(1)
+    inside = difference.masked_fill(later, -torch.inf).exp()
+    outputs = chunk_outputs(chunk_scores(read, write) * inside, x)
+    added = chunk_states(write, (last - total).exp(), x)
+    state = torch.zeros_like(added[:, 0])
+    before = []
+    for step in range(added.size(1)):
+        before.append(state)
+        state = state * last[:, step, 0, :, None, None].exp() + added[:, step]
+    carried = shaped(torch.stack(before, 1), "b j m z d")
+    return (outputs + state_outputs(read, carried, total.exp())).flatten(1, 2)

@@ -1,0 +1,86 @@
+"""Heads that talk to each other, before and after the softmax."""
+
+from __future__ import annotations
+
+import math
+
+from jaxtyping import Float
+from torch import Tensor
+
+from typed_einsum.attention.dot_product import scores
+from typed_einsum.checked import shape_checked
+from typed_einsum.contraction import typed_einsum
+from typed_einsum.reductions import softmax
+
+
+@typed_einsum
+def mixed_scores(scores: Float[Tensor, "b m q k"], weight: Float[Tensor, "m u"]) -> Float[Tensor, "b u q k"]:
+    """Mix the scores of all heads.
+
+    Equation: `J[b,u,q,k] = Σ_m S[b,m,q,k] · P[m,u]`.
+
+    Source: Shazeer et al. 2020, Talking-heads attention, section 4.
+
+    Examples:
+        >>> import torch
+        >>> mixed_scores(torch.ones(2, 3, 4, 5), torch.ones(3, 6)).shape
+        torch.Size([2, 6, 4, 5])
+    """
+
+
+@typed_einsum
+def mixed_weights(
+    weights: Float[Tensor, "b u q k"], weight: Float[Tensor, "u m"]
+) -> Float[Tensor, "b m q k"]:
+    """Mix the weights of all heads.
+
+    Equation: `U[b,m,q,k] = Σ_u W[b,u,q,k] · P[u,m]`.
+
+    Source: Shazeer et al. 2020, Talking-heads attention, section 4.
+
+    Examples:
+        >>> import torch
+        >>> mixed_weights(torch.ones(2, 6, 4, 5), torch.ones(6, 3)).shape
+        torch.Size([2, 3, 4, 5])
+    """
+
+
+@typed_einsum
+def mixture_of_heads(
+    weights: Float[Tensor, "b m q k"], value: Float[Tensor, "b m k d"]
+) -> Float[Tensor, "b m q d"]:
+    """Mix the values by weights in which all heads have had a say.
+
+    Equation: `Y[b,m,q,d] = Σ_k U[b,m,q,k] · V[b,m,k,d]`.
+
+    Source: Shazeer et al. 2020, Talking-heads attention, section 4.
+
+    Examples:
+        >>> import torch
+        >>> mixture_of_heads(torch.ones(2, 3, 4, 5), torch.ones(2, 3, 5, 7)).shape
+        torch.Size([2, 3, 4, 7])
+    """
+
+
+@shape_checked
+def talking_heads(
+    query: Float[Tensor, "b m q c"],
+    key: Float[Tensor, "b m k c"],
+    value: Float[Tensor, "b r k d"],
+    before: Float[Tensor, "m u"],
+    after: Float[Tensor, "u r"],
+) -> Float[Tensor, "b r q d"]:
+    """Attend with heads that are mixed before the softmax and again after it.
+
+    Equation: `Y = (softmax_k((Q Kᵀ / sqrt(c)) P_before) P_after) V`.
+
+    Source: Shazeer et al. 2020, Talking-heads attention, section 4.
+
+    Examples:
+        >>> import torch
+        >>> q, k, v = torch.randn(2, 3, 4, 6), torch.randn(2, 3, 5, 6), torch.randn(2, 8, 5, 7)
+        >>> talking_heads(q, k, v, torch.randn(3, 9), torch.randn(9, 8)).shape
+        torch.Size([2, 8, 4, 7])
+    """
+    raw = mixed_scores(scores(query / math.sqrt(query.size(-1)), key), before)
+    return mixture_of_heads(mixed_weights(softmax(raw, "b u q k", over="k"), after), value)

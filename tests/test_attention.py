@@ -1,0 +1,342 @@
+"""The attention einsums and what is composed of them, against references written from the definitions."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import re
+
+import pytest
+import reference_attention as reference
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from typed_einsum import attention, errors
+from typed_einsum.attention import AXES, dot_product, equations, grouped, positions
+from typed_einsum.nn import c2f, contrastive, image_pooling, max_sigmoid
+
+B, M, Q, K, C, D = 2, 3, 4, 5, 6, 7
+
+
+def randn(*shape: int) -> Tensor:
+    generator = torch.Generator().manual_seed(sum((i + 1) * size for i, size in enumerate(shape)))
+    return torch.randn(shape, generator=generator, dtype=torch.float64)
+
+
+def close(found: Tensor, wanted: Tensor) -> None:
+    torch.testing.assert_close(found, wanted, rtol=1e-12, atol=1e-12)
+
+
+def qkv() -> tuple[Tensor, Tensor, Tensor]:
+    return randn(B, M, Q, C), randn(B, M, K, C), randn(B, M, K, D)
+
+
+def test_close_can_fail() -> None:
+    with pytest.raises(AssertionError):
+        close(attention.scaled_dot_product(*qkv()), reference.scaled_dot_product(*qkv()) + 1e-11)
+
+
+# The equations themselves.
+
+
+def test_there_are_many_and_each_is_listed_once() -> None:
+    found = equations()
+    assert len(found) >= 40
+    assert len(set(map(id, found.values()))) == len(found)
+
+
+@pytest.mark.parametrize("name", equations())
+def test_an_equation_says_what_it_is_and_where_it_is_from(name: str) -> None:
+    function = equations()[name]
+    text = inspect.getdoc(function) or ""
+    for part in ("Equation: ", "Source: ", "Examples:\n"):
+        assert part in text
+    assert text[0].isupper()
+
+
+@pytest.mark.parametrize("name", equations())
+def test_an_equation_is_torch_einsum(name: str) -> None:
+    function = equations()[name]
+    inputs, output = function.equation.split(" -> ")
+    names = sorted(set(re.findall(r"\w+", inputs)))
+    sizes = {axis: 2 + i % 5 for i, axis in enumerate(names)}
+    operands = [
+        randn(*(sizes[axis] for axis in operand.replace("*", "").split())) for operand in inputs.split(",")
+    ]
+    summed = set(names) - set(output.replace("*", "").split())
+    best = [axis for axis in summed if name.startswith("retrieval") and axis == "k"]
+    letters = function.equation.replace(" ", "").replace("*", "") + "".join(best)
+    wanted = torch.einsum(letters, *operands)
+    close(function(*operands), wanted.amax(-1) if best else wanted)
+
+
+def test_every_axis_has_one_meaning() -> None:
+    used = set()
+    modules = (max_sigmoid, c2f, contrastive, image_pooling)
+    blocks = [value for module in modules for value in vars(module).values() if hasattr(value, "equation")]
+    for function in [*equations().values(), *blocks]:
+        used |= set(re.findall(r"[a-z]\w*", function.equation))
+    assert used <= AXES.keys()
+    assert len(blocks) >= 4
+
+
+# Scaled dot product.
+
+
+def test_scaled_dot_product() -> None:
+    q, k, v = qkv()
+    found = attention.scaled_dot_product(q, k, v)
+    close(found, reference.scaled_dot_product(q, k, v))
+    close(found, F.scaled_dot_product_attention(q, k, v))
+    close(found, attention.fused_dot_product(q, k, v))
+
+
+def test_a_causal_kernel_is_a_mask() -> None:
+    q, k, v = randn(B, M, K, C), randn(B, M, K, C), randn(B, M, K, D)
+    keep = torch.ones(K, K, dtype=torch.bool).tril()
+    close(
+        attention.fused_dot_product(q, k, v, causal=True),
+        attention.scaled_dot_product(q, k, v, keep, mask_axes="q k"),
+    )
+
+
+@pytest.mark.parametrize("kind", ["boolean", "additive"])
+def test_masks(kind: str) -> None:
+    q, k, v = qkv()
+    keep = torch.tensor([[True, False, True, True, False], [True, True, True, False, True]])
+    mask = keep if kind == "boolean" else torch.zeros(B, K, dtype=torch.float64).masked_fill(~keep, -math.inf)
+    found = attention.scaled_dot_product(q, k, v, mask, mask_axes="b k")
+    close(found, F.scaled_dot_product_attention(q, k, v, keep[:, None, None]))
+
+
+def test_a_mask_in_another_order_is_refused_by_name() -> None:
+    q, k, v = qkv()
+    mask = torch.ones(B, K, Q, dtype=torch.bool)
+    with pytest.raises(errors.ShapeError) as caught:
+        attention.scaled_dot_product(q, k, v, mask)
+    assert "axis `q` is 4" in str(caught.value) or "axis `k` is 5" in str(caught.value)
+    close(
+        attention.scaled_dot_product(q, k, v, mask, mask_axes="b k q"),
+        attention.scaled_dot_product(q, k, v),
+    )
+
+
+@pytest.mark.parametrize("cross", [False, True])
+def test_multi_head_is_that_of_torch(cross: bool) -> None:
+    module = nn.MultiheadAttention(12, M, bias=False, batch_first=True, dtype=torch.float64)
+    x, memory = randn(B, Q, 12), randn(B, K, 12)
+    memory = memory if cross else x
+    to_q, to_k, to_v = (part.unflatten(0, (M, 4)) for part in module.in_proj_weight.chunk(3))
+    found = attention.multi_head(x, memory, to_q, to_k, to_v, module.out_proj.weight.unflatten(1, (M, 4)))
+    wanted, _ = module(x, memory, memory)
+    close(found, wanted)
+
+
+# Shared keys and values.
+
+
+def test_multi_query() -> None:
+    q, k, v = randn(B, M, Q, C), randn(B, K, C), randn(B, K, D)
+    wanted = reference.scaled_dot_product(
+        q, k[:, None].expand(-1, M, -1, -1), v[:, None].expand(-1, M, -1, -1)
+    )
+    close(attention.multi_query(q, k, v), wanted)
+
+
+def test_grouped_query_is_that_of_torch() -> None:
+    q, k, v = randn(B, 2 * M, Q, C), randn(B, M, K, C), randn(B, M, K, D)
+    found = attention.grouped_query(q.unflatten(1, (M, 2)), k, v).flatten(1, 2)
+    close(found, F.scaled_dot_product_attention(q, k, v, enable_gqa=True))
+
+
+def test_latent_attention_is_attention_with_expanded_keys_and_values() -> None:
+    q, x = randn(B, M, Q, C), randn(B, K, 12)
+    to_latent, to_key, to_value = randn(4, 12), randn(M, C, 4), randn(M, D, 4)
+    latent = grouped.compressed(x, to_latent)
+    k, v = (
+        grouped.expanded_keys(latent, to_key),
+        grouped.expanded_values(latent[:, None].expand(-1, M, -1, -1), to_value),
+    )
+    close(
+        attention.multi_head_latent(q, x, to_latent, to_key, to_value),
+        reference.scaled_dot_product(q, k, v),
+    )
+
+
+# Kernels.
+
+
+def test_linear_attention_is_its_quadratic_form() -> None:
+    q, k, v = qkv()
+    close(attention.linear(q.exp(), k.exp(), v), reference.linear(q.exp(), k.exp(), v))
+
+
+def test_positive_features_estimate_the_exponential() -> None:
+    x, y = randn(1, 1, 3, 4) / 4, randn(1, 1, 2, 4) / 4
+    directions = torch.randn(200_000, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    of_x, of_y = (attention.positive_features(each, directions)[0, 0] for each in (x, y))
+    torch.testing.assert_close(of_x @ of_y.T, (x[0, 0] @ y[0, 0].T).exp(), rtol=0.02, atol=0.02)
+    one = attention.positive_features(x, directions[:3])[0, 0, 1]
+    close(one, (directions[:3] @ x[0, 0, 1] - x[0, 0, 1].square().sum() / 2).exp() / math.sqrt(3))
+
+
+# Positions.
+
+
+def test_relative_position() -> None:
+    arguments = (*qkv(), randn(Q, K, C), randn(Q, K, D))
+    close(attention.relative_position(*arguments), reference.relative_position(*arguments))
+
+
+def test_a_bias_for_each_bucket() -> None:
+    buckets, table = torch.arange(Q)[:, None] + torch.arange(K), randn(Q + K, M)
+    found = attention.bucket_bias(buckets, table)
+    assert all(
+        found[m, q, k] == table[buckets[q, k], m] for m in range(M) for q in range(Q) for k in range(K)
+    )
+
+
+@pytest.mark.parametrize("keys", [3, 4, 7])
+def test_scores_in_four_terms(keys: int) -> None:
+    arguments = (
+        randn(B, M, Q, C),
+        randn(B, M, keys, C),
+        randn(M, Q + keys - 1, C),
+        randn(M, C),
+        randn(M, C + 0) * 2,
+    )
+    close(attention.offset_position_scores(*arguments), reference.offset_position_scores(*arguments))
+
+
+def test_offsets_count_from_the_most_negative() -> None:
+    found = positions.offsets(3, 4)
+    assert found.min() == 0
+    assert found.max() == 5
+    assert all(found[q, k] == k - q + 2 for q in range(3) for k in range(4))
+
+
+def test_decomposed_positions() -> None:
+    q, rows, columns = randn(B, 4, 5, C), randn(4, 7, C), randn(5, 8, C)
+    found = attention.decomposed_position_scores(q, rows, columns)
+    for h, w, y, x in ((0, 0, 0, 0), (3, 4, 6, 7), (1, 2, 5, 3)):
+        close(found[:, h, w, y, x], (q[:, h, w] * (rows[h, y] + columns[w, x])).sum(-1))
+
+
+# The others.
+
+
+def test_talking_heads() -> None:
+    arguments = randn(B, M, Q, C), randn(B, M, K, C), randn(B, 8, K, D), randn(M, 9), randn(9, 8)
+    close(attention.talking_heads(*arguments), reference.talking_heads(*arguments))
+
+
+def test_bilinear_is_that_of_torch() -> None:
+    x, weight, y = randn(B, 3), randn(3, 4), randn(B, 4)
+    close(attention.bilinear(x, weight, y), F.bilinear(x, y, weight[None])[:, 0])
+
+
+def test_luong() -> None:
+    state, weight, source = randn(B, C), randn(C, 3), randn(B, K, 3)
+    rows = zip(state @ weight, source, strict=True)
+    close(
+        attention.luong(state, weight, source),
+        torch.stack([reference.attend(row, keys, keys, 1.0) for row, keys in rows]),
+    )
+
+
+def test_bahdanau() -> None:
+    state, source, of_state, of_source, out = randn(B, C), randn(B, K, 3), randn(8, C), randn(8, 3), randn(8)
+    wanted = []
+    for row, keys in zip(state, source, strict=True):
+        scores = torch.stack([(out * (of_state @ row + of_source @ key).tanh()).sum() for key in keys])
+        wanted.append((reference.softmax(scores)[:, None] * keys).sum(0))
+    close(attention.bahdanau(state, source, of_state, of_source, out), torch.stack(wanted))
+
+
+def test_axial() -> None:
+    arguments = randn(B, M, 4, 5, C), randn(B, M, 4, 5, C) * 2, randn(B, M, 4, 5, D)
+    close(attention.axial(*arguments), reference.axial(*arguments))
+
+
+def test_slot_attention() -> None:
+    arguments = randn(B, M, C), randn(B, K, C), randn(B, K, D)
+    close(attention.slot_attention(*arguments), reference.slot_attention(*arguments, 1e-8))
+
+
+def test_regions_and_texts() -> None:
+    image, text = randn(B, C, 4, 5), randn(B, M, C)
+    found = attention.region_text(image, text, scale=2.0, bias=-1.0)
+    wanted = F.cosine_similarity(image[:, None], text[..., None, None], 2) * 2 - 1
+    close(found, wanted)
+
+
+def test_image_pooling() -> None:
+    text, key, value = randn(B, Q, M, C), randn(B, 9, M, C), randn(B, 9, M, D)
+    turned = [x.transpose(1, 2) for x in (text, key, value)]
+    close(attention.image_pooling(text, key, value), reference.scaled_dot_product(*turned).transpose(1, 2))
+
+
+def test_late_interaction() -> None:
+    query, document = randn(B, Q, C), randn(M, K, C)
+    wanted = [[(doc @ tokens.T).max(0).values.sum() for doc in document] for tokens in query]
+    close(attention.late_interaction(query, document), torch.stack([torch.stack(row) for row in wanted]))
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 3, 6, 12])
+def test_a_chunked_scan_is_the_recurrence(chunk: int) -> None:
+    x, decay = randn(B, 12, M, D), -randn(B, 12, M).abs()
+    write, read = randn(B, 12, M, 4), randn(B, 12, M, 4) * 2
+    close(attention.chunked_scan(x, decay, write, read, chunk), reference.scan(x, decay, write, read))
+
+
+def test_experts() -> None:
+    weights = torch.zeros(Q, M, 2, dtype=torch.float64)
+    for token, expert, slot, gate in ((0, 1, 0, 0.7), (1, 1, 1, 0.3), (2, 0, 0, 1.0), (0, 2, 1, 0.3)):
+        weights[token, expert, slot] = gate
+    arguments = randn(Q, C), weights, randn(M, C, 8), randn(M, 8, C)
+    close(attention.mixture_of_experts(*arguments), reference.mixture_of_experts(*arguments))
+
+
+def test_gram() -> None:
+    x, y = randn(B, 3, 4, 5), randn(B, C, 4, 5)
+    close(attention.gram(x, y), x.flatten(2) @ y.flatten(2).mT)
+
+
+def test_a_layer_with_a_change_of_low_rank() -> None:
+    x, weight, down, up = randn(B, K, C), randn(D, C), randn(3, C), randn(D, 3)
+    close(attention.adapted(x, weight, down, up, 0.5), x @ (weight + 0.5 * up @ down).T)
+
+
+def test_tensor_train() -> None:
+    first, middle, last = randn(4, 2), randn(2, 5, 3), randn(3, 6)
+    found = attention.tensor_train(first, middle, last)
+    for i, o, f in ((0, 0, 0), (3, 4, 5), (1, 2, 3)):
+        close(found[i, o, f], first[i] @ middle[:, o] @ last[:, f])
+
+
+# Everywhere.
+
+
+@pytest.mark.parametrize(
+    "function", [attention.scaled_dot_product, attention.linear], ids=lambda f: f.__name__
+)
+def test_compiled_without_a_break(function: object) -> None:
+    q, k, v = (each.exp() for each in qkv())
+    compiled = torch.compile(function, fullgraph=True, backend="eager")  # type: ignore[call-overload]
+    close(compiled(q, k[..., :C], v), function(q, k, v))  # type: ignore[operator]
+
+
+def test_gradients() -> None:
+    operands = [each.requires_grad_() for each in qkv()]
+    assert torch.autograd.gradcheck(attention.scaled_dot_product, operands)
+    slot, key, value = (randn(*shape).requires_grad_() for shape in ((1, 2, 3), (1, 4, 3), (1, 4, 2)))
+    assert torch.autograd.gradcheck(attention.slot_attention, (slot, key, value))
+
+
+def test_a_wrong_head_is_refused_by_name() -> None:
+    q, k, v = qkv()
+    with pytest.raises(errors.ShapeError, match="axis `m` is 3 in `query` but 2 in `key`"):
+        attention.scaled_dot_product(q, k[:, :2], v)
+    with pytest.raises(errors.ShapeError, match="axis `k` is 5 in `weights` but 4 in `value`"):
+        dot_product.mixture(randn(B, M, Q, K), v[:, :, :4])
