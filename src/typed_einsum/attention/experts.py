@@ -89,5 +89,5 @@ def mixture_of_experts(
         >>> mixture_of_experts(torch.randn(5, 6), torch.zeros(5, 3, 2), *layers).abs().max()
         tensor(0.)
     """
-    sent = dispatched((weights != 0).to(token.dtype), token)
+    sent = dispatched((weights != 0).type_as(token), token)
     return combined(weights, narrowed(F.relu(widened(sent, widen)), narrow))

@@ -12,6 +12,7 @@ from typed_einsum.attention.dot_product import mixture, scores
 from typed_einsum.checked import shape_checked
 from typed_einsum.contraction import typed_einsum
 from typed_einsum.reductions import softmax
+from typed_einsum.tensors import device_of
 
 
 @typed_einsum
@@ -204,8 +205,8 @@ def offset_position_scores(
         torch.Size([2, 3, 4, 5])
     """
     by_offset = offset_scores(query, offset) + offset_bias(position, offset).unsqueeze(1)
-    which = offsets(query.size(2), key.size(2), query.device).expand(*query.shape[:2], -1, -1)
     by_content = scores(query, key) + column_bias(content, key).unsqueeze(2)
+    which = offsets(query.size(2), key.size(2), device_of(query)).expand_as(by_content)
     return by_content + by_offset.gather(3, which)
 
 

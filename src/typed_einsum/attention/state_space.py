@@ -105,7 +105,7 @@ def chunked_scan(
     total = log_decay.cumsum(2)
     last = total[:, :, -1:]
     difference = (total.unsqueeze(3) - total.unsqueeze(2)).permute(0, 1, 4, 2, 3)
-    later = torch.ones(chunk, chunk, dtype=torch.bool, device=x.device).triu(1)
+    later = torch.ones_like(difference, dtype=torch.bool).triu(1)
     inside = difference.masked_fill(later, -torch.inf).exp()
     outputs = chunk_outputs(chunk_scores(read, write) * inside, x)
     added = chunk_states(write, (last - total).exp(), x)
