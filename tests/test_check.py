@@ -449,15 +449,14 @@ def test_paths_that_cannot_be_checked_do_not_keep_others_from_it(tmp_path: Path)
 def test_a_bad_option_is_refused(tmp_path: Path) -> None:
     usage = run("check", "fine.py", "--time-limit", "-1", cwd=tmp_path)
     assert usage.returncode == 2
-    assert "'-1' is no number of seconds above 0" in usage.stderr
+    assert "'-1' is no number above 0" in usage.stderr
 
 
 def test_errors_says_what_a_code_means(tmp_path: Path) -> None:
     known = run("errors", "te201", cwd=tmp_path)
-    assert (known.returncode, known.stdout) == (
-        0,
-        "TE201  one axis, two sizes\n       https://typed-einsum.github.io/typed-einsum/errors/TE201\n",
-    )
+    assert known.returncode == 0
+    assert known.stdout.startswith("# TE201: one axis, two sizes\n\nOne name has one size in a call.")
+    assert "<!--" not in known.stdout
     unknown = run("errors", "TE2011", cwd=tmp_path)
     assert unknown.returncode == 2
     assert unknown.stderr == "there is no code TE2011: did you mean TE201?\n"
@@ -536,6 +535,13 @@ def test_the_page_shows_what_the_command_prints(tmp_path: Path) -> None:
     shown = page.partition("$ typed-einsum check scores.py\n")[2].partition("```")[0]
     (tmp_path / "scores.py").write_text(source, encoding="utf-8")
     assert run("check", "scores.py", cwd=tmp_path).stdout == shown
+
+
+def test_the_page_shows_what_explain_prints(tmp_path: Path) -> None:
+    page = (ROOT / "docs/check.md").read_text(encoding="utf-8")
+    shown = page.partition("--steps notation\n")[2].partition("```")[0]
+    printed = run("explain", "b q d, b k d -> b q k", "--steps", "notation", cwd=tmp_path).stdout
+    assert printed.strip() == shown.strip()
 
 
 def test_the_hook_for_pre_commit_runs_the_command() -> None:

@@ -18,7 +18,7 @@ from typed_einsum import einsum, errors, typed_einsum
 from typed_einsum.contraction import maximum
 from typed_einsum.contraction.maximum import best_products
 
-SMALL_TILES = {"SMALL": 0, "TILE": 96, "BLOCK": 4, "FEW_ROWS": 9}
+SMALL_TILES = {"SMALL": 0, "TILE": 96, "LEAST_WIDTH": 8, "NARROW": 3, "FEW_ROWS": 9, "STEP": 4, "FEW_ROWS_IN_TRAINING": 0}
 """With these, operands of a few hundred numbers take every way through the code."""
 
 

@@ -3,7 +3,10 @@
 `max_n Σ_c rows[b, e, n, c] · columns[b, c, p]` is what `max=` asks for: the best text of a vocabulary for
 each pixel, the best token of a document for each token of a query. The products come in tiles that fit into
 a processor's cache, and of each tile only its maximum is kept. What the backward pass needs is the winner of
-each position: the row itself, or the block of rows that it is in, from which it is found again.
+each position, its row as one number: gradients go to winners alone, so nothing is multiplied a second time.
+
+In half precision an answer overflows only if it does not fit itself: a product too large is the maximum, and
+one too small never is.
 """
 
 from __future__ import annotations
@@ -22,16 +25,21 @@ SMALL = 2**16
 """Up to so many products it is faster to make them all."""
 
 TILE = 2**19
-"""Products that exist at once: 2 MiB in single precision, about one core's cache."""
+"""Numbers that exist at once: 2 MiB in single precision, about one core's cache."""
 
-BLOCK = 128
-"""Rows of a tile."""
+LEAST_WIDTH = 512
+"""Columns of a tile before its rows are divided too: rows are what a search for the winner gains from."""
+
+NARROW = 32
+"""With fewer columns torch finds a maximum faster together with its row than alone."""
 
 FEW_ROWS = 256
-"""Up to so many rows the winning row is kept; from there on, its block, which is faster to find."""
+"""From so many rows on, the winner is sought in steps of `STEP` rows: first the step, then the row in it."""
 
-MOST_GROUPS = 64
-"""Blocks are searched one group (`b` and `e`) after another: with more groups, rows are kept instead."""
+STEP = 16
+
+FEW_ROWS_IN_TRAINING = 32
+"""Up to so many rows, gradients are faster as products of matrices, which then cost no more than a gather."""
 
 
 def best_products(rows: Tensor, columns: Tensor) -> Tensor:
@@ -39,18 +47,30 @@ def best_products(rows: Tensor, columns: Tensor) -> Tensor:
 
     Gradients go to the winning row alone, the first one of equals, as with `Tensor.max`.
     """
-    if is_compiling() or not _can_stream(rows, columns):
+    if _is_traced() or not _can_stream(rows, columns):
         return _all_at_once(rows, columns)
-    device = device_of(rows).type
-    if torch.is_autocast_enabled(device):
-        dtype = torch.get_autocast_dtype(device)
-        rows, columns = rows.to(dtype), columns.to(dtype)
+    rows, columns = _autocast(rows), _autocast(columns)
     if not _is_differentiated(rows, columns):
         return _streamed(rows, columns)
-    # A transform of `torch.func` cannot look into the winners, as the search for a row in its block must.
-    by_block = keeps_blocks(rows) and not _is_transformed()
-    best: Tensor = BestProducts.apply(rows, columns, by_block)[0]  # type: ignore[no-untyped-call]
+    if shape_of(rows)[2] <= min(FEW_ROWS_IN_TRAINING, shape_of(rows)[3]):
+        return _all_at_once(rows, columns)
+    best: Tensor = BestProducts.apply(rows, columns)[0]  # type: ignore[no-untyped-call]
     return best
+
+
+def _is_traced() -> bool:
+    """Whether operations are recorded, to run again at other sizes: these tiles would not fit those."""
+    if is_compiling() or torch.jit.is_tracing():
+        return True
+    return torch._C._get_dispatch_mode(torch._C._TorchDispatchModeKey.PROXY) is not None
+
+
+def _autocast(operand: Tensor) -> Tensor:
+    """The operand as autocast would give it to a matrix product; double precision stays what it is."""
+    device = device_of(operand).type
+    if not torch.is_autocast_enabled(device) or dtype_of(operand) == torch.float64:
+        return operand
+    return operand.to(torch.get_autocast_dtype(device))
 
 
 def _is_differentiated(rows: Tensor, columns: Tensor) -> bool:
@@ -73,8 +93,7 @@ def _can_stream(rows: Tensor, columns: Tensor) -> bool:
 
 
 def _all_at_once(rows: Tensor, columns: Tensor) -> Tensor:
-    b, e, n, c = shape_of(rows)
-    products = torch.bmm(rows.reshape(b, e * n, c), columns).reshape(b, e, n, shape_of(columns)[2])
+    products = _products(rows, columns)
     if products.requires_grad:  # the gradient of `amax` is spread over equals
         return products.max(2).values
     return products.amax(2)
@@ -84,173 +103,192 @@ class BestProducts(torch.autograd.Function):
     """`best_products` with a derivative that visits the winners alone."""
 
     @staticmethod
-    def forward(rows: Tensor, columns: Tensor, by_block: bool) -> tuple[Tensor, Tensor]:
+    def forward(rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
         """The best products, and the winners."""
-        return _with_blocks(rows, columns) if by_block else _with_rows(rows, columns)
+        return _streamed_with_rows(rows, columns)
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, bool], output: tuple[Tensor, Tensor]) -> None:
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: tuple[Tensor, Tensor]) -> None:
         """Keep the operands and the winners."""
-        *operands, ctx.by_block = inputs
         ctx.mark_non_differentiable(output[1])
-        ctx.save_for_backward(*operands, output[1])
-        ctx.save_for_forward(*operands, output[1])
+        ctx.save_for_backward(*inputs, output[1])
+        ctx.save_for_forward(*inputs, output[1])
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor, _: Any) -> tuple[Tensor, Tensor, None]:
+    def backward(ctx: Any, grad: Tensor, _: Any) -> tuple[Tensor | None, Tensor | None]:
         """To each winning row its column times the gradient, and the other way round."""
-        rows, columns, winners = ctx.saved_tensors
-        index = _flat_index(_winning_rows(ctx.by_block, rows, columns, winners), rows)
-        b, e, n, c = shape_of(rows)
-        p = shape_of(columns)[2]
-        chosen = rows.reshape(b * e * n, c).index_select(0, index).reshape(b, e, p, c)
-        to_columns = (grad.unsqueeze(-1) * chosen).sum(1).transpose(1, 2)
-        parts = grad.unsqueeze(-1) * columns.transpose(1, 2).unsqueeze(1)
-        to_rows = rows.new_zeros(b * e * n, c).index_add(0, index, parts.reshape(b * e * p, c))
-        return to_rows.reshape(b, e, n, c), to_columns, None
+        if torch.is_grad_enabled() or _is_transformed():
+            return _differentiable_gradients(grad, *ctx.saved_tensors)
+        return _gradients(grad, *ctx.saved_tensors, *ctx.needs_input_grad)
 
     @staticmethod
-    def jvp(
-        ctx: Any, rows_tangent: Tensor | None, columns_tangent: Tensor | None, _: Any
-    ) -> tuple[Tensor, None]:
+    def jvp(ctx: Any, rows_tangent: Tensor | None, columns_tangent: Tensor | None) -> tuple[Tensor, None]:
         """The change of the winning products."""
         rows, columns, winners = ctx.saved_tensors
-        index = _flat_index(_winning_rows(ctx.by_block, rows, columns, winners), rows)
-        b, e, n, c = shape_of(rows)
-        p = shape_of(columns)[2]
-        change = rows.new_zeros(b, e, p)
+        change = columns.new_zeros(shape_of(winners))
         if rows_tangent is not None:
-            moved = rows_tangent.reshape(b * e * n, c).index_select(0, index).reshape(b, e, p, c)
+            moved = _chosen(rows_tangent, winners)
             change = change + (moved * columns.transpose(1, 2).unsqueeze(1)).sum(-1)
         if columns_tangent is not None:
-            chosen = rows.reshape(b * e * n, c).index_select(0, index).reshape(b, e, p, c)
-            change = change + (chosen * columns_tangent.transpose(1, 2).unsqueeze(1)).sum(-1)
+            moved = columns_tangent.transpose(1, 2).unsqueeze(1)
+            change = change + (_chosen(rows, winners) * moved).sum(-1)
         return change, None
 
     @staticmethod
     def vmap(
-        info: Any, in_dims: tuple[int | None, int | None, None], rows: Tensor, columns: Tensor, by_block: bool
+        info: Any, in_dims: tuple[int | None, int | None], rows: Tensor, columns: Tensor
     ) -> tuple[tuple[Tensor, Tensor], tuple[int, int]]:
         """One more batch axis, merged into the first."""
         size = info.batch_size
         each = [
             tensor.expand(size, *shape_of(tensor)) if dim is None else tensor.movedim(dim, 0)
-            for tensor, dim in zip((rows, columns), in_dims[:2], strict=True)
+            for tensor, dim in zip((rows, columns), in_dims, strict=True)
         ]
         merged = (tensor.flatten(0, 1) for tensor in each)
-        best, winners = BestProducts.apply(*merged, by_block)  # type: ignore[no-untyped-call]
+        best, winners = BestProducts.apply(*merged)  # type: ignore[no-untyped-call]
         return (best.unflatten(0, (size, -1)), winners.unflatten(0, (size, -1))), (0, 0)
 
 
-def keeps_blocks(rows: Tensor) -> bool:
-    """Whether the winners are kept as blocks of rows."""
-    b, e, n, _ = shape_of(rows)
-    return n > FEW_ROWS and b * e <= MOST_GROUPS
+def _products(rows: Tensor, columns: Tensor) -> Tensor:
+    """All products of some rows and columns: `(b, e, n, p)`."""
+    b, e, n, c = shape_of(rows)
+    return torch.bmm(rows.reshape(b, e * n, c), columns).reshape(b, e, n, shape_of(columns)[2])
 
 
-def _tiles(rows: Tensor, columns: Tensor) -> Iterator[tuple[slice, slice, slice]]:
-    """Slices of `b`, `e` and `p` whose products with the rows of a tile are about `TILE`."""
-    b, e, n, _ = shape_of(rows)
-    p = shape_of(columns)[2]
-    height = _height(n)
-    batch = max(1, min(b, TILE // (height * min(p, 1024))))
-    depth = max(1, min(e, TILE // (batch * height * min(p, 1024)))) if height == n else 1
-    width = min(p, max(64, TILE // (batch * depth * height)))
+Tile = tuple[slice, slice, slice]
+
+
+def _tiles(sizes: tuple[int, int, int], width: int, weight: int) -> Iterator[Tile]:
+    """Slices of `b`, `e` and `p`, so large that a tile has `TILE` numbers, `weight` of them at each position."""
+    b, e, p = sizes
+    most = max(1, TILE // max(1, weight))
+    width = min(p, width, most)
+    depth = min(e, max(1, most // width))
+    batch = min(b, max(1, most // (width * depth)))
     for first in range(0, b, batch):
         for second in range(0, e, depth):
             for third in range(0, p, width):
                 yield slice(first, first + batch), slice(second, second + depth), slice(third, third + width)
 
 
-def _height(n: int) -> int:
-    """The rows of a tile: all of them, or blocks of them."""
-    return n if n <= FEW_ROWS else BLOCK
-
-
-def _products(rows: Tensor, columns: Tensor) -> Tensor:
-    """The products of a tile: `(b, e, n, p)`."""
-    b, e, n, c = shape_of(rows)
-    return torch.bmm(rows.reshape(b, e * n, c), columns).reshape(b, e, n, shape_of(columns)[2])
+def _shape_of_tiles(n: int, p: int) -> tuple[int, int]:
+    """The columns and rows of a tile: all rows where they fit."""
+    width = min(p, max(LEAST_WIDTH, TILE // n))
+    return width, min(n, max(1, TILE // width))
 
 
 def _streamed(rows: Tensor, columns: Tensor) -> Tensor:
     """The best products alone."""
     b, e, n, _ = shape_of(rows)
-    height = _height(n)
-    best = rows.new_empty(b, e, shape_of(columns)[2])
-    for at_b, at_e, at_p in _tiles(rows, columns):
-        some_rows, some_columns = rows[at_b, at_e], columns[at_b, :, at_p]
+    p = shape_of(columns)[2]
+    width, height = _shape_of_tiles(n, p)
+    best = rows.new_empty(b, e, p)
+    for at_b, at_e, at_p in _tiles((b, e, p), width, height):
         target = best[at_b, at_e, at_p]
         for start in range(0, n, height):
-            top = _products(some_rows[:, :, start : start + height], some_columns).amax(2)
+            top = _top(_products(rows[at_b, at_e, start : start + height], columns[at_b, :, at_p]))
             target.copy_(top if start == 0 else torch.maximum(target, top))
     return best
 
 
-def _with_rows(rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
+def _streamed_with_rows(rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
     """The best products and their rows."""
     b, e, n, _ = shape_of(rows)
-    height = _height(n)
-    best = rows.new_empty(b, e, shape_of(columns)[2])
+    p = shape_of(columns)[2]
+    width, height = _shape_of_tiles(n, p)
+    best = rows.new_empty(b, e, p)
     winners = torch.empty_like(best, dtype=torch.int32)
-    for at_b, at_e, at_p in _tiles(rows, columns):
-        some_rows, some_columns = rows[at_b, at_e], columns[at_b, :, at_p]
+    for at_b, at_e, at_p in _tiles((b, e, p), width, height):
         target, winner = best[at_b, at_e, at_p], winners[at_b, at_e, at_p]
         for start in range(0, n, height):
-            top, row = _products(some_rows[:, :, start : start + height], some_columns).max(2)
-            _keep_better(target, winner, top, row + start, is_first=start == 0)
+            products = _products(rows[at_b, at_e, start : start + height], columns[at_b, :, at_p])
+            top, row = _top_with_row(products)
+            if start == 0:
+                target.copy_(top)
+                winner.copy_(row)
+            else:
+                _keep_better(target, winner, top, row + start)
     return best, winners
 
 
-def _with_blocks(rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
-    """The best products and the blocks that their rows are in."""
-    b, e, n, _ = shape_of(rows)
-    best = rows.new_empty(b, e, shape_of(columns)[2])
-    winners = torch.empty_like(best, dtype=torch.int32)
-    for at_b, at_e, at_p in _tiles(rows, columns):
-        some_rows, some_columns = rows[at_b, at_e], columns[at_b, :, at_p]
-        target, winner = best[at_b, at_e, at_p], winners[at_b, at_e, at_p]
-        for block, start in enumerate(range(0, n, BLOCK)):
-            top = _products(some_rows[:, :, start : start + BLOCK], some_columns).amax(2)
-            _keep_better(target, winner, top, block, is_first=start == 0)
-    return best, winners
+def _top(products: Tensor) -> Tensor:
+    """The maximum of a tile."""
+    return products.max(2).values if 1 < shape_of(products)[3] < NARROW else products.amax(2)
 
 
-def _keep_better(target: Tensor, winner: Tensor, top: Tensor, index: Tensor | int, *, is_first: bool) -> None:
-    """Write a tile's maxima where they beat what is there; an earlier one wins among equals, NaN over all."""
-    if is_first:
-        target.copy_(top)
-        winner.copy_(index) if isinstance(index, Tensor) else winner.fill_(index)
-        return
+def _top_with_row(products: Tensor) -> tuple[Tensor, Tensor]:
+    """The maximum of a tile and its row, the first one of equals.
+
+    `max` with its index is many times slower than `amax`. So `amax` goes over steps of rows, and the index
+    is sought among the steps, then inside the winning one.
+    """
+    b, e, n, p = shape_of(products)
+    if n < FEW_ROWS or p < NARROW:
+        top, row = products.max(2)
+        return top, row
+    whole = n - n % STEP
+    steps = products[:, :, :whole].unflatten(2, (-1, STEP))
+    step = steps.amax(3).argmax(2)
+    inside = steps.gather(2, step[:, :, None, None].expand(b, e, 1, STEP, p)).squeeze(2)
+    top, row = inside.max(2)
+    row += step * STEP
+    if whole < n:
+        later, later_row = products[:, :, whole:].max(2)
+        _keep_better(top, row, later, later_row + whole)
+    return top, row
+
+
+def _keep_better(target: Tensor, winner: Tensor, top: Tensor, row: Tensor) -> None:
+    """Write maxima where they beat what is there; an earlier one wins among equals, NaN over all."""
     beaten = ~(top <= target) & (target == target)
-    if isinstance(index, Tensor):
-        winner.copy_(torch.where(beaten, index, winner))
-    else:
-        winner.masked_fill_(beaten, index)
+    winner.copy_(torch.where(beaten, row, winner))
     target.copy_(torch.maximum(target, top))
 
 
-def _winning_rows(by_block: bool, rows: Tensor, columns: Tensor, winners: Tensor) -> Tensor:
-    """The winning row of each position: `(b, e, p)`."""
-    if not by_block:
-        return winners.long()
-    found = torch.empty_like(winners, dtype=torch.int64)
-    with torch.no_grad():
-        for b, e in ((b, e) for b in range(shape_of(rows)[0]) for e in range(shape_of(rows)[1])):
-            order = winners[b, e].argsort(stable=True)
-            counts = torch.bincount(winners[b, e], minlength=-(-shape_of(rows)[2] // BLOCK)).tolist()
-            end = 0
-            for block, count in enumerate(counts):
-                start, end = end, end + count
-                for at in torch.split(order[start:end], TILE // BLOCK):
-                    some_rows = rows[b, e, block * BLOCK : (block + 1) * BLOCK]
-                    products = some_rows @ columns[b].index_select(1, at)
-                    found[b, e, at] = products.argmax(0) + block * BLOCK
-    return found
+def _gradients(
+    grad: Tensor, rows: Tensor, columns: Tensor, winners: Tensor, of_rows: bool, of_columns: bool
+) -> tuple[Tensor | None, Tensor | None]:
+    """The gradients, from some positions at a time. Many add up, so half precision is too short for that."""
+    b, e, n, c = shape_of(rows)
+    dtype = torch.promote_types(dtype_of(rows), torch.float32)
+    to_rows = rows.new_zeros(b, e * n, c, dtype=dtype) if of_rows else None
+    to_columns = torch.zeros_like(columns, dtype=dtype) if of_columns else None
+    for at_b, at_e, at_p in _tiles(shape_of(winners), shape_of(winners)[2], c):  # type: ignore[arg-type]
+        winner, weight = winners[at_b, at_e, at_p], grad[at_b, at_e, at_p].unsqueeze(-1).to(dtype)
+        some_rows, some_columns = rows[at_b, at_e], columns[at_b, :, at_p].transpose(1, 2).unsqueeze(1)
+        if to_columns is not None:
+            parts = _chosen(some_rows, winner) * weight
+            to_columns[at_b, :, at_p] += parts.sum(1).transpose(1, 2)
+        if to_rows is not None:
+            sums = to_rows.unflatten(1, (e, n))[at_b, at_e].view(-1, c)
+            sums.index_add_(0, _flat(winner, n), (some_columns * weight).flatten(0, 2))
+    return (
+        None if to_rows is None else to_rows.reshape(b, e, n, c).to(dtype_of(rows)),
+        None if to_columns is None else to_columns.to(dtype_of(columns)),
+    )
 
 
-def _flat_index(index: Tensor, rows: Tensor) -> Tensor:
+def _differentiable_gradients(
+    grad: Tensor, rows: Tensor, columns: Tensor, winners: Tensor
+) -> tuple[Tensor, Tensor]:
+    """The same gradients, from all positions at once and without writing twice: what transforms ask for."""
+    b, e, n, c = shape_of(rows)
+    weight = grad.unsqueeze(-1)
+    to_columns = (weight * _chosen(rows, winners)).sum(1).transpose(1, 2)
+    parts = (weight * columns.transpose(1, 2).unsqueeze(1)).flatten(0, 2)
+    to_rows = rows.new_zeros(b * e * n, c).index_add(0, _flat(winners, n), parts)
+    return to_rows.reshape(b, e, n, c), to_columns
+
+
+def _chosen(rows: Tensor, winners: Tensor) -> Tensor:
+    """The winning row of each position: `(b, e, p, c)`."""
+    _, _, n, c = shape_of(rows)
+    chosen = rows.reshape(-1, c).index_select(0, _flat(winners, n))
+    return chosen.reshape(*shape_of(winners), c)
+
+
+def _flat(winners: Tensor, n: int) -> Tensor:
     """Rows of each group as rows of all groups, one after another."""
-    b, e, n, _ = shape_of(rows)
-    groups = torch.arange(b * e, device=device_of(index)).reshape(b, e, 1)
-    return (index + groups * n).flatten()
+    b, e, _ = shape_of(winners)
+    groups = torch.arange(b * e, device=device_of(winners)).reshape(b, e, 1)
+    return (winners + groups * n).flatten()

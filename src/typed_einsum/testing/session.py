@@ -27,13 +27,13 @@ class WorkerFailed(Exception):
 
 
 class Worker:
-    """One process, with a thread that collects its answers."""
+    """One process, with a thread that collects its answers. `memory_limit` is in GiB."""
 
-    def __init__(self) -> None:
+    def __init__(self, memory_limit: float) -> None:
         kept = {name: value for name, value in os.environ.items() if name not in SWITCHES}
         self._process = subprocess.Popen(
             # -P: the working directory must not shadow what the worker itself imports.
-            [sys.executable, "-P", "-m", "typed_einsum.testing.worker"],
+            [sys.executable, "-P", "-m", "typed_einsum.testing.worker", str(memory_limit)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -105,8 +105,8 @@ def _signal(number: int) -> str:
 class Session:
     """Checks files; keeps one worker as long as it lives."""
 
-    def __init__(self, time_limit: float) -> None:
-        self.time_limit = time_limit
+    def __init__(self, time_limit: float, memory_limit: float = 16.0) -> None:
+        self.time_limit, self.memory_limit = time_limit, memory_limit
         self._worker: Worker | None = None
 
     def check(self, file: Path) -> Iterator[Outcome]:
@@ -142,7 +142,7 @@ class Session:
         """A worker that has the file to check: the one that is there if it still lives, or a new one."""
         if self._worker is None or not self._worker.ask(file, skip):
             self.close()
-            self._worker = Worker()
+            self._worker = Worker(self.memory_limit)
             if not self._worker.ask(file, skip):
                 raise WorkerFailed(f"the worker {self._worker.ending()}")
         return self._worker

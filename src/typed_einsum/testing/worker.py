@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import sys
 import warnings
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -34,12 +35,25 @@ def main() -> None:
     for name in ("importing", "running"):  # with torch, most of the start-up, which has a limit of its own
         importlib.import_module(f"typed_einsum.testing.{name}")
     os.dup2(nowhere, 2)  # not before: why a worker does not start can be read there
+    _limit_memory(float(sys.argv[1]))
     send({"event": "ready"})
     for line in requests:
         request = json.loads(line)
         for event in events(Path(request["file"]), request["skip"]):
             send(event)
         send({"event": "done"})
+
+
+def _limit_memory(gib: float) -> None:
+    """Let what is allocated beyond a limit fail here, before it takes the machine's last."""
+    try:
+        import resource
+    except ImportError:  # not on this system
+        return
+    most = int(gib * 2**30)
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    allowed = most if hard == resource.RLIM_INFINITY else min(most, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (allowed, hard))
 
 
 def events(file: Path, skip: int) -> Iterator[Event]:

@@ -1,0 +1,176 @@
+"""The command `typed-einsum`: `check` files, `explain` equations, list `errors`."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from typed_einsum import __version__
+from typed_einsum.cli.checking import run_check
+from typed_einsum.cli.formats import FORMATS
+from typed_einsum.cli.pages import page_of
+from typed_einsum.cli.settings import BadSettings, prefixes, settings_near
+from typed_einsum.cli.statuses import CLEAN, COULD_NOT_RUN
+from typed_einsum.diagnostics import PAGES
+from typed_einsum.errors import CODES, TypedEinsumError
+
+DERIVATIONS = ("text", "markdown", "latex", "mathml", "html", "svg", "json")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; the exit status is 0 for clean, 1 for findings, 2 for what could not run."""
+    options = _parser().parse_args(arguments)
+    try:
+        status: int = options.run(options)
+    except KeyboardInterrupt:
+        return 130  # as shells have it
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        sys.stderr.close()
+        return COULD_NOT_RUN
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="typed-einsum", description="Check the shapes that your annotations promise."
+    )
+    parser.add_argument("--version", action="version", version=f"typed-einsum {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_check(commands)
+    _add_explain(commands)
+    errors = commands.add_parser("errors", help="say what a code means")
+    errors.add_argument("codes", nargs="*", metavar="CODE", help="such as TE201; all codes without one")
+    errors.set_defaults(run=_errors)
+    return parser
+
+
+def _add_check(commands: Any) -> None:
+    check = commands.add_parser(
+        "check",
+        help="run the annotated functions of files at telling sizes",
+        description="Import each file and run every typed einsum, every shape_checked function and every "
+        "nn.Module that can be built, on meta tensors whose axes have sizes that all differ. Options can "
+        "stand in pyproject.toml, under [tool.typed-einsum]; those given here win.",
+        epilog="Exit status: 0 clean, 1 findings, 2 something could not run. Advice does not count.",
+    )
+    check.add_argument(
+        "paths", nargs="+", type=Path, metavar="PATH", help="a Python file, or a folder of them"
+    )
+    check.add_argument("--format", choices=FORMATS, help="how to print what is found (default: text)")
+    check.add_argument(
+        "--select", type=_prefixes, metavar="CODES", help="report these codes alone: TE2,TE703"
+    )
+    check.add_argument("--ignore", type=_prefixes, metavar="CODES", help="do not report these codes")
+    check.add_argument(
+        "--time-limit",
+        type=_positive,
+        metavar="SECONDS",
+        help="for each function, and for each import (default: 30)",
+    )
+    check.add_argument(
+        "--memory-limit",
+        type=_positive,
+        metavar="GIB",
+        help="for the process in which files run, where the system can limit it (default: 16)",
+    )
+    check.add_argument("-v", "--verbose", action="store_true", help="print whole messages below the lines")
+    check.set_defaults(run=_check)
+
+
+def _add_explain(commands: Any) -> None:
+    explain = commands.add_parser(
+        "explain",
+        help="derive an equation step by step",
+        description="From index notation to loops, dot products, matrices, cost, gradients and a picture.",
+    )
+    explain.add_argument("equation", help='such as "b q d, b k d -> b q k"')
+    explain.add_argument("--sum", metavar="AXES", help="axes that are summed out of one operand alone")
+    explain.add_argument("--max", metavar="AXIS", help="the axis whose maximum is taken")
+    explain.add_argument("--sizes", metavar="SIZES", help="such as b=2,q=3,k=4,d=5")
+    explain.add_argument("--steps", metavar="STEPS", help="only these, such as axes,loops,picture")
+    explain.add_argument("--format", choices=DERIVATIONS, default="text")
+    explain.set_defaults(run=_explain)
+
+
+def _positive(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not number > 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
+    return number
+
+
+def _prefixes(text: str) -> tuple[str, ...]:
+    try:
+        return prefixes(text.replace(",", " ").split())
+    except BadSettings as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _check(options: argparse.Namespace) -> int:
+    try:
+        settings = settings_near(Path.cwd())
+    except BadSettings as error:
+        print(f"typed-einsum: {error}", file=sys.stderr)
+        return COULD_NOT_RUN
+    return run_check(options.paths, settings.overridden(vars(options)), verbose=options.verbose)
+
+
+def _explain(options: argparse.Namespace) -> int:
+    from typed_einsum.derivation import explain
+
+    steps = None if options.steps is None else options.steps.replace(",", " ").split()
+    try:
+        derivation = explain(options.equation, options.sizes, sum=options.sum, max=options.max)
+        print(_rendered(derivation, options.format, steps))
+    except TypedEinsumError as error:
+        print(error, file=sys.stderr)
+        return COULD_NOT_RUN
+    return CLEAN
+
+
+def _rendered(derivation: Any, kind: str, steps: Sequence[str] | None) -> str:
+    whole: dict[str, Callable[[], str]] = {
+        "latex": derivation.to_latex,
+        "mathml": derivation.to_mathml,
+        "svg": derivation.to_svg,
+        "json": derivation.to_json,
+    }
+    match kind:
+        case "text":
+            text: str = derivation.to_text("ansi" if sys.stdout.isatty() else "none", steps)
+            return text
+        case "markdown" | "html":
+            rendered: str = getattr(derivation, f"to_{kind}")(steps)
+            return rendered
+        case _:
+            return whole[kind]()
+
+
+def _errors(options: argparse.Namespace) -> int:
+    status = CLEAN
+    for asked in options.codes or CODES:
+        code = asked.upper()
+        if code in CODES:
+            print(_told(code) if options.codes else f"{code}  {CODES[code]}")
+            continue
+        near = difflib.get_close_matches(code, CODES, n=1)
+        hint = f"did you mean {near[0]}?" if near else "`typed-einsum errors` lists them all"
+        print(f"there is no code {asked}: {hint}", file=sys.stderr)
+        status = COULD_NOT_RUN
+    return status
+
+
+def _told(code: str) -> str:
+    """The page of a code, or its meaning and address where the pages are not at hand."""
+    return page_of(code) or f"{code}  {CODES[code]}\n       {PAGES}/{code}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,19 @@
+"""The pages of the codes, as text: in an installed package beside the code, in a checkout in its docs."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+PACKAGE = Path(__file__).parent.parent
+FOLDERS = (PACKAGE / "pages", PACKAGE.parent.parent / "docs" / "errors")
+
+
+def page_of(code: str) -> str:
+    """The page of a code, without what only the site needs; empty if there is none."""
+    for folder in FOLDERS:
+        file = folder / f"{code}.md"
+        if file.is_file():
+            text = file.read_text(encoding="utf-8")
+            return re.sub(r"<!-- [\w/: ,-]+ -->\n", "", text).strip()
+    return ""

@@ -1,0 +1,143 @@
+"""What all functions of `typed_einsum.attention` have in common, with arguments made from their annotations.
+
+No test names a function, so a new one is tested as soon as it exists. That the numbers are right is tested
+elsewhere, against references.
+"""
+
+from __future__ import annotations
+
+import re
+import typing
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from typed_einsum import attention, errors
+from typed_einsum.testing import check_contract, example_inputs
+
+Function = Callable[..., Tensor]
+
+
+def annotations(function: Callable[..., Any]) -> dict[str, str]:
+    """The axes of each argument that is annotated as a tensor."""
+    hints = typing.get_type_hints(function)
+    return {name: hint.dim_str for name, hint in hints.items() if name != "return" and hasattr(hint, "dim_str")}
+
+
+PUBLIC: dict[str, Function] = {
+    name: value
+    for name, value in ((name, getattr(attention, name)) for name in attention.__all__)
+    if callable(value) and annotations(value)
+}
+EVERY: dict[str, Function] = {**attention.equations(), **PUBLIC}
+
+by_name = pytest.mark.parametrize("name", PUBLIC)
+by_any_name = pytest.mark.parametrize("name", EVERY)
+
+
+def arguments(function: Function, dtype: torch.dtype = torch.float64) -> dict[str, Any]:
+    return example_inputs(function, dtype=dtype)
+
+
+def grown(arguments: dict[str, Any], name: str, axis: int) -> dict[str, Any]:
+    """The same arguments, but one of them has one entry more along an axis."""
+    value = arguments[name]
+    return {**arguments, name: torch.cat([value, value.narrow(axis, 0, 1)], axis)}
+
+
+def test_there_is_something_to_test() -> None:
+    assert len(PUBLIC) >= 25
+    assert len(EVERY) >= 70
+
+
+@by_name
+def test_it_compiles_into_one_graph(name: str) -> None:
+    torch.compiler.reset()
+    given = arguments(PUBLIC[name])
+    compiled = torch.compile(PUBLIC[name], fullgraph=True, backend="eager")
+    torch.testing.assert_close(compiled(**given), PUBLIC[name](**given), rtol=1e-12, atol=1e-12)
+
+
+@by_name
+def test_gradients_are_those_of_finite_differences(name: str) -> None:
+    given = arguments(PUBLIC[name])
+    floating = [each for each, value in given.items() if torch.is_tensor(value) and value.is_floating_point()]
+
+    def of_tensors(*tensors: Tensor) -> Tensor:
+        return PUBLIC[name](**{**given, **dict(zip(floating, tensors, strict=True))})
+
+    tensors = [given[each].requires_grad_() for each in floating]
+    assert torch.autograd.gradcheck(of_tensors, tensors, fast_mode=True)
+
+
+@by_name
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+def test_a_lower_precision_stays_and_is_near(name: str, dtype: torch.dtype) -> None:
+    given = arguments(PUBLIC[name], dtype)
+    exact = {
+        each: value.double() if torch.is_tensor(value) and value.is_floating_point() else value
+        for each, value in given.items()
+    }
+    found, wanted = PUBLIC[name](**given), PUBLIC[name](**exact)
+    assert found.dtype == dtype
+    # Intermediate results are rounded to bfloat16, which keeps 8 bits.
+    near = 1e-4 if dtype == torch.float32 else 0.1
+    torch.testing.assert_close(found.double(), wanted, rtol=near, atol=near)
+
+
+@by_name
+def test_it_maps_over_an_axis_that_it_does_not_know(name: str) -> None:
+    given = arguments(PUBLIC[name])
+    tensors = [each for each, value in given.items() if torch.is_tensor(value)]
+    others = {each: value for each, value in given.items() if each not in tensors}
+    stacked = [torch.stack([given[each], given[each].flip(0)]) for each in tensors]
+
+    def of_tensors(*values: Tensor) -> Tensor:
+        return PUBLIC[name](**dict(zip(tensors, values, strict=True)), **others)
+
+    wanted = torch.stack([of_tensors(*(value[i] for value in stacked)) for i in range(2)])
+    torch.testing.assert_close(torch.vmap(of_tensors)(*stacked), wanted, rtol=1e-12, atol=1e-12)
+
+
+@by_any_name
+def test_every_axis_that_arguments_share_is_held_to_one_size(name: str) -> None:
+    function = EVERY[name]
+    axes = {each: text.split() for each, text in annotations(function).items()}
+    given = arguments(function)
+    shared = Counter(axis for words in axes.values() for axis in words)
+    tried = 0
+    for each, words in axes.items():
+        if any(word.startswith("*") for word in words) or each not in given:
+            continue
+        for position, axis in enumerate(words):
+            if shared[axis] > 1 and axis.isidentifier():
+                tried += 1
+                with pytest.raises(errors.ShapeError) as caught:
+                    function(**grown(given, each, position))
+                # Named as such, or as a name in the size of another axis.
+                first = str(caught.value).partition("\n")[0]
+                assert re.search(rf"\b{axis}\b", first)
+    assert tried or all("*" in " ".join(words) or len(axes) == 1 for words in axes.values())
+
+
+@by_any_name
+def test_axes_do_not_mix(name: str) -> None:
+    """At sizes that tell axes apart, nothing that the library can see is wrong inside."""
+    found = [finding for finding in check_contract(EVERY[name]).findings if not finding.advice]
+    assert found == []
+
+
+@by_any_name
+def test_every_axis_has_a_meaning(name: str) -> None:
+    text = " ".join(annotations(EVERY[name]).values())
+    assert set(re.findall(r"[a-z]\w*", text)) <= attention.AXES.keys()
+
+
+def test_two_meanings_are_never_alike() -> None:
+    meanings = list(attention.AXES.values())
+    assert len(meanings) == len(set(meanings))
+    assert not [meaning for meaning in meanings if "; or " in meaning]
