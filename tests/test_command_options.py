@@ -218,7 +218,7 @@ def test_files_that_misbehave_are_reported_and_the_run_goes_on(tmp_path: Path) -
     for name, content in MISBEHAVING.items():
         (tmp_path / name).write_bytes(content)
     (tmp_path / "wrong.py").write_text(WRONG, encoding="utf-8")
-    report = run("check", ".", "--memory-limit", "6", "--time-limit", "60", cwd=tmp_path)
+    report = run("check", ".", "--memory-limit", "4", "--time-limit", "60", cwd=tmp_path)
     said = report.stdout + report.stderr
     assert "hungry.py: could not run: MemoryError" in said
     assert "binary.py: could not run: " in said
