@@ -12,13 +12,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jaxtyping import Float
 from torch import Tensor
+from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from typed_einsum import einsum, errors, typed_einsum
 from typed_einsum.contraction import maximum
 from typed_einsum.contraction.maximum import best_products
 
-SMALL_TILES = {"SMALL": 0, "TILE": 96, "LEAST_WIDTH": 8, "NARROW": 3, "FEW_ROWS": 9, "STEP": 4, "FEW_ROWS_IN_TRAINING": 0}
+SMALL_TILES = {
+    "SMALL": 0,
+    "TILE": 96,
+    "LEAST_WIDTH": 8,
+    "NARROW": 3,
+    "FEW_ROWS": 9,
+    "STEP": 4,
+    "FEW_ROWS_IN_TRAINING": 0,
+}
 """With these, operands of a few hundred numbers take every way through the code."""
 
 
@@ -72,7 +81,7 @@ def test_the_comparison_can_fail(sizes: tuple[int, ...], small_tiles: None) -> N
     assert not torch.allclose(best_products(rows, columns), reference(rows[:, :, : sizes[2] // 2], columns))
 
 
-@pytest.mark.parametrize("n", [7, 21], ids=["rows are kept", "blocks are kept"])
+@pytest.mark.parametrize("n", [7, 21], ids=["few rows", "rows in steps"])
 def test_of_equals_the_first_wins(n: int, small_tiles: None) -> None:
     rows, columns = operands(2, 1, n, 3, 11)
     with torch.no_grad():
@@ -165,7 +174,7 @@ class Largest(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
-        found = [result] if isinstance(result, Tensor) else [x for x in result if isinstance(x, Tensor)]
+        found = [x for x in pytree.tree_leaves(result) if isinstance(x, Tensor)]
         self.entries = max([self.entries, *(tensor.numel() for tensor in found)])
         return result
 

@@ -250,7 +250,7 @@ def _gradients(
 ) -> tuple[Tensor | None, Tensor | None]:
     """The gradients, from some positions at a time. Many add up, so half precision is too short for that."""
     b, e, n, c = shape_of(rows)
-    dtype = torch.promote_types(dtype_of(rows), torch.float32)
+    dtype = torch.float64 if dtype_of(rows) == torch.float64 else torch.float32
     to_rows = rows.new_zeros(b, e * n, c, dtype=dtype) if of_rows else None
     to_columns = torch.zeros_like(columns, dtype=dtype) if of_columns else None
     for at_b, at_e, at_p in _tiles(shape_of(winners), shape_of(winners)[2], c):  # type: ignore[arg-type]
@@ -258,7 +258,7 @@ def _gradients(
         some_rows, some_columns = rows[at_b, at_e], columns[at_b, :, at_p].transpose(1, 2).unsqueeze(1)
         if to_columns is not None:
             parts = _chosen(some_rows, winner) * weight
-            to_columns[at_b, :, at_p] += parts.sum(1).transpose(1, 2)
+            to_columns[at_b, :, at_p] += (parts.squeeze(1) if e == 1 else parts.sum(1)).transpose(1, 2)
         if to_rows is not None:
             sums = to_rows.unflatten(1, (e, n))[at_b, at_e].view(-1, c)
             sums.index_add_(0, _flat(winner, n), (some_columns * weight).flatten(0, 2))

@@ -90,7 +90,7 @@ def _name(func: Any) -> str:
 def _place() -> tuple[str, int]:
     """The innermost line outside torch and this library."""
     frame = sys._getframe(2)
-    while frame is not None and frame.f_code.co_filename.startswith(_FOLDERS):
+    while frame is not None and frame.f_code.co_filename.startswith((*_FOLDERS, "<typed_einsum")):
         if frame.f_back is None:
             break
         frame = frame.f_back

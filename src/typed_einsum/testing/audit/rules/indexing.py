@@ -9,6 +9,10 @@ from typed_einsum.testing.audit.operations import Operation
 from typed_einsum.testing.audit.rules.rule import Found
 
 
+SMALLEST = 7
+"""An index below this may be any number; the sizes of axes begin above."""
+
+
 def at_a_size(operation: Operation, labels: Labels) -> Iterator[Found]:
     """An integer index that is the size of a named axis, into another axis."""
     if operation.name != "__getitem__" or not operation.tensors:
@@ -23,7 +27,7 @@ def at_a_size(operation: Operation, labels: Labels) -> Iterator[Found]:
         if item is None:
             continue
         label = next(axes, ())
-        if type(item) is int and item > 1:
+        if type(item) is int and item >= SMALLEST:
             named = labels.by_size(item)
             if named[0].named and named[0].whole is None and label and label[0].named:
                 name = shown(named)

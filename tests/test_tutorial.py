@@ -1,0 +1,141 @@
+"""The tutorial in two languages: the same headings, code and links, so that neither falls behind."""
+
+from __future__ import annotations
+
+import io
+import re
+import tokenize
+from itertools import zip_longest
+from pathlib import Path
+
+import pytest
+
+DOCS = Path(__file__).parent.parent / "docs"
+ENGLISH = (DOCS / "tutorial.md").read_text(encoding="utf-8")
+CHINESE = (DOCS / "zh" / "tutorial.md").read_text(encoding="utf-8")
+
+BLOCK = re.compile(r"^(?:<!-- (\w+) -->\n)?```(\w+[^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+HEADING = re.compile(r"^(#+) ", re.MULTILINE)
+LINK = re.compile(r"\]\(([^)]+)\)")
+
+
+def headings(page: str) -> list[str]:
+    """The level of each heading, as its signs; a comment in a block of code is no heading."""
+    return HEADING.findall(BLOCK.sub("", page))
+
+
+def blocks(page: str) -> list[tuple[str, ...]]:
+    """Each block of code: its marker, its language with options, its text."""
+    return [
+        (marker, info, without_comments(text) if info.startswith("python") else text)
+        for marker, info, text in BLOCK.findall(page)
+    ]
+
+
+def without_comments(source: str) -> str:
+    """Python source whose comments are gone, and the spaces before them."""
+    lines = source.splitlines()
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            row, column = token.start
+            lines[row - 1] = lines[row - 1][:column].rstrip()
+    return "\n".join(lines)
+
+
+def links(page: str, folder: str) -> list[str]:
+    """Where the links lead, seen from `docs/`; `folder` leads from the page to there."""
+    return [target.removeprefix(folder) for target in LINK.findall(BLOCK.sub("", page))]
+
+
+def differences(english: str, chinese: str) -> list[str]:
+    """What one page has and the other has not, or has otherwise."""
+    pairs = {
+        "heading": (headings(english), headings(chinese)),
+        "block": (blocks(english), blocks(chinese)),
+        "link": (links(english, ""), links(chinese, "../")),
+    }
+    return [
+        f"{kind} {number}: {ours} | {theirs}"
+        for kind, both in pairs.items()
+        for number, (ours, theirs) in enumerate(zip_longest(*both), 1)
+        if ours != theirs
+    ]
+
+
+def test_the_two_tutorials_are_one() -> None:
+    assert differences(ENGLISH, CHINESE) == []
+
+
+def test_there_is_a_tutorial_to_compare() -> None:
+    assert len(headings(ENGLISH)) > 8
+    assert sum(info == "python" for _, info, _ in blocks(ENGLISH)) > 15
+    assert sum(info == "einsum" for _, info, _ in blocks(ENGLISH)) >= 2
+    assert len(re.findall("[\u4e00-\u9fff]", BLOCK.sub("", CHINESE))) > 1000
+
+
+# The comparison itself, on a small page: two that agree, then one difference at a time.
+
+SMALL = """\
+# One dot product
+
+Multiply, then [sum](maximum.md).
+
+<!-- prints -->
+```python
+x = "# no comment"
+# add them up
+print(1 + 1)  # two
+```
+
+```text
+2
+```
+
+## More
+"""
+SMALL_CHINESE = (
+    SMALL.replace("One dot product", "\u4e00\u4e2a\u70b9\u79ef")
+    .replace("(maximum.md)", "(../maximum.md)")
+    .replace("# add them up", "# \u52a0\u8d77\u6765")
+    .replace("# two", "# \u4e8c")
+)
+
+
+def test_only_prose_and_comments_may_differ() -> None:
+    assert SMALL != SMALL_CHINESE
+    assert differences(SMALL, SMALL_CHINESE) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "found"),
+    [
+        ("## More\n", "", "heading 2: ## | None"),
+        ("## More\n", "### More\n", "heading 2: ## | ###"),
+        ("## More\n", "## More\n\n## Again\n", "heading 3: None | ##"),
+        ("1 + 1", "1 + 2", "block 1: "),
+        ('"# no comment"', '"# a comment"', "block 1: "),
+        ("\n2\n", "\n3\n", "block 2: "),
+        ("```text\n2\n```\n", "", "block 2: "),
+        ("<!-- prints -->\n", "", "block 1: "),
+        ("```python\n", '```python title="sum.py"\n', "block 1: "),
+        ("maximum.md", "language.md", "link 1: maximum.md | language.md"),
+    ],
+    ids=[
+        "heading missing",
+        "heading of another level",
+        "heading added",
+        "code",
+        "text of a string",
+        "printed text",
+        "block missing",
+        "marker missing",
+        "title added",
+        "link",
+    ],
+)
+def test_a_difference_is_found(old: str, new: str, found: str) -> None:
+    changed = SMALL_CHINESE.replace(old, new)
+    assert changed != SMALL_CHINESE
+    shown = differences(SMALL, changed)
+    assert len(shown) == 1
+    assert shown[0].startswith(found)
