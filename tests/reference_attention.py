@@ -123,3 +123,18 @@ def mixture_of_experts(token: Tensor, weights: Tensor, widen: Tensor, narrow: Te
                 if gate != 0:
                     out[t] += gate * ((token[t] @ widen[expert]).clamp(min=0) @ narrow[expert])
     return out
+
+
+def distance_bucket(relative: int, count: int, farthest: int, both_sides: bool) -> int:
+    """In whole numbers: bucket `e + i` begins where `(n / e) ** wide` reaches `(farthest / e) ** i`."""
+    start = 0
+    if both_sides:
+        count //= 2
+        start = count if relative > 0 else 0
+        relative = -abs(relative)
+    distance, exact = max(-relative, 0), count // 2
+    if distance < exact:
+        return start + distance
+    wide = count - exact
+    reached = (i for i in range(wide) if distance**wide * exact**i >= farthest**i * exact**wide)
+    return start + exact + max(reached)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import inspect
 import math
 import re
+import string
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import reference_attention as reference
@@ -13,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from typed_einsum import attention, errors
-from typed_einsum.attention import AXES, dot_product, equations, grouped, positions
+from typed_einsum.attention import AXES, buckets, dot_product, equations, latent, positions
 from typed_einsum.nn import c2f, contrastive, image_pooling, max_sigmoid
 
 B, M, Q, K, C, D = 2, 3, 4, 5, 6, 7
@@ -50,7 +53,7 @@ def test_there_are_many_and_each_is_listed_once() -> None:
 def test_an_equation_says_what_it_is_and_where_it_is_from(name: str) -> None:
     function = equations()[name]
     text = inspect.getdoc(function) or ""
-    for part in ("Equation: ", "Source: ", "Examples:\n"):
+    for part in ("Equation: ", "Axes: ", "Source: ", "Examples:\n"):
         assert part in text
     assert text[0].isupper()
 
@@ -66,9 +69,32 @@ def test_an_equation_is_torch_einsum(name: str) -> None:
     ]
     summed = set(names) - set(output.replace("*", "").split())
     best = [axis for axis in summed if name.startswith("retrieval") and axis == "k"]
-    letters = function.equation.replace(" ", "").replace("*", "") + "".join(best)
+    letter = dict(zip(names, string.ascii_letters, strict=False))
+    spelled = re.sub(r"\w+", lambda name: letter[name[0]], function.equation)
+    letters = spelled.replace(" ", "").replace("*", "") + "".join(letter[axis] for axis in best)
     wanted = torch.einsum(letters, *operands)
     close(function(*operands), wanted.amax(-1) if best else wanted)
+
+
+def documented(text: str) -> tuple[str, dict[str, str]]:
+    """The equation that a docstring states, written as an equation, and what it says of each axis."""
+    formula, axes = re.search(r"Equation: `(.*?)`.*?\n\nAxes: (.*?)\.\n\n", text, re.DOTALL).groups()
+    parts = [part.replace("…", "*b").replace(",", " ") for part in re.findall(r"\[([^]]*)\]", formula)]
+    said = dict(re.findall(r"`([^`]*)` (.*?)(?:, (?=`)|$)", " ".join(axes.split())))
+    return f"{', '.join(parts[1:])} -> {parts[0]}", said
+
+
+@pytest.mark.parametrize("name", equations())
+def test_the_documented_equation_is_the_one_that_runs(name: str) -> None:
+    equation, said = documented(inspect.getdoc(equations()[name]) or "")
+    assert equation == equations()[name].equation
+    assert set(said) == set(re.findall(r"\*?\w+", equation))
+    assert all(meaning == AXES[axis] for axis, meaning in said.items() if not axis.startswith("*"))
+
+
+def test_another_equation_in_a_docstring_is_noticed() -> None:
+    text = "S.\n\nEquation: `S[b,k] = Σ_c Q[b,c] · K[b,k,c]`.\n\nAxes: `b` sample of a batch, `c` x.\n\n"
+    assert documented(text) == ("b c, b k c -> b k", {"b": "sample of a batch", "c": "x"})
 
 
 def test_every_axis_has_one_meaning() -> None:
@@ -153,15 +179,89 @@ def test_grouped_query_is_that_of_torch() -> None:
 def test_latent_attention_is_attention_with_expanded_keys_and_values() -> None:
     q, x = randn(B, M, Q, C), randn(B, K, 12)
     to_latent, to_key, to_value = randn(4, 12), randn(M, C, 4), randn(M, D, 4)
-    latent = grouped.compressed(x, to_latent)
-    k, v = (
-        grouped.expanded_keys(latent, to_key),
-        grouped.expanded_values(latent[:, None].expand(-1, M, -1, -1), to_value),
-    )
+    q_rotary, k_rotary = randn(B, M, Q, 8), randn(B, K, 8)
+    small = torch.stack([sample @ to_latent.T for sample in x])
+    k = torch.stack([torch.stack([sample @ head.T for head in to_key]) for sample in small])
+    v = torch.stack([torch.stack([sample @ head.T for head in to_value]) for sample in small])
+    close(latent.expanded_keys(latent.compressed(x, to_latent), to_key), k)
+    both = torch.cat([q, q_rotary], 3), torch.cat([k, k_rotary[:, None].expand(-1, M, -1, -1)], 3)
     close(
-        attention.multi_head_latent(q, x, to_latent, to_key, to_value),
+        attention.multi_head_latent(q, x, to_latent, to_key, to_value, q_rotary, k_rotary),
+        reference.scaled_dot_product(*both, v),
+    )
+    without = q_rotary[..., :0], k_rotary[..., :0]
+    close(
+        attention.multi_head_latent(q, x, to_latent, to_key, to_value, *without),
         reference.scaled_dot_product(q, k, v),
     )
+
+
+# Masks of what is composed.
+
+MASKED: dict[str, tuple[Callable[..., Tensor], Callable[[], tuple[Any, ...]]]] = {
+    "scaled_dot_product": (attention.scaled_dot_product, qkv),
+    "multi_query": (attention.multi_query, lambda: (randn(B, M, Q, C), randn(B, K, C), randn(B, K, D))),
+    "grouped_query": (
+        attention.grouped_query,
+        lambda: (randn(B, M, 8, Q, C), randn(B, M, K, C), randn(B, M, K, D)),
+    ),
+    "multi_head_latent": (
+        attention.multi_head_latent,
+        lambda: (
+            *(randn(B, M, Q, C), randn(B, K, 12), randn(4, 12), randn(M, C, 4), randn(M, D, 4)),
+            *(randn(B, M, Q, 8), randn(B, K, 8)),
+        ),
+    ),
+    "talking_heads": (
+        attention.talking_heads,
+        lambda: (randn(B, M, Q, C), randn(B, M, K, C), randn(B, 8, K, D), randn(M, 9), randn(9, 8)),
+    ),
+}
+each_masked = pytest.mark.parametrize(("function", "inputs"), MASKED.values(), ids=MASKED)
+
+
+def without_last_key(name: str, values: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The arguments with one key fewer: what hiding the last key must give."""
+    keyed = {"multi_head_latent": (1, 6)}.get(name, (1, 2))
+    axis = {"multi_head_latent": 1, "multi_query": 1}.get(name, 2)
+    return tuple(x.narrow(axis, 0, K - 1) if at in keyed else x for at, x in enumerate(values))
+
+
+@each_masked
+@pytest.mark.parametrize("kind", ["boolean", "additive"])
+def test_a_hidden_key_is_as_good_as_none(function: Any, inputs: Any, kind: str) -> None:
+    keep = torch.ones(B, K, dtype=torch.bool)
+    keep[:, -1] = False
+    mask = keep if kind == "boolean" else torch.zeros(B, K, dtype=torch.float64).masked_fill(~keep, -math.inf)
+    values = inputs()
+    wanted = function(*without_last_key(function.__name__, values))
+    close(function(*values, mask=mask, mask_axes="b k"), wanted)
+    assert (function(*values) - wanted).abs().max() > 1e-6
+
+
+@each_masked
+def test_a_wrong_mask_is_refused_by_name(function: Any, inputs: Any) -> None:
+    values = inputs()
+    turned = torch.ones(B, K, Q, dtype=torch.bool)
+    with pytest.raises(errors.ShapeError) as caught:
+        function(*values, mask=turned)
+    assert "axis `q` is 4" in str(caught.value)
+    assert "axis `k` is 5" in str(caught.value)
+    assert "two axes of the mask look swapped" in str(caught.value)
+    with pytest.raises(errors.EquationError, match="axis `n` of the mask is not among"):
+        function(*values, mask=turned, mask_axes="b n k")
+    with pytest.raises(errors.DtypeError, match="the mask has dtype i64"):
+        function(*values, mask=turned.long(), mask_axes="b k q")
+    close(function(*values, mask=turned, mask_axes="b k q"), function(*values))
+
+
+@each_masked
+def test_a_query_that_sees_nothing_takes_up_nothing(function: Any, inputs: Any) -> None:
+    keep = torch.ones(Q, K, dtype=torch.bool)
+    keep[1] = False
+    found = function(*inputs(), mask=keep, mask_axes="q k")
+    assert found[..., 1, :].eq(0).all()
+    assert found.isfinite().all()
 
 
 # Kernels.
@@ -195,6 +295,36 @@ def test_a_bias_for_each_bucket() -> None:
     assert all(
         found[m, q, k] == table[buckets[q, k], m] for m in range(M) for q in range(Q) for k in range(K)
     )
+
+
+def test_the_bias_of_a_bucket_is_an_einsum() -> None:
+    which = torch.arange(Q)[:, None] + torch.arange(K)
+    table = randn(9, M)
+    close(buckets.chosen_bias(F.one_hot(which, 9).double(), table), attention.bucket_bias(which, table))
+
+
+@pytest.mark.parametrize("both", [True, False])
+@pytest.mark.parametrize(("count", "farthest"), [(32, 128), (8, 16), (6, 100), (12, 50)])
+def test_buckets_of_distances(count: int, farthest: int, both: bool) -> None:
+    found = attention.distance_buckets(140, 150, count, farthest, both_sides=both)
+    for q, k in ((q, k) for q in (0, 1, 70, 139) for k in range(150)):
+        assert found[q, k] == reference.distance_bucket(k - q, count, farthest, both), (q, k)
+    assert found.max() == count - 1
+
+
+def test_buckets_that_cannot_be_are_refused() -> None:
+    with pytest.raises(errors.SettingError, match="`count` is 3 and `farthest` is 128: 0 distances"):
+        attention.distance_buckets(4, 5, 3)
+    with pytest.raises(errors.SettingError, match="`count` is 32 and `farthest` is 8: 8 distances"):
+        attention.distance_buckets(4, 5, 32, 8)
+
+
+@pytest.mark.parametrize("offsets", [Q + K, Q + K - 2])
+def test_another_number_of_offsets_is_refused(offsets: int) -> None:
+    biases = randn(M, C), randn(M, C)
+    with pytest.raises(errors.ShapeError, match=f"axis `q.k-1` is {offsets} in `offset`") as caught:
+        attention.offset_position_scores(randn(B, M, Q, C), randn(B, M, K, C), randn(M, offsets, C), *biases)
+    assert caught.value.code == "TE205"
 
 
 @pytest.mark.parametrize("keys", [3, 4, 7])
@@ -283,6 +413,37 @@ def test_late_interaction() -> None:
     close(attention.late_interaction(query, document), torch.stack([torch.stack(row) for row in wanted]))
 
 
+def test_padding_does_not_match() -> None:
+    query, document = randn(B, Q, C), randn(M, K, C)
+    keep = torch.ones(M, K, dtype=torch.bool)
+    keep[0, 3:] = False
+    keep[1, :2] = False
+    document[~keep] = 100.0
+    wanted = [
+        [(doc[row] @ t.T).max(0).values.sum() for doc, row in zip(document, keep, strict=True)] for t in query
+    ]
+    close(
+        attention.late_interaction(query, document, keep), torch.stack([torch.stack(row) for row in wanted])
+    )
+    with pytest.raises(errors.ShapeError, match="axis `n` is 3 in `document` but 5 in `mask`"):
+        attention.late_interaction(query, document, keep.T)
+
+
+@pytest.mark.parametrize("chunk", [5, 0, -3, 24])
+def test_a_chunk_that_does_not_divide_the_length_is_refused(chunk: int) -> None:
+    x, decay, states = randn(B, 12, M, D), -randn(B, 12, M).abs(), randn(B, 12, M, 4)
+    with pytest.raises(errors.SettingError, match=f"`chunk` is {chunk}, but `x` has 12 positions") as caught:
+        attention.chunked_scan(x, decay, states, states, chunk)
+    assert "`chunk` can be one of 3, 4, 6, 12; or pad" in str(caught.value)
+
+
+def test_padding_with_zeros_leaves_a_scan_as_it_is() -> None:
+    x, decay = randn(B, 10, M, D), -randn(B, 10, M).abs()
+    write, read = randn(B, 10, M, 4), randn(B, 10, M, 4) * 2
+    padded = [F.pad(each.transpose(1, -1), (0, 2)).transpose(1, -1) for each in (x, decay, write, read)]
+    close(attention.chunked_scan(*padded, 4)[:, :10], reference.scan(x, decay, write, read))
+
+
 @pytest.mark.parametrize("chunk", [1, 2, 3, 6, 12])
 def test_a_chunked_scan_is_the_recurrence(chunk: int) -> None:
     x, decay = randn(B, 12, M, D), -randn(B, 12, M).abs()
@@ -319,12 +480,37 @@ def test_tensor_train() -> None:
 
 
 @pytest.mark.parametrize(
-    "function", [attention.scaled_dot_product, attention.linear], ids=lambda f: f.__name__
+    "function",
+    [attention.scaled_dot_product, attention.fused_dot_product, attention.linear],
+    ids=lambda f: f.__name__,
 )
-def test_compiled_without_a_break(function: object) -> None:
-    q, k, v = (each.exp() for each in qkv())
-    compiled = torch.compile(function, fullgraph=True, backend="eager")  # type: ignore[call-overload]
-    close(compiled(q, k[..., :C], v), function(q, k, v))  # type: ignore[operator]
+def test_compiled_without_a_break(function: Any) -> None:
+    values = [each.exp() for each in qkv()]
+    close(torch.compile(function, fullgraph=True, backend="eager")(*values), function(*values))
+
+
+@each_masked
+def test_compiled_with_a_mask(function: Any, inputs: Any) -> None:
+    values, keep = inputs(), torch.ones(Q, K, dtype=torch.bool).tril()
+    torch.compiler.reset()
+    compiled = torch.compile(function, fullgraph=True, backend="eager")
+    close(compiled(*values, mask=keep, mask_axes="q k"), function(*values, mask=keep, mask_axes="q k"))
+
+
+@each_masked
+def test_gradients_with_a_mask(function: Any, inputs: Any) -> None:
+    values = [each.detach().clone().requires_grad_() for each in inputs()]
+    keep = torch.ones(Q, K, dtype=torch.bool).tril()
+    keep[0] = False
+    assert torch.autograd.gradcheck(
+        lambda *given: function(*given, mask=keep, mask_axes="q k"), values, fast_mode=True
+    )
+
+
+def test_gradients_of_a_scan() -> None:
+    values = randn(1, 4, 2, 3), -randn(1, 4, 2).abs(), randn(1, 4, 2, 3) / 2, randn(1, 4, 2, 3)
+    given = [each.detach().clone().requires_grad_() for each in values]
+    assert torch.autograd.gradcheck(lambda *each: attention.chunked_scan(*each, 2), given, fast_mode=True)
 
 
 def test_gradients() -> None:

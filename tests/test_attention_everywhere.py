@@ -33,7 +33,7 @@ def annotations(function: Callable[..., Any]) -> dict[str, str]:
 PUBLIC: dict[str, Function] = {
     name: value
     for name, value in ((name, getattr(attention, name)) for name in attention.__all__)
-    if callable(value) and annotations(value) and name not in {"chunked_scan", "offset_position_scores"}
+    if callable(value) and annotations(value)
 }
 EVERY: dict[str, Function] = {**attention.equations(), **PUBLIC}
 
@@ -135,3 +135,9 @@ def test_axes_do_not_mix(name: str) -> None:
 def test_every_axis_has_a_meaning(name: str) -> None:
     text = " ".join(annotations(EVERY[name]).values())
     assert set(re.findall(r"[a-z]\w*", text)) <= attention.AXES.keys()
+
+
+def test_two_meanings_are_never_alike() -> None:
+    meanings = list(attention.AXES.values())
+    assert len(meanings) == len(set(meanings))
+    assert not [meaning for meaning in meanings if ";" in meaning]

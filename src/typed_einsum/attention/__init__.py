@@ -9,9 +9,10 @@ from types import MappingProxyType
 from typing import Any
 
 from typed_einsum.attention.alignment import bahdanau, biaffine, bilinear, luong
+from typed_einsum.attention.buckets import bucket_bias, distance_buckets, offsets
 from typed_einsum.attention.dot_product import fused_dot_product, multi_head, scaled_dot_product
 from typed_einsum.attention.experts import mixture_of_experts
-from typed_einsum.attention.grouped import grouped_query, multi_head_latent, multi_query
+from typed_einsum.attention.grouped import grouped_query, multi_query
 from typed_einsum.attention.images import (
     axial,
     gram,
@@ -20,13 +21,12 @@ from typed_einsum.attention.images import (
     slot_attention,
 )
 from typed_einsum.attention.kernels import linear, positive_features
+from typed_einsum.attention.latent import multi_head_latent
 from typed_einsum.attention.low_rank import adapted, tensor_train
 from typed_einsum.attention.names import AXES
 from typed_einsum.attention.positions import (
-    bucket_bias,
     decomposed_position_scores,
     offset_position_scores,
-    offsets,
     relative_position,
 )
 from typed_einsum.attention.retrieval import late_interaction
@@ -43,6 +43,7 @@ __all__ = [
     "bucket_bias",
     "chunked_scan",
     "decomposed_position_scores",
+    "distance_buckets",
     "equations",
     "fused_dot_product",
     "gram",
@@ -69,8 +70,10 @@ __all__ = [
 FAMILIES = (
     "dot_product",
     "grouped",
+    "latent",
     "kernels",
     "positions",
+    "buckets",
     "talking",
     "alignment",
     "images",

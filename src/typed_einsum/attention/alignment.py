@@ -18,6 +18,8 @@ def bilinear(
 
     Equation: `s[b] = Σ_i Σ_o x[b,i] · W[i,o] · y[b,o]`.
 
+    Axes: `b` sample of a batch, `i` channel that goes in, `o` channel that comes out.
+
     Source: Luong et al. 2015, Effective approaches to attention, equation 8, "general".
 
     Examples:
@@ -35,6 +37,9 @@ def biaffine(
 
     Equation: `S[b,q,k] = Σ_i Σ_o x[b,q,i] · W[i,o] · y[b,k,o]`.
 
+    Axes: `b` sample of a batch, `q` position of a query, `i` channel that goes in, `o` channel that comes
+    out, `k` position of a key.
+
     Source: Dozat and Manning 2017, Deep biaffine attention, equation 6.
 
     Examples:
@@ -49,6 +54,8 @@ def dot_scores(state: Float[Tensor, "b c"], key: Float[Tensor, "b k c"]) -> Floa
     """How well one state of a decoder fits each position of the source.
 
     Equation: `S[b,k] = Σ_c h[b,c] · K[b,k,c]`.
+
+    Axes: `b` sample of a batch, `c` channel in which two things are compared, `k` position of a key.
 
     Source: Luong et al. 2015, Effective approaches to attention, equation 8, "dot".
 
@@ -67,6 +74,9 @@ def general_scores(
 
     Equation: `S[b,k] = Σ_c Σ_e h[b,c] · W[c,e] · K[b,k,e]`.
 
+    Axes: `b` sample of a batch, `c` channel in which two things are compared, `e` channel of a model, `k`
+    position of a key.
+
     Source: Luong et al. 2015, Effective approaches to attention, equation 8, "general".
 
     Examples:
@@ -81,6 +91,8 @@ def hidden_of_state(state: Float[Tensor, "b c"], weight: Float[Tensor, "a c"]) -
     """The decoder's part of an additive score.
 
     Equation: `H[b,a] = Σ_c h[b,c] · W[a,c]`.
+
+    Axes: `b` sample of a batch, `c` channel in which two things are compared, `a` hidden unit.
 
     Source: Bahdanau et al. 2015, Neural machine translation, appendix A.1.2.
 
@@ -97,6 +109,8 @@ def hidden_of_keys(key: Float[Tensor, "b k e"], weight: Float[Tensor, "a e"]) ->
 
     Equation: `H[b,k,a] = Σ_e K[b,k,e] · U[a,e]`.
 
+    Axes: `b` sample of a batch, `k` position of a key, `e` channel of a model, `a` hidden unit.
+
     Source: Bahdanau et al. 2015, Neural machine translation, appendix A.1.2.
 
     Examples:
@@ -112,6 +126,8 @@ def energy(hidden: Float[Tensor, "b k a"], weight: Float[Tensor, "a"]) -> Float[
 
     Equation: `S[b,k] = Σ_a H[b,k,a] · v[a]`.
 
+    Axes: `b` sample of a batch, `k` position of a key, `a` hidden unit.
+
     Source: Bahdanau et al. 2015, Neural machine translation, appendix A.1.2.
 
     Examples:
@@ -126,6 +142,8 @@ def context(weights: Float[Tensor, "b k"], value: Float[Tensor, "b k e"]) -> Flo
     """What one state of a decoder takes up of the source.
 
     Equation: `C[b,e] = Σ_k W[b,k] · V[b,k,e]`.
+
+    Axes: `b` sample of a batch, `k` position of a key, `e` channel of a model.
 
     Source: Bahdanau et al. 2015, Neural machine translation, equation 5.
 

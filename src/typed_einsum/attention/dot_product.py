@@ -19,6 +19,9 @@ def scores(query: Float[Tensor, "b m q c"], key: Float[Tensor, "b m k c"]) -> Fl
 
     Equation: `S[b,m,q,k] = Σ_c Q[b,m,q,c] · K[b,m,k,c]`.
 
+    Axes: `b` sample of a batch, `m` head, `q` position of a query, `c` channel in which two things are
+    compared, `k` position of a key.
+
     Source: Vaswani et al. 2017, Attention is all you need, equation 1.
 
     Examples:
@@ -33,6 +36,9 @@ def mixture(weights: Float[Tensor, "b m q k"], value: Float[Tensor, "b m k d"]) 
     """Mix the values by the weights of each query.
 
     Equation: `Y[b,m,q,d] = Σ_k W[b,m,q,k] · V[b,m,k,d]`.
+
+    Axes: `b` sample of a batch, `m` head, `q` position of a query, `k` position of a key, `d` channel of
+    a value.
 
     Source: Vaswani et al. 2017, Attention is all you need, equation 1.
 
@@ -49,6 +55,9 @@ def heads(x: Float[Tensor, "b t e"], weight: Float[Tensor, "m c e"]) -> Float[Te
 
     Equation: `Q[b,m,t,c] = Σ_e x[b,t,e] · W[m,c,e]`.
 
+    Axes: `b` sample of a batch, `t` token, `e` channel of a model, `m` head, `c` channel in which two
+    things are compared.
+
     Source: Vaswani et al. 2017, section 3.2.2.
 
     Examples:
@@ -63,6 +72,9 @@ def merged(y: Float[Tensor, "b m q d"], weight: Float[Tensor, "o m d"]) -> Float
     """Project heads back into channels: the concatenation and the output projection in one.
 
     Equation: `Y[b,q,o] = Σ_m Σ_d y[b,m,q,d] · W[o,m,d]`.
+
+    Axes: `b` sample of a batch, `m` head, `q` position of a query, `d` channel of a value, `o` channel
+    that comes out.
 
     Source: Vaswani et al. 2017, section 3.2.2.
 

@@ -11,12 +11,16 @@ from typed_einsum.contraction import typed_einsum
 
 
 @typed_einsum
-def dispatched(sends: Float[Tensor, "t x s"], token: Float[Tensor, "t e"]) -> Float[Tensor, "x s e"]:
+def dispatched(
+    sends: Float[Tensor, "t expert s"], token: Float[Tensor, "t e"]
+) -> Float[Tensor, "expert s e"]:
     """Put tokens into the slots of experts.
 
-    Equation: `D[x,s,e] = Σ_t P[t,x,s] · X[t,e]`, where `P` is 1 where a token has a slot.
+    Equation: `D[expert,s,e] = Σ_t P[t,expert,s] · X[t,e]`, where `P` is 1 where a token has a slot.
 
-    Source: Lepikhin et al. 2021, GShard, algorithm 1.
+    Axes: `t` token, `expert` expert, `s` slot, `e` channel of a model.
+
+    Source: Lepikhin et al. 2021, GShard, algorithm 2.
 
     Examples:
         >>> import torch
@@ -26,12 +30,16 @@ def dispatched(sends: Float[Tensor, "t x s"], token: Float[Tensor, "t e"]) -> Fl
 
 
 @typed_einsum
-def widened(x: Float[Tensor, "x s e"], weight: Float[Tensor, "x e f"]) -> Float[Tensor, "x s f"]:
+def widened(
+    x: Float[Tensor, "expert s e"], weight: Float[Tensor, "expert e a"]
+) -> Float[Tensor, "expert s a"]:
     """The first layer of every expert.
 
-    Equation: `H[x,s,f] = Σ_e D[x,s,e] · W[x,e,f]`.
+    Equation: `H[expert,s,a] = Σ_e D[expert,s,e] · W[expert,e,a]`.
 
-    Source: Lepikhin et al. 2021, GShard, algorithm 1.
+    Axes: `expert` expert, `s` slot, `e` channel of a model, `a` hidden unit.
+
+    Source: Lepikhin et al. 2021, GShard, algorithm 2.
 
     Examples:
         >>> import torch
@@ -41,12 +49,16 @@ def widened(x: Float[Tensor, "x s e"], weight: Float[Tensor, "x e f"]) -> Float[
 
 
 @typed_einsum
-def narrowed(x: Float[Tensor, "x s f"], weight: Float[Tensor, "x f e"]) -> Float[Tensor, "x s e"]:
+def narrowed(
+    x: Float[Tensor, "expert s a"], weight: Float[Tensor, "expert a e"]
+) -> Float[Tensor, "expert s e"]:
     """The second layer of every expert.
 
-    Equation: `Y[x,s,e] = Σ_f H[x,s,f] · W[x,f,e]`.
+    Equation: `Y[expert,s,e] = Σ_a H[expert,s,a] · W[expert,a,e]`.
 
-    Source: Lepikhin et al. 2021, GShard, algorithm 1.
+    Axes: `expert` expert, `s` slot, `a` hidden unit, `e` channel of a model.
+
+    Source: Lepikhin et al. 2021, GShard, algorithm 2.
 
     Examples:
         >>> import torch
@@ -56,12 +68,16 @@ def narrowed(x: Float[Tensor, "x s f"], weight: Float[Tensor, "x f e"]) -> Float
 
 
 @typed_einsum
-def combined(weights: Float[Tensor, "t x s"], result: Float[Tensor, "x s e"]) -> Float[Tensor, "t e"]:
+def combined(
+    weights: Float[Tensor, "t expert s"], result: Float[Tensor, "expert s e"]
+) -> Float[Tensor, "t e"]:
     """Bring the results of experts back to their tokens, each by its gate.
 
-    Equation: `Y[t,e] = Σ_x Σ_s G[t,x,s] · R[x,s,e]`.
+    Equation: `Y[t,e] = Σ_expert Σ_s G[t,expert,s] · R[expert,s,e]`.
 
-    Source: Lepikhin et al. 2021, GShard, algorithm 1.
+    Axes: `t` token, `expert` expert, `s` slot, `e` channel of a model.
+
+    Source: Lepikhin et al. 2021, GShard, algorithm 2.
 
     Examples:
         >>> import torch
@@ -73,15 +89,18 @@ def combined(weights: Float[Tensor, "t x s"], result: Float[Tensor, "x s e"]) ->
 @shape_checked
 def mixture_of_experts(
     token: Float[Tensor, "t e"],
-    weights: Float[Tensor, "t x s"],
-    widen: Float[Tensor, "x e f"],
-    narrow: Float[Tensor, "x f e"],
+    weights: Float[Tensor, "t expert s"],
+    widen: Float[Tensor, "expert e a"],
+    narrow: Float[Tensor, "expert a e"],
 ) -> Float[Tensor, "t e"]:
     """Send each token to the slots where its gate is not 0, and sum what comes back.
 
-    Equation: `Y[t] = Σ_x Σ_s G[t,x,s] · E_x(X[t])`, with `E_x` two layers and a ReLU between.
+    A slot is for one token: of two that share one, the expert sees the sum.
 
-    Source: Lepikhin et al. 2021, GShard, algorithm 1.
+    Equation: `Y[t] = Σ_expert Σ_s G[t,expert,s] · E(X[t])`, with two layers
+    and a ReLU between as the `E` of each expert.
+
+    Source: Lepikhin et al. 2021, GShard, algorithm 2.
 
     Examples:
         >>> import torch

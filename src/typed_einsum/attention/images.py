@@ -20,6 +20,9 @@ def row_scores(
 
     Equation: `S[b,m,h,w,x] = Σ_c Q[b,m,h,w,c] · K[b,m,h,x,c]`.
 
+    Axes: `b` sample of a batch, `m` head, `h` row of an image, `w` column of an image, `c` channel in
+    which two things are compared, `x` second column of an image: that of a key, or of a filter.
+
     Source: Ho et al. 2019, Axial attention, section 3.
 
     Examples:
@@ -36,6 +39,9 @@ def row_mixture(
     """Mix the values of one row.
 
     Equation: `Y[b,m,h,w,d] = Σ_x W[b,m,h,w,x] · V[b,m,h,x,d]`.
+
+    Axes: `b` sample of a batch, `m` head, `h` row of an image, `w` column of an image, `x` second column
+    of an image: that of a key, or of a filter, `d` channel of a value.
 
     Source: Ho et al. 2019, Axial attention, section 3.
 
@@ -54,6 +60,9 @@ def column_scores(
 
     Equation: `S[b,m,w,h,y] = Σ_c Q[b,m,h,w,c] · K[b,m,y,w,c]`.
 
+    Axes: `b` sample of a batch, `m` head, `h` row of an image, `w` column of an image, `c` channel in
+    which two things are compared, `y` second row of an image: that of a key, or of a filter.
+
     Source: Ho et al. 2019, Axial attention, section 3.
 
     Examples:
@@ -71,6 +80,9 @@ def column_mixture(
 
     Equation: `Y[b,m,h,w,d] = Σ_y W[b,m,w,h,y] · V[b,m,y,w,d]`.
 
+    Axes: `b` sample of a batch, `m` head, `w` column of an image, `h` row of an image, `y` second row of
+    an image: that of a key, or of a filter, `d` channel of a value.
+
     Source: Ho et al. 2019, Axial attention, section 3.
 
     Examples:
@@ -85,6 +97,9 @@ def slot_scores(slot: Float[Tensor, "b s c"], key: Float[Tensor, "b k c"]) -> Fl
     """How well each slot fits each input.
 
     Equation: `S[b,s,k] = Σ_c Q[b,s,c] · K[b,k,c]`.
+
+    Axes: `b` sample of a batch, `s` slot, `c` channel in which two things are compared, `k` position of a
+    key.
 
     Source: Locatello et al. 2020, Object-centric learning with slot attention, equation 1.
 
@@ -101,6 +116,8 @@ def slot_updates(weights: Float[Tensor, "b s k"], value: Float[Tensor, "b k d"])
 
     Equation: `U[b,s,d] = Σ_k W[b,s,k] · V[b,k,d]`.
 
+    Axes: `b` sample of a batch, `s` slot, `k` position of a key, `d` channel of a value.
+
     Source: Locatello et al. 2020, Object-centric learning with slot attention, equation 2.
 
     Examples:
@@ -115,6 +132,9 @@ def region_scores(image: Float[Tensor, "b c h w"], text: Float[Tensor, "b n c"])
     """How well each text fits each pixel.
 
     Equation: `S[b,n,h,w] = Σ_c X[b,c,h,w] · T[b,n,c]`.
+
+    Axes: `b` sample of a batch, `c` channel in which two things are compared, `h` row of an image, `w`
+    column of an image, `n` text or document.
 
     Source: Cheng et al. 2024, YOLO-World, equation 1.
 
@@ -133,6 +153,9 @@ def pooled_scores(
 
     Equation: `S[b,m,n,p] = Σ_c Q[b,n,m,c] · K[b,p,m,c]`.
 
+    Axes: `b` sample of a batch, `n` text or document, `m` head, `c` channel in which two things are
+    compared, `p` patch of an image.
+
     Source: Cheng et al. 2024, YOLO-World, equation 3.
 
     Examples:
@@ -150,6 +173,9 @@ def pooled_mixture(
 
     Equation: `Y[b,n,m,d] = Σ_p W[b,m,n,p] · V[b,p,m,d]`.
 
+    Axes: `b` sample of a batch, `m` head, `n` text or document, `p` patch of an image, `d` channel of a
+    value.
+
     Source: Cheng et al. 2024, YOLO-World, equation 3.
 
     Examples:
@@ -164,6 +190,9 @@ def gram(feature: Float[Tensor, "b i h w"], other: Float[Tensor, "b o h w"]) -> 
     """How two sets of feature maps go together, wherever in the image.
 
     Equation: `G[b,i,o] = Σ_h Σ_w F[b,i,h,w] · F'[b,o,h,w]`.
+
+    Axes: `b` sample of a batch, `i` channel that goes in, `h` row of an image, `w` column of an image,
+    `o` channel that comes out.
 
     Source: Gatys et al. 2016, Image style transfer, equation 3.
 

@@ -17,6 +17,9 @@ def memory(key: Float[Tensor, "b m k f"], value: Float[Tensor, "b m k d"]) -> Fl
 
     Equation: `M[b,m,f,d] = Σ_k φ(K)[b,m,k,f] · V[b,m,k,d]`.
 
+    Axes: `b` sample of a batch, `m` head, `k` position of a key, `f` feature of a kernel, `d` channel of
+    a value.
+
     Source: Katharopoulos et al. 2020, Transformers are RNNs, equation 6.
 
     Examples:
@@ -31,6 +34,9 @@ def recalled(query: Float[Tensor, "b m q f"], memory: Float[Tensor, "b m f d"]) 
     """Read the matrix of all keys and values with each query.
 
     Equation: `Y[b,m,q,d] = Σ_f φ(Q)[b,m,q,f] · M[b,m,f,d]`.
+
+    Axes: `b` sample of a batch, `m` head, `q` position of a query, `f` feature of a kernel, `d` channel
+    of a value.
 
     Source: Katharopoulos et al. 2020, Transformers are RNNs, equation 6.
 
@@ -47,6 +53,8 @@ def total_weight(query: Float[Tensor, "b m q f"], keys: Float[Tensor, "b m f"]) 
 
     Equation: `N[b,m,q] = Σ_f φ(Q)[b,m,q,f] · K[b,m,f]`, with `K` the sum of all keys' features.
 
+    Axes: `b` sample of a batch, `m` head, `q` position of a query, `f` feature of a kernel.
+
     Source: Katharopoulos et al. 2020, Transformers are RNNs, equation 5.
 
     Examples:
@@ -61,6 +69,9 @@ def projections(x: Float[Tensor, "b m t c"], directions: Float[Tensor, "f c"]) -
     """The coordinates of vectors along random directions.
 
     Equation: `P[b,m,t,f] = Σ_c x[b,m,t,c] · W[f,c]`.
+
+    Axes: `b` sample of a batch, `m` head, `t` token, `c` channel in which two things are compared, `f`
+    feature of a kernel.
 
     Source: Choromanski et al. 2021, Rethinking attention with Performers, equation 5.
 

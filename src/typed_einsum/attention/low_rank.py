@@ -10,10 +10,12 @@ from typed_einsum.contraction import typed_einsum
 
 
 @typed_einsum
-def lowered(x: Float[Tensor, "*b i"], down: Float[Tensor, "y i"]) -> Float[Tensor, "*b y"]:
+def lowered(x: Float[Tensor, "*b i"], down: Float[Tensor, "rank i"]) -> Float[Tensor, "*b rank"]:
     """Project to a few channels.
 
-    Equation: `L[…,y] = Σ_i x[…,i] · A[y,i]`.
+    Equation: `L[…,rank] = Σ_i x[…,i] · A[rank,i]`.
+
+    Axes: `*b` any axes of samples, `i` channel that goes in, `rank` channel between two thin matrices.
 
     Source: Hu et al. 2022, LoRA, equation 3.
 
@@ -25,10 +27,12 @@ def lowered(x: Float[Tensor, "*b i"], down: Float[Tensor, "y i"]) -> Float[Tenso
 
 
 @typed_einsum
-def raised(low: Float[Tensor, "*b y"], up: Float[Tensor, "o y"]) -> Float[Tensor, "*b o"]:
+def raised(low: Float[Tensor, "*b rank"], up: Float[Tensor, "o rank"]) -> Float[Tensor, "*b o"]:
     """Project from a few channels to many.
 
-    Equation: `Y[…,o] = Σ_y L[…,y] · B[o,y]`.
+    Equation: `Y[…,o] = Σ_rank L[…,rank] · B[o,rank]`.
+
+    Axes: `*b` any axes of samples, `rank` channel between two thin matrices, `o` channel that comes out.
 
     Source: Hu et al. 2022, LoRA, equation 3.
 
@@ -45,6 +49,8 @@ def dense(x: Float[Tensor, "*b i"], weight: Float[Tensor, "o i"]) -> Float[Tenso
 
     Equation: `Y[…,o] = Σ_i x[…,i] · W[o,i]`.
 
+    Axes: `*b` any axes of samples, `i` channel that goes in, `o` channel that comes out.
+
     Source: Hu et al. 2022, LoRA, equation 3.
 
     Examples:
@@ -56,11 +62,15 @@ def dense(x: Float[Tensor, "*b i"], weight: Float[Tensor, "o i"]) -> Float[Tenso
 
 @typed_einsum
 def tensor_train(
-    first: Float[Tensor, "i y"], middle: Float[Tensor, "y o z"], last: Float[Tensor, "z f"]
-) -> Float[Tensor, "i o f"]:
+    first: Float[Tensor, "i1 rank1"], middle: Float[Tensor, "rank1 i2 rank2"], last: Float[Tensor, "rank2 i3"]
+) -> Float[Tensor, "i1 i2 i3"]:
     """An array of three axes from a train of three small cores.
 
-    Equation: `T[i,o,f] = Σ_y Σ_z G1[i,y] · G2[y,o,z] · G3[z,f]`.
+    Equation: `T[i1,i2,i3] = Σ_rank1 Σ_rank2 G1[i1,rank1] · G2[rank1,i2,rank2] · G3[rank2,i3]`.
+
+    Axes: `i1` first index of a tensor train, `rank1` channel between the first and second core of a
+    tensor train, `i2` second index of a tensor train, `rank2` channel between the second and third core
+    of a tensor train, `i3` third index of a tensor train.
 
     Source: Oseledets 2011, Tensor-train decomposition, equation 1.2.
 
@@ -75,8 +85,8 @@ def tensor_train(
 def adapted(
     x: Float[Tensor, "*b i"],
     weight: Float[Tensor, "o i"],
-    down: Float[Tensor, "y i"],
-    up: Float[Tensor, "o y"],
+    down: Float[Tensor, "rank i"],
+    up: Float[Tensor, "o rank"],
     scale: float = 1.0,
 ) -> Float[Tensor, "*b o"]:
     """A linear layer with a change of low rank, which is never multiplied out.

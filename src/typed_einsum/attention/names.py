@@ -1,4 +1,4 @@
-"""One letter for each meaning, in this package and in `typed_einsum.nn`."""
+"""One axis name for each meaning, in this package and in `typed_einsum.nn`."""
 
 from __future__ import annotations
 
@@ -7,16 +7,21 @@ from typing import Final
 
 AXES: Final = MappingProxyType(
     {
-        "a": "hidden unit of an additive score",
-        "b": "image, sequence or other sample of a batch",
+        "a": "hidden unit",
+        "b": "sample of a batch",
         "c": "channel in which two things are compared",
+        "chunk": "chunk of a sequence",
         "d": "channel of a value",
         "e": "channel of a model",
-        "f": "feature of a kernel, or hidden unit of an expert",
+        "expert": "expert",
+        "f": "feature of a kernel",
         "g": "channel of a text",
         "h": "row of an image",
         "i": "channel that goes in",
-        "j": "chunk of a sequence, or offset between two positions",
+        "i1": "first index of a tensor train",
+        "i2": "second index of a tensor train",
+        "i3": "third index of a tensor train",
+        "j": "offset between two positions, or bucket of offsets",
         "k": "position of a key",
         "l": "latent channel",
         "m": "head",
@@ -25,14 +30,19 @@ AXES: Final = MappingProxyType(
         "p": "patch of an image",
         "q": "position of a query",
         "r": "head of a group that shares keys and values",
+        "rank": "channel between two thin matrices",
+        "rank1": "channel between the first and second core of a tensor train",
+        "rank2": "channel between the second and third core of a tensor train",
+        "reader": "head that reads values, where there are others that compare",
+        "rot": "channel that carries a rotary position",
         "s": "slot",
         "t": "token",
         "u": "mixture of heads",
         "v": "entry of a vocabulary",
         "w": "column of an image",
-        "x": "column of an image, of a key; or expert",
-        "y": "row of an image, of a key; or rank",
-        "z": "state",
+        "x": "second column of an image: that of a key, or of a filter",
+        "y": "second row of an image: that of a key, or of a filter",
+        "z": "channel of a state",
     }
 )
-"""What each axis name means."""
+"""What each axis name means. Where letters run out, names are words."""

@@ -1,13 +1,13 @@
-"""Relative positions: in the keys and values, as a bias, or apart for rows and columns."""
+"""Relative positions: in the keys and values, in the scores, or apart for rows and columns."""
 
 from __future__ import annotations
 
 import math
 
-import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
+from typed_einsum.attention.buckets import offsets
 from typed_einsum.attention.dot_product import mixture, scores
 from typed_einsum.checked import shape_checked
 from typed_einsum.contraction import typed_einsum
@@ -22,6 +22,9 @@ def relative_scores(
     """How well each query fits the distance to each key.
 
     Equation: `S[b,m,q,k] = Σ_c Q[b,m,q,c] · A[q,k,c]`.
+
+    Axes: `b` sample of a batch, `m` head, `q` position of a query, `c` channel in which two things are
+    compared, `k` position of a key.
 
     Source: Shaw et al. 2018, Self-attention with relative position representations, equation 4.
 
@@ -40,6 +43,9 @@ def relative_mixture(
 
     Equation: `Y[b,m,q,d] = Σ_k W[b,m,q,k] · A[q,k,d]`.
 
+    Axes: `b` sample of a batch, `m` head, `q` position of a query, `k` position of a key, `d` channel of
+    a value.
+
     Source: Shaw et al. 2018, Self-attention with relative position representations, equation 3.
 
     Examples:
@@ -57,6 +63,9 @@ def offset_scores(
 
     Equation: `S[b,m,q,j] = Σ_c Q[b,m,q,c] · R[m,j,c]`.
 
+    Axes: `b` sample of a batch, `m` head, `q` position of a query, `c` channel in which two things are
+    compared, `j` offset between two positions, or bucket of offsets.
+
     Source: Dai et al. 2019, Transformer-XL, section 3.3, term (b).
 
     Examples:
@@ -72,6 +81,9 @@ def column_bias(bias: Float[Tensor, "m c"], key: Float[Tensor, "b m k c"]) -> Fl
 
     Equation: `S[b,m,k] = Σ_c u[m,c] · K[b,m,k,c]`.
 
+    Axes: `m` head, `c` channel in which two things are compared, `b` sample of a batch, `k` position of a
+    key.
+
     Source: Dai et al. 2019, Transformer-XL, section 3.3, term (c).
 
     Examples:
@@ -86,6 +98,9 @@ def offset_bias(bias: Float[Tensor, "m c"], offset: Float[Tensor, "m j c"]) -> F
     """How well each offset fits in general.
 
     Equation: `S[m,j] = Σ_c v[m,c] · R[m,j,c]`.
+
+    Axes: `m` head, `c` channel in which two things are compared, `j` offset between two positions, or
+    bucket of offsets.
 
     Source: Dai et al. 2019, Transformer-XL, section 3.3, term (d).
 
@@ -104,7 +119,10 @@ def row_distances(
 
     Equation: `S[b,h,w,y] = Σ_c Q[b,h,w,c] · R[h,y,c]`.
 
-    Source: Li et al. 2022, MViTv2, equation 6; as used by Kirillov et al. 2023, Segment anything.
+    Axes: `b` sample of a batch, `h` row of an image, `w` column of an image, `c` channel in which two
+    things are compared, `y` second row of an image: that of a key, or of a filter.
+
+    Source: Li et al. 2022, MViTv2, section 4.1; as used by Kirillov et al. 2023, Segment anything.
 
     Examples:
         >>> import torch
@@ -121,24 +139,16 @@ def column_distances(
 
     Equation: `S[b,h,w,x] = Σ_c Q[b,h,w,c] · R[w,x,c]`.
 
-    Source: Li et al. 2022, MViTv2, equation 6; as used by Kirillov et al. 2023, Segment anything.
+    Axes: `b` sample of a batch, `h` row of an image, `w` column of an image, `c` channel in which two
+    things are compared, `x` second column of an image: that of a key, or of a filter.
+
+    Source: Li et al. 2022, MViTv2, section 4.1; as used by Kirillov et al. 2023, Segment anything.
 
     Examples:
         >>> import torch
         >>> column_distances(torch.ones(2, 4, 5, 6), torch.ones(5, 8, 6)).shape
         torch.Size([2, 4, 5, 8])
     """
-
-
-def offsets(queries: int, keys: int, device: torch.device | None = None) -> Tensor:
-    """Which of the `queries + keys - 1` offsets each query and key have: `k - q`, from the smallest on.
-
-    Examples:
-        >>> offsets(2, 3).tolist()
-        [[1, 2, 3], [0, 1, 2]]
-    """
-    query, key = torch.arange(queries, device=device), torch.arange(keys, device=device)
-    return key[None, :] - query[:, None] + queries - 1
 
 
 @shape_checked
@@ -167,26 +177,10 @@ def relative_position(
 
 
 @shape_checked
-def bucket_bias(buckets: Int[Tensor, "q k"], table: Float[Tensor, "j m"]) -> Float[Tensor, "m q k"]:
-    """A learnt bias for each head and each bucket of distances, to be added to the scores.
-
-    Equation: `B[m,q,k] = T[bucket(q, k), m]`.
-
-    Source: Raffel et al. 2020, T5, section 2.1.
-
-    Examples:
-        >>> import torch
-        >>> bucket_bias(torch.zeros(4, 5, dtype=torch.int64), torch.randn(9, 3)).shape
-        torch.Size([3, 4, 5])
-    """
-    return table[buckets].permute(2, 0, 1)
-
-
-@shape_checked
 def offset_position_scores(
     query: Float[Tensor, "b m q c"],
     key: Float[Tensor, "b m k c"],
-    offset: Float[Tensor, "m j c"],
+    offset: Float[Tensor, "m q+k-1 c"],
     content: Float[Tensor, "m c"],
     position: Float[Tensor, "m c"],
 ) -> Float[Tensor, "b m q k"]:
@@ -195,6 +189,8 @@ def offset_position_scores(
     `offset` holds one vector for each of the `q + k - 1` offsets, the most negative first.
 
     Equation: `S[q,k] = Q[q]·K[k] + Q[q]·R[k-q] + u·K[k] + v·R[k-q]`.
+
+    Raises: `ShapeError` (TE201, TE202, TE205 for another number of offsets).
 
     Source: Dai et al. 2019, Transformer-XL, section 3.3.
 
@@ -220,7 +216,7 @@ def decomposed_position_scores(
 
     Equation: `S[h,w,y,x] = Q[h,w] · R_h[h,y] + Q[h,w] · R_w[w,x]`.
 
-    Source: Li et al. 2022, MViTv2, equation 6; as used by Kirillov et al. 2023, Segment anything.
+    Source: Li et al. 2022, MViTv2, section 4.1; as used by Kirillov et al. 2023, Segment anything.
 
     Examples:
         >>> import torch

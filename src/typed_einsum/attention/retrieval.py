@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from typed_einsum.checked import shape_checked
 from typed_einsum.contraction import typed_einsum
+from typed_einsum.nn.max_sigmoid import without_padding
 
 
 @typed_einsum(max="k")
@@ -14,6 +15,9 @@ def best_matches(query: Float[Tensor, "q c"], document: Float[Tensor, "n k c"]) 
     """For each token of a query, its best match in each document.
 
     Equation: `B[n,q] = max_k Σ_c Q[q,c] · D[n,k,c]`.
+
+    Axes: `q` position of a query, `c` channel in which two things are compared, `n` text or document, `k`
+    position of a key.
 
     Source: Khattab and Zaharia 2020, ColBERT, equation 3.
 
@@ -32,6 +36,9 @@ def best_matches_of_batch(
 
     Equation: `B[b,n,q] = max_k Σ_c Q[b,q,c] · D[n,k,c]`.
 
+    Axes: `b` sample of a batch, `q` position of a query, `c` channel in which two things are compared,
+    `n` text or document, `k` position of a key.
+
     Source: Khattab and Zaharia 2020, ColBERT, equation 3.
 
     Examples:
@@ -42,8 +49,15 @@ def best_matches_of_batch(
 
 
 @shape_checked
-def late_interaction(query: Float[Tensor, "b q c"], document: Float[Tensor, "n k c"]) -> Float[Tensor, "b n"]:
+def late_interaction(
+    query: Float[Tensor, "b q c"],
+    document: Float[Tensor, "n k c"],
+    mask: Bool[Tensor, "n k"] | None = None,
+) -> Float[Tensor, "b n"]:
     """The score of each document for each query.
+
+    `mask` is False where a token of a document is padding, which must not match; without any token, a
+    document scores 0.
 
     Equation: `S[b,n] = Σ_q max_k Σ_c Q[b,q,c] · D[n,k,c]`.
 
@@ -55,4 +69,6 @@ def late_interaction(query: Float[Tensor, "b q c"], document: Float[Tensor, "n k
         tensor([[24., 24., 24.],
                 [24., 24., 24.]])
     """
+    if mask is not None:
+        document = without_padding(document, mask)
     return best_matches_of_batch(query, document).sum(-1)

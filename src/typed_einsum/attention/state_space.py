@@ -8,15 +8,21 @@ from torch import Tensor
 
 from typed_einsum.checked import shape_checked, shaped
 from typed_einsum.contraction import typed_einsum
+from typed_einsum.diagnostics import Diagnostic
+from typed_einsum.errors import SettingError
+from typed_einsum.locations import caller_place
 
 
 @typed_einsum
 def chunk_scores(
-    read: Float[Tensor, "b j q m z"], write: Float[Tensor, "b j k m z"]
-) -> Float[Tensor, "b j m q k"]:
+    read: Float[Tensor, "b chunk q m z"], write: Float[Tensor, "b chunk k m z"]
+) -> Float[Tensor, "b chunk m q k"]:
     """How much of what position `k` writes position `q` reads, in each chunk, without decay.
 
-    Equation: `S[b,j,m,q,k] = Σ_z C[b,j,q,m,z] · B[b,j,k,m,z]`.
+    Equation: `S[b,chunk,m,q,k] = Σ_z C[b,chunk,q,m,z] · B[b,chunk,k,m,z]`.
+
+    Axes: `b` sample of a batch, `chunk` chunk of a sequence, `q` position of a query, `m` head, `z`
+    channel of a state, `k` position of a key.
 
     Source: Dao and Gu 2024, Transformers are SSMs, section 6.
 
@@ -29,11 +35,14 @@ def chunk_scores(
 
 @typed_einsum
 def chunk_outputs(
-    weights: Float[Tensor, "b j m q k"], x: Float[Tensor, "b j k m d"]
-) -> Float[Tensor, "b j q m d"]:
+    weights: Float[Tensor, "b chunk m q k"], x: Float[Tensor, "b chunk k m d"]
+) -> Float[Tensor, "b chunk q m d"]:
     """What each position takes up of its own chunk.
 
-    Equation: `Y[b,j,q,m,d] = Σ_k W[b,j,m,q,k] · x[b,j,k,m,d]`.
+    Equation: `Y[b,chunk,q,m,d] = Σ_k W[b,chunk,m,q,k] · x[b,chunk,k,m,d]`.
+
+    Axes: `b` sample of a batch, `chunk` chunk of a sequence, `m` head, `q` position of a query, `k`
+    position of a key, `d` channel of a value.
 
     Source: Dao and Gu 2024, Transformers are SSMs, section 6.
 
@@ -46,11 +55,16 @@ def chunk_outputs(
 
 @typed_einsum
 def chunk_states(
-    write: Float[Tensor, "b j k m z"], decay: Float[Tensor, "b j k m"], x: Float[Tensor, "b j k m d"]
-) -> Float[Tensor, "b j m z d"]:
+    write: Float[Tensor, "b chunk k m z"],
+    decay: Float[Tensor, "b chunk k m"],
+    x: Float[Tensor, "b chunk k m d"],
+) -> Float[Tensor, "b chunk m z d"]:
     """What a chunk adds to the state by its end.
 
-    Equation: `H[b,j,m,z,d] = Σ_k B[b,j,k,m,z] · L[b,j,k,m] · x[b,j,k,m,d]`.
+    Equation: `H[b,chunk,m,z,d] = Σ_k B[b,chunk,k,m,z] · L[b,chunk,k,m] · x[b,chunk,k,m,d]`.
+
+    Axes: `b` sample of a batch, `chunk` chunk of a sequence, `k` position of a key, `m` head, `z` channel
+    of a state, `d` channel of a value.
 
     Source: Dao and Gu 2024, Transformers are SSMs, section 6.
 
@@ -64,11 +78,16 @@ def chunk_states(
 
 @typed_einsum
 def state_outputs(
-    read: Float[Tensor, "b j q m z"], state: Float[Tensor, "b j m z d"], decay: Float[Tensor, "b j q m"]
-) -> Float[Tensor, "b j q m d"]:
+    read: Float[Tensor, "b chunk q m z"],
+    state: Float[Tensor, "b chunk m z d"],
+    decay: Float[Tensor, "b chunk q m"],
+) -> Float[Tensor, "b chunk q m d"]:
     """What each position reads of the state before its chunk.
 
-    Equation: `Y[b,j,q,m,d] = Σ_z C[b,j,q,m,z] · H[b,j,m,z,d] · L[b,j,q,m]`.
+    Equation: `Y[b,chunk,q,m,d] = Σ_z C[b,chunk,q,m,z] · H[b,chunk,m,z,d] · L[b,chunk,q,m]`.
+
+    Axes: `b` sample of a batch, `chunk` chunk of a sequence, `q` position of a query, `m` head, `z`
+    channel of a state, `d` channel of a value.
 
     Source: Dao and Gu 2024, Transformers are SSMs, section 6.
 
@@ -92,6 +111,8 @@ def chunked_scan(
 
     Equation: `h[t] = exp(a[t]) h[t-1] + B[t] x[t]`, `y[t] = C[t] h[t]`. The length is a multiple of `chunk`.
 
+    Raises: `ShapeError` (TE201, TE202), `SettingError` (TE410) for a `chunk` that does not divide the length.
+
     Source: Dao and Gu 2024, Transformers are SSMs, section 6.
 
     Examples:
@@ -100,6 +121,7 @@ def chunked_scan(
         >>> chunked_scan(x, a, torch.randn(2, 8, 3, 4), torch.randn(2, 8, 3, 4), 4).shape
         torch.Size([2, 8, 3, 5])
     """
+    require_chunks(x.size(1), chunk)
     shape = (x.size(1) // chunk, chunk)
     x, write, read, log_decay = (torch.unflatten(each, 1, shape) for each in (x, write, read, log_decay))
     total = log_decay.cumsum(2)
@@ -114,5 +136,16 @@ def chunked_scan(
     for step in range(added.size(1)):
         before.append(state)
         state = state * last[:, step, 0, :, None, None].exp() + added[:, step]
-    carried = shaped(torch.stack(before, 1), "b j m z d")
+    carried = shaped(torch.stack(before, 1), "b chunk m z d")
     return (outputs + state_outputs(read, carried, total.exp())).flatten(1, 2)
+
+
+def require_chunks(length: int, chunk: int) -> None:
+    """Refuse a chunk that does not divide the length (TE410)."""
+    if chunk < 1 or length % chunk:
+        left = f"{length % chunk} positions are left over" if chunk > 0 else "a chunk has 1 position or more"
+        summary = f"`chunk` is {chunk}, but `x` has {length} positions: {left}"
+        divisors = [number for number in range(1, length + 1) if length % number == 0]
+        listed = ", ".join(map(str, divisors[-4:])) or "1"
+        repair = f"`chunk` can be one of {listed}; or pad `x`, with `log_decay` and `write` of 0"
+        raise SettingError(Diagnostic("TE410", summary, caller_place(), help=repair))

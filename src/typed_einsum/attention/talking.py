@@ -19,6 +19,9 @@ def mixed_scores(scores: Float[Tensor, "b m q k"], weight: Float[Tensor, "m u"])
 
     Equation: `J[b,u,q,k] = Σ_m S[b,m,q,k] · P[m,u]`.
 
+    Axes: `b` sample of a batch, `m` head, `q` position of a query, `k` position of a key, `u` mixture of
+    heads.
+
     Source: Shazeer et al. 2020, Talking-heads attention, section 4.
 
     Examples:
@@ -35,6 +38,9 @@ def mixed_weights(
     """Mix the weights of all heads.
 
     Equation: `U[b,m,q,k] = Σ_u W[b,u,q,k] · P[u,m]`.
+
+    Axes: `b` sample of a batch, `u` mixture of heads, `q` position of a query, `k` position of a key, `m`
+    head.
 
     Source: Shazeer et al. 2020, Talking-heads attention, section 4.
 
@@ -53,6 +59,9 @@ def mixture_of_heads(
 
     Equation: `Y[b,m,q,d] = Σ_k U[b,m,q,k] · V[b,m,k,d]`.
 
+    Axes: `b` sample of a batch, `m` head, `q` position of a query, `k` position of a key, `d` channel of
+    a value.
+
     Source: Shazeer et al. 2020, Talking-heads attention, section 4.
 
     Examples:
@@ -66,11 +75,15 @@ def mixture_of_heads(
 def talking_heads(
     query: Float[Tensor, "b m q c"],
     key: Float[Tensor, "b m k c"],
-    value: Float[Tensor, "b r k d"],
+    value: Float[Tensor, "b reader k d"],
     before: Float[Tensor, "m u"],
-    after: Float[Tensor, "u r"],
-) -> Float[Tensor, "b r q d"]:
+    after: Float[Tensor, "u reader"],
+    mask: Tensor | None = None,
+    mask_axes: str = "b q k",
+) -> Float[Tensor, "b reader q d"]:
     """Attend with heads that are mixed before the softmax and again after it.
+
+    The mask is that of `scaled_dot_product`; `mask_axes` names its axes, some of `b u q k` in any order.
 
     Equation: `Y = (softmax_k((Q Kᵀ / sqrt(c)) P_before) P_after) V`.
 
@@ -83,4 +96,5 @@ def talking_heads(
         torch.Size([2, 8, 4, 7])
     """
     raw = mixed_scores(scores(query / math.sqrt(query.size(-1)), key), before)
-    return mixture_of_heads(mixed_weights(softmax(raw, "b u q k", over="k"), after), value)
+    weights = softmax(raw, "b u q k", over="k", mask=mask, mask_axes=None if mask is None else mask_axes)
+    return mixture_of_heads(mixed_weights(weights, after), value)

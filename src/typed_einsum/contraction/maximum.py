@@ -24,20 +24,6 @@ from typed_einsum.tensors import device_of, dtype_of, shape_of
 SMALL = 2**16
 """Up to so many products it is faster to make them all."""
 
-TILE = 2**19
-"""Numbers that exist at once: 2 MiB in single precision, about one core's cache."""
-
-LEAST_WIDTH = 512
-"""Columns of a tile before its rows are divided too: rows are what a search for the winner gains from."""
-
-NARROW = 32
-"""With fewer columns torch finds a maximum faster together with its row than alone."""
-
-FEW_ROWS = 256
-"""From so many rows on, the winner is sought in steps of `STEP` rows: first the step, then the row in it."""
-
-STEP = 16
-
 FEW_ROWS_IN_TRAINING = 32
 """Up to so many rows, gradients are faster as products of matrices, which then cost no more than a gather."""
 
@@ -51,7 +37,7 @@ def best_products(rows: Tensor, columns: Tensor) -> Tensor:
         return _all_at_once(rows, columns)
     rows, columns = _autocast(rows), _autocast(columns)
     if not _is_differentiated(rows, columns):
-        return _streamed(rows, columns)
+        return largest(rows, columns)
     if shape_of(rows)[2] <= min(FEW_ROWS_IN_TRAINING, shape_of(rows)[3]):
         return _all_at_once(rows, columns)
     best: Tensor = BestProducts.apply(rows, columns)[0]  # type: ignore[no-untyped-call]
@@ -60,7 +46,7 @@ def best_products(rows: Tensor, columns: Tensor) -> Tensor:
 
 def _is_traced() -> bool:
     """Whether operations are recorded, to run again at other sizes: these tiles would not fit those."""
-    if is_compiling() or torch.jit.is_tracing():
+    if is_compiling() or torch._C._is_tracing():
         return True
     return torch._C._get_dispatch_mode(torch._C._TorchDispatchModeKey.PROXY) is not None
 
@@ -93,7 +79,7 @@ def _can_stream(rows: Tensor, columns: Tensor) -> bool:
 
 
 def _all_at_once(rows: Tensor, columns: Tensor) -> Tensor:
-    products = _products(rows, columns)
+    products = all_products(rows, columns)
     if products.requires_grad:  # the gradient of `amax` is spread over equals
         return products.max(2).values
     return products.amax(2)
@@ -105,7 +91,7 @@ class BestProducts(torch.autograd.Function):
     @staticmethod
     def forward(rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
         """The best products, and the winners."""
-        return _streamed_with_rows(rows, columns)
+        return largest_with_rows(rows, columns)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: tuple[Tensor, Tensor]) -> None:
@@ -149,102 +135,6 @@ class BestProducts(torch.autograd.Function):
         return (best.unflatten(0, (size, -1)), winners.unflatten(0, (size, -1))), (0, 0)
 
 
-def _products(rows: Tensor, columns: Tensor) -> Tensor:
-    """All products of some rows and columns: `(b, e, n, p)`."""
-    b, e, n, c = shape_of(rows)
-    return torch.bmm(rows.reshape(b, e * n, c), columns).reshape(b, e, n, shape_of(columns)[2])
-
-
-Tile = tuple[slice, slice, slice]
-
-
-def _tiles(sizes: tuple[int, int, int], width: int, weight: int) -> Iterator[Tile]:
-    """Slices of `b`, `e` and `p`, so large that a tile has `TILE` numbers, `weight` of them at each position."""
-    b, e, p = sizes
-    most = max(1, TILE // max(1, weight))
-    width = min(p, width, most)
-    depth = min(e, max(1, most // width))
-    batch = min(b, max(1, most // (width * depth)))
-    for first in range(0, b, batch):
-        for second in range(0, e, depth):
-            for third in range(0, p, width):
-                yield slice(first, first + batch), slice(second, second + depth), slice(third, third + width)
-
-
-def _shape_of_tiles(n: int, p: int) -> tuple[int, int]:
-    """The columns and rows of a tile: all rows where they fit."""
-    width = min(p, max(LEAST_WIDTH, TILE // n))
-    return width, min(n, max(1, TILE // width))
-
-
-def _streamed(rows: Tensor, columns: Tensor) -> Tensor:
-    """The best products alone."""
-    b, e, n, _ = shape_of(rows)
-    p = shape_of(columns)[2]
-    width, height = _shape_of_tiles(n, p)
-    best = rows.new_empty(b, e, p)
-    for at_b, at_e, at_p in _tiles((b, e, p), width, height):
-        target = best[at_b, at_e, at_p]
-        for start in range(0, n, height):
-            top = _top(_products(rows[at_b, at_e, start : start + height], columns[at_b, :, at_p]))
-            target.copy_(top if start == 0 else torch.maximum(target, top))
-    return best
-
-
-def _streamed_with_rows(rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
-    """The best products and their rows."""
-    b, e, n, _ = shape_of(rows)
-    p = shape_of(columns)[2]
-    width, height = _shape_of_tiles(n, p)
-    best = rows.new_empty(b, e, p)
-    winners = torch.empty_like(best, dtype=torch.int32)
-    for at_b, at_e, at_p in _tiles((b, e, p), width, height):
-        target, winner = best[at_b, at_e, at_p], winners[at_b, at_e, at_p]
-        for start in range(0, n, height):
-            products = _products(rows[at_b, at_e, start : start + height], columns[at_b, :, at_p])
-            top, row = _top_with_row(products)
-            if start == 0:
-                target.copy_(top)
-                winner.copy_(row)
-            else:
-                _keep_better(target, winner, top, row + start)
-    return best, winners
-
-
-def _top(products: Tensor) -> Tensor:
-    """The maximum of a tile."""
-    return products.max(2).values if 1 < shape_of(products)[3] < NARROW else products.amax(2)
-
-
-def _top_with_row(products: Tensor) -> tuple[Tensor, Tensor]:
-    """The maximum of a tile and its row, the first one of equals.
-
-    `max` with its index is many times slower than `amax`. So `amax` goes over steps of rows, and the index
-    is sought among the steps, then inside the winning one.
-    """
-    b, e, n, p = shape_of(products)
-    if n < FEW_ROWS or p < NARROW:
-        top, row = products.max(2)
-        return top, row
-    whole = n - n % STEP
-    steps = products[:, :, :whole].unflatten(2, (-1, STEP))
-    step = steps.amax(3).argmax(2)
-    inside = steps.gather(2, step[:, :, None, None].expand(b, e, 1, STEP, p)).squeeze(2)
-    top, row = inside.max(2)
-    row += step * STEP
-    if whole < n:
-        later, later_row = products[:, :, whole:].max(2)
-        _keep_better(top, row, later, later_row + whole)
-    return top, row
-
-
-def _keep_better(target: Tensor, winner: Tensor, top: Tensor, row: Tensor) -> None:
-    """Write maxima where they beat what is there; an earlier one wins among equals, NaN over all."""
-    beaten = ~(top <= target) & (target == target)
-    winner.copy_(torch.where(beaten, row, winner))
-    target.copy_(torch.maximum(target, top))
-
-
 def _gradients(
     grad: Tensor, rows: Tensor, columns: Tensor, winners: Tensor, of_rows: bool, of_columns: bool
 ) -> tuple[Tensor | None, Tensor | None]:
@@ -253,14 +143,15 @@ def _gradients(
     dtype = torch.float64 if dtype_of(rows) == torch.float64 else torch.float32
     to_rows = rows.new_zeros(b, e * n, c, dtype=dtype) if of_rows else None
     to_columns = torch.zeros_like(columns, dtype=dtype) if of_columns else None
-    for at_b, at_e, at_p in _tiles(shape_of(winners), shape_of(winners)[2], c):  # type: ignore[arg-type]
+    p = shape_of(columns)[2]
+    for at_b, at_e, at_p in tiles((b, e, p), p, max(1, tile_size(rows) // max(1, c))):
         winner, weight = winners[at_b, at_e, at_p], grad[at_b, at_e, at_p].unsqueeze(-1).to(dtype)
         some_rows, some_columns = rows[at_b, at_e], columns[at_b, :, at_p].transpose(1, 2).unsqueeze(1)
         if to_columns is not None:
             parts = _chosen(some_rows, winner) * weight
             to_columns[at_b, :, at_p] += (parts.squeeze(1) if e == 1 else parts.sum(1)).transpose(1, 2)
         if to_rows is not None:
-            sums = to_rows.unflatten(1, (e, n))[at_b, at_e].view(-1, c)
+            sums = torch.unflatten(to_rows, 1, (e, n))[at_b, at_e].view(-1, c)
             sums.index_add_(0, _flat(winner, n), (some_columns * weight).flatten(0, 2))
     return (
         None if to_rows is None else to_rows.reshape(b, e, n, c).to(dtype_of(rows)),
