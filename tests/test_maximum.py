@@ -12,29 +12,32 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jaxtyping import Float
 from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.fx.experimental.proxy_tensor import make_fx
 from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from typed_einsum import einsum, errors, typed_einsum
-from typed_einsum.contraction import maximum
+from typed_einsum.contraction import maximum, maximum_tiles
 from typed_einsum.contraction.maximum import best_products
 
-SMALL_TILES = {
-    "SMALL": 0,
-    "TILE": 96,
-    "LEAST_WIDTH": 8,
-    "NARROW": 3,
-    "FEW_ROWS": 9,
-    "STEP": 4,
-    "FEW_ROWS_IN_TRAINING": 0,
-}
+SMALL_TILES = [
+    (maximum, "SMALL", 0),
+    (maximum, "FEW_ROWS_IN_TRAINING", 0),
+    (maximum_tiles, "TILE", 96),
+    (maximum_tiles, "LEAST_WIDTH", 8),
+    (maximum_tiles, "NARROW", 3),
+    (maximum_tiles, "FEW_ROWS", 9),
+    (maximum_tiles, "STEP", 4),
+]
 """With these, operands of a few hundred numbers take every way through the code."""
 
 
 @pytest.fixture
 def small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in SMALL_TILES.items():
-        monkeypatch.setattr(maximum, name, value)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+    for module, name, value in SMALL_TILES:
+        monkeypatch.setattr(module, name, value)
 
 
 def reference(rows: Tensor, columns: Tensor) -> Tensor:
@@ -63,8 +66,9 @@ SIZES = st.tuples(*(st.integers(1, most) for most in (3, 3, 23, 4, 40)))
 @given(sizes=SIZES)
 def test_tiles_agree_with_the_whole(sizes: tuple[int, int, int, int, int]) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in SMALL_TILES.items():
-            patch.setattr(maximum, name, value)
+        patch.setattr(torch, "get_num_threads", lambda: 1)
+        for module, name, value in SMALL_TILES:
+            patch.setattr(module, name, value)
         rows, columns = operands(*sizes)
         expected = reference(rows, columns)
         torch.testing.assert_close(best_products(rows, columns), expected)
@@ -186,7 +190,8 @@ def best_text(
 
 
 @pytest.mark.parametrize("differentiated", [False, True])
-def test_the_scores_never_exist_all_at_once(differentiated: bool) -> None:
+def test_the_scores_never_exist_all_at_once(differentiated: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)  # tiles are larger with more
     embed = torch.randn(1, 2, 8, 40, 30, requires_grad=differentiated)
     guide = torch.randn(1, 700, 2, 8)
     scores = 2 * 700 * 40 * 30
@@ -254,15 +259,136 @@ def test_integers(dtype: torch.dtype, small_tiles: None) -> None:
     assert torch.equal(einsum(LATE, query, document, max="k"), expected)
 
 
-def test_compiled_and_exported(small_tiles: None) -> None:
-    embed, guide = torch.randn(2, 2, 3, 5, 4), torch.randn(2, 11, 2, 3)
+class BestText(torch.nn.Module):
+    def forward(self, embed: Tensor, guide: Tensor) -> Tensor:
+        return best_text(embed, guide)
+
+
+def test_compiled(small_tiles: None) -> None:
+    embed, guide = torch.randn(2, 2, 3, 5, 4, requires_grad=True), torch.randn(2, 11, 2, 3)
     expected = best_text(embed, guide)
-    compiled = torch.compile(best_text, fullgraph=True, backend="eager")
-    torch.testing.assert_close(compiled(embed, guide), expected)
+    found = torch.compile(best_text, fullgraph=True, backend="aot_eager")(embed, guide)
+    torch.testing.assert_close(found, expected)
+    (mine,), (theirs,) = (torch.autograd.grad(each.square().sum(), embed) for each in (found, expected))
+    torch.testing.assert_close(mine, theirs)
 
-    class Best(torch.nn.Module):
-        def forward(self, embed: Tensor, guide: Tensor) -> Tensor:
-            return best_text(embed, guide)
 
-    exported = torch.export.export(Best(), (embed, guide), strict=False)
-    torch.testing.assert_close(exported.module()(embed, guide), expected)
+@pytest.mark.parametrize("strict", [False, True])
+def test_exported(strict: bool, small_tiles: None) -> None:
+    embed, guide = torch.randn(2, 2, 3, 5, 4), torch.randn(2, 11, 2, 3)
+    height = torch.export.Dim("height", min=2, max=99)
+    exported = torch.export.export(
+        BestText(), (embed, guide), strict=strict, dynamic_shapes={"embed": {3: height}, "guide": {}}
+    )
+    taller = torch.randn(2, 2, 3, 17, 4)
+    torch.testing.assert_close(exported.module()(taller, guide), best_text(taller, guide))
+
+
+def _jit_traced(*operands: Tensor) -> Callable[..., Tensor]:
+    return torch.jit.trace(best_products, operands, check_trace=False)
+
+
+def _graph_traced(*operands: Tensor) -> Callable[..., Tensor]:
+    return make_fx(best_products, tracing_mode="symbolic")(*operands)
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit.trace` is deprecated", "ignore::torch.jit.TracerWarning")
+@pytest.mark.parametrize("traced", [_jit_traced, _graph_traced])
+def test_a_trace_runs_at_other_sizes(traced: Callable[..., Any], small_tiles: None) -> None:
+    # Tiles in a trace would fit the sizes of the trace alone, and leave the rest of the result unwritten.
+    shorter, longer = (operands(2, 3, 21, 3, p, torch.float32) for p in (30, 50))
+    with torch.no_grad():
+        function = traced(*shorter)
+        torch.testing.assert_close(function(*longer), best_products(*longer))
+
+
+def test_gradients_in_a_fake_world(small_tiles: None) -> None:
+    with FakeTensorMode() as mode:
+        rows, columns = (mode.from_tensor(each) for each in operands(2, 3, 21, 3, 30))
+        assert [each.shape for each in gradients(best_products, rows, columns)] == [(2, 3, 21, 3), (2, 3, 30)]
+
+
+def test_the_formulation_is_chosen_by_size_and_by_what_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    called: list[str] = []
+
+    def spied(name: str) -> None:
+        original = getattr(maximum, name)
+        monkeypatch.setattr(maximum, name, lambda *a, **k: (called.append(name), original(*a, **k))[1])
+
+    for name in ("_all_at_once", "largest", "largest_with_rows"):
+        spied(name)
+    for n, c, p, differentiated, expected in [
+        (7, 5, 300, False, "_all_at_once"),
+        (7, 5, 30000, False, "largest"),
+        (7, 5, 30000, True, "largest_with_rows"),
+        (7, 9, 30000, True, "_all_at_once"),
+        (70, 9, 3000, True, "largest_with_rows"),
+    ]:
+        rows, columns = operands(1, 1, n, c, p, torch.float32)
+        called.clear()
+        best_products(rows, columns) if differentiated else best_products(rows.detach(), columns.detach())
+        assert called == [expected], (n, c, p, differentiated)
+
+
+@pytest.mark.parametrize("small", [False, True])
+def test_equals_under_transforms(small: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not small:
+        for module, name, value in SMALL_TILES:
+            monkeypatch.setattr(module, name, value)
+    rows, columns = (each.detach() for each in operands(2, 1, 21, 3, 11))
+    rows[:, :, 5] = rows[:, :, 2]
+    for function in (best_products, reference):
+        assert not torch.equal(function(rows, columns), function(rows * 2, columns))
+    found, expected = (
+        torch.func.grad(lambda r, f=f: f(r, columns).square().sum())(rows) for f in (best_products, reference)
+    )
+    torch.testing.assert_close(found, expected)
+    tangent = torch.randn(rows.shape, dtype=rows.dtype)
+    found, expected = (
+        torch.func.jvp(lambda r, f=f: f(r, columns), (rows,), (tangent,))[1]
+        for f in (best_products, reference)
+    )
+    torch.testing.assert_close(found, expected)
+
+
+def test_double_precision_stays_under_autocast(small_tiles: None) -> None:
+    rows, columns = operands(2, 1, 21, 3, 11)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert best_products(rows, columns).dtype == reference(rows, columns).dtype == torch.float64
+
+
+def test_many_gradients_add_up_in_half_precision(small_tiles: None) -> None:
+    # Summed in bfloat16 itself, ones stop to count at 256.
+    rows, columns = torch.zeros(1, 1, 21, 1), torch.ones(1, 1, 3000)
+    rows[0, 0, 17] = 1
+    rows, columns = rows.bfloat16().requires_grad_(), columns.bfloat16()
+    (found,) = torch.autograd.grad(best_products(rows, columns).sum(), rows)
+    assert found.flatten().nonzero().tolist() == [[17]]
+    assert found.max() == torch.tensor(3000.0).bfloat16()
+
+
+def test_half_precision_overflows_only_where_the_answer_does(small_tiles: None) -> None:
+    rows, columns = torch.full((1, 1, 21, 4), -200.0), torch.full((1, 4, 30), 100.0)
+    rows[0, 0, 13] = 100
+    assert best_products(rows.half(), columns.half()).unique().tolist() == [40000]
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_one_operand_alone_has_a_gradient(which: int, small_tiles: None) -> None:
+    pair = [*operands(2, 3, 21, 3, 30)]
+    pair[1 - which].requires_grad_(False)
+    (found,), (expected,) = (
+        torch.autograd.grad(function(*pair).square().sum(), pair[which])
+        for function in (best_products, reference)
+    )
+    torch.testing.assert_close(found, expected)
+
+
+def test_what_is_gathered_backward_comes_in_tiles_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+    rows, columns = operands(1, 60, 40, 64, 200, torch.float32)
+    result = best_products(rows, columns)
+    with Largest() as largest:
+        result.sum().backward()
+    assert largest.entries <= max(maximum_tiles.TILE, rows.numel())
+    assert 4 * maximum_tiles.TILE < 60 * 200 * 64  # so many would be gathered at once

@@ -20,7 +20,7 @@ from typed_einsum.attention.images import (
     region_text,
     slot_attention,
 )
-from typed_einsum.attention.kernels import linear, positive_features
+from typed_einsum.attention.kernels import causal_linear, linear, performer, positive_features
 from typed_einsum.attention.latent import multi_head_latent
 from typed_einsum.attention.low_rank import adapted, tensor_train
 from typed_einsum.attention.names import AXES
@@ -41,6 +41,7 @@ __all__ = [
     "biaffine",
     "bilinear",
     "bucket_bias",
+    "causal_linear",
     "chunked_scan",
     "decomposed_position_scores",
     "distance_buckets",
@@ -58,6 +59,7 @@ __all__ = [
     "multi_query",
     "offset_position_scores",
     "offsets",
+    "performer",
     "positive_features",
     "region_text",
     "relative_position",

@@ -156,9 +156,16 @@ def context(weights: Float[Tensor, "b k"], value: Float[Tensor, "b k e"]) -> Flo
 
 @shape_checked
 def luong(
-    state: Float[Tensor, "b c"], weight: Float[Tensor, "c e"], source: Float[Tensor, "b k e"]
+    state: Float[Tensor, "b c"],
+    weight: Float[Tensor, "c e"],
+    source: Float[Tensor, "b k e"],
+    mask: Tensor | None = None,
+    mask_axes: str = "b k",
 ) -> Float[Tensor, "b e"]:
     """Attend from one state to the source, with multiplicative scores.
+
+    A mask hides what pads the source: boolean, True where a position is seen, or added to the scores.
+    `mask_axes` names its axes, `k` or `b k` in any order.
 
     Equation: `C = Σ_k softmax_k(h W K[k]) K[k]`.
 
@@ -169,7 +176,9 @@ def luong(
         >>> luong(torch.randn(2, 4), torch.randn(4, 3), torch.randn(2, 5, 3)).shape
         torch.Size([2, 3])
     """
-    return context(softmax(general_scores(state, weight, source), "b k", over="k"), source)
+    raw = general_scores(state, weight, source)
+    weights = softmax(raw, "b k", over="k", mask=mask, mask_axes=None if mask is None else mask_axes)
+    return context(weights, source)
 
 
 @shape_checked
@@ -179,8 +188,12 @@ def bahdanau(
     of_state: Float[Tensor, "a c"],
     of_source: Float[Tensor, "a e"],
     out: Float[Tensor, "a"],
+    mask: Tensor | None = None,
+    mask_axes: str = "b k",
 ) -> Float[Tensor, "b e"]:
     """Attend from one state to the source, with additive scores.
+
+    A mask hides what pads the source, as in `luong`.
 
     Equation: `C = Σ_k softmax_k(v · tanh(W h + U K[k])) K[k]`.
 
@@ -193,4 +206,6 @@ def bahdanau(
         torch.Size([2, 3])
     """
     hidden = hidden_of_state(state, of_state).unsqueeze(1) + hidden_of_keys(source, of_source)
-    return context(softmax(energy(hidden.tanh(), out), "b k", over="k"), source)
+    raw = energy(hidden.tanh(), out)
+    weights = softmax(raw, "b k", over="k", mask=mask, mask_axes=None if mask is None else mask_axes)
+    return context(weights, source)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from typed_einsum.checked import shape_checked
 from typed_einsum.contraction import typed_einsum
 from typed_einsum.reductions import normalize, softmax
+from typed_einsum.tensors import dtype_of
 
 
 @typed_einsum
@@ -234,7 +236,7 @@ def slot_attention(
 ) -> Float[Tensor, "b s d"]:
     """Let slots compete for inputs, and average what each has won: one round of slot attention.
 
-    Equation: `A = softmax_s(Q Kᵀ / sqrt(c))`, `U[s] = Σ_k A[s,k] V[k] / Σ_k A[s,k]`.
+    Equation: `A = softmax_s(Q Kᵀ / sqrt(c)) + eps`, `U[s] = Σ_k A[s,k] V[k] / Σ_k A[s,k]`.
 
     Source: Locatello et al. 2020, Object-centric learning with slot attention, equations 1 and 2.
 
@@ -243,7 +245,9 @@ def slot_attention(
         >>> slot_attention(torch.randn(2, 3, 6), torch.randn(2, 5, 6), torch.randn(2, 5, 7)).shape
         torch.Size([2, 3, 7])
     """
-    share = softmax(slot_scores(slot / math.sqrt(slot.size(-1)), key), "b s k", over="s") + eps
+    share = softmax(slot_scores(slot / math.sqrt(slot.size(-1)), key), "b s k", over="s")
+    # Half precision has no number as small as `eps`, and without it a slot that wins nothing divides 0 by 0.
+    share = share + max(eps, torch.finfo(dtype_of(share)).tiny)
     return slot_updates(share / share.sum(2, keepdim=True), value)
 
 

@@ -65,6 +65,61 @@ def total_weight(query: Float[Tensor, "b m q f"], keys: Float[Tensor, "b m f"]) 
 
 
 @typed_einsum
+def written(key: Float[Tensor, "b m t f"], value: Float[Tensor, "b m t d"]) -> Float[Tensor, "b m t f d"]:
+    """What each position writes into the matrix that later positions read.
+
+    Equation: `W[b,m,t,f,d] = φ(K)[b,m,t,f] · V[b,m,t,d]`.
+
+    Axes: `b` sample of a batch, `m` head, `t` token, `f` feature of a kernel, `d` channel of a value.
+
+    Source: Katharopoulos et al. 2020, Transformers are RNNs, equation 10, one term of the sum.
+
+    Examples:
+        >>> import torch
+        >>> written(torch.ones(2, 3, 5, 6), torch.ones(2, 3, 5, 7)).shape
+        torch.Size([2, 3, 5, 6, 7])
+    """
+
+
+@typed_einsum
+def recalled_so_far(
+    query: Float[Tensor, "b m t f"], memory: Float[Tensor, "b m t f d"]
+) -> Float[Tensor, "b m t d"]:
+    """Read, at each position, the matrix of all positions up to it.
+
+    Equation: `Y[b,m,t,d] = Σ_f φ(Q)[b,m,t,f] · M[b,m,t,f,d]`.
+
+    Axes: `b` sample of a batch, `m` head, `t` token, `f` feature of a kernel, `d` channel of a value.
+
+    Source: Katharopoulos et al. 2020, Transformers are RNNs, equation 12, above the line.
+
+    Examples:
+        >>> import torch
+        >>> recalled_so_far(torch.ones(2, 3, 5, 6), torch.ones(2, 3, 5, 6, 7)).shape
+        torch.Size([2, 3, 5, 7])
+    """
+
+
+@typed_einsum
+def total_weight_so_far(
+    query: Float[Tensor, "b m t f"], keys: Float[Tensor, "b m t f"]
+) -> Float[Tensor, "b m t"]:
+    """The sum of a query's weights for all positions up to its own.
+
+    Equation: `N[b,m,t] = Σ_f φ(Q)[b,m,t,f] · K[b,m,t,f]`, with `K` the running sum of the keys' features.
+
+    Axes: `b` sample of a batch, `m` head, `t` token, `f` feature of a kernel.
+
+    Source: Katharopoulos et al. 2020, Transformers are RNNs, equation 12, below the line.
+
+    Examples:
+        >>> import torch
+        >>> total_weight_so_far(torch.ones(2, 3, 5, 6), torch.ones(2, 3, 5, 6)).shape
+        torch.Size([2, 3, 5])
+    """
+
+
+@typed_einsum
 def projections(x: Float[Tensor, "b m t c"], directions: Float[Tensor, "f c"]) -> Float[Tensor, "b m t f"]:
     """The coordinates of vectors along random directions.
 
@@ -102,6 +157,28 @@ def linear(
 
 
 @shape_checked
+def causal_linear(
+    query: Float[Tensor, "b m t f"], key: Float[Tensor, "b m t f"], value: Float[Tensor, "b m t d"]
+) -> Float[Tensor, "b m t d"]:
+    """Attend to no later position, with features that are positive already.
+
+    It holds the matrix of every position at once: `t · f · d` numbers for each head.
+
+    Equation: `Y[t] = φ(Q[t]) Σ_{u≤t} φ(K[u])ᵀ V[u] / (φ(Q[t]) Σ_{u≤t} φ(K[u]))`.
+
+    Source: Katharopoulos et al. 2020, Transformers are RNNs, equations 9 to 12.
+
+    Examples:
+        >>> import torch
+        >>> q, k, v = torch.rand(2, 3, 5, 6), torch.rand(2, 3, 5, 6), torch.rand(2, 3, 5, 7)
+        >>> torch.allclose(causal_linear(q, k, v)[:, :, 0], v[:, :, 0])  # the first sees itself alone
+        True
+    """
+    read = recalled_so_far(query, written(key, value).cumsum(2))
+    return read / total_weight_so_far(query, key.cumsum(2)).unsqueeze(-1)
+
+
+@shape_checked
 def positive_features(
     x: Float[Tensor, "b m t c"], directions: Float[Tensor, "f c"]
 ) -> Float[Tensor, "b m t f"]:
@@ -116,5 +193,36 @@ def positive_features(
         >>> positive_features(torch.randn(2, 3, 5, 4), torch.randn(6, 4)).min() > 0
         tensor(True)
     """
-    exponent = projections(x, directions) - x.square().sum(-1, keepdim=True) / 2
-    return exponent.exp() / math.sqrt(directions.size(0))
+    return exponents(x, directions).exp() / math.sqrt(directions.size(0))
+
+
+def exponents(x: Tensor, directions: Tensor) -> Tensor:
+    """The logarithm of positive features, but for their common factor."""
+    return projections(x, directions) - x.square().sum(-1, keepdim=True) / 2
+
+
+@shape_checked
+def performer(
+    query: Float[Tensor, "b m q c"],
+    key: Float[Tensor, "b m k c"],
+    value: Float[Tensor, "b m k d"],
+    directions: Float[Tensor, "f c"],
+) -> Float[Tensor, "b m q d"]:
+    """Estimate scaled dot product attention in time linear in the sequence, by random features.
+
+    Equation: `Y = linear(φ(Q / c^(1/4)), φ(K / c^(1/4)), V)`, with `φ` of `positive_features`.
+
+    Source: Choromanski et al. 2021, Rethinking attention with Performers, equation 4 and lemma 1.
+
+    Examples:
+        >>> import torch
+        >>> q, k, v = torch.randn(2, 3, 4, 6), torch.randn(2, 3, 5, 6), torch.randn(2, 3, 5, 7)
+        >>> performer(q, k, v, torch.randn(64, 6)).shape
+        torch.Size([2, 3, 4, 7])
+    """
+    scale = query.size(-1) ** -0.25
+    of_query, of_key = exponents(query * scale, directions), exponents(key * scale, directions)
+    # A factor common to all features of a query, or to all of all keys, cancels; without it, exp overflows.
+    of_query = of_query - of_query.amax(-1, keepdim=True)
+    of_key = of_key - of_key.amax((2, 3), keepdim=True)
+    return linear(of_query.exp(), of_key.exp(), value)

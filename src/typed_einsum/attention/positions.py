@@ -158,8 +158,12 @@ def relative_position(
     value: Float[Tensor, "b m k d"],
     of_keys: Float[Tensor, "q k c"],
     of_values: Float[Tensor, "q k d"],
+    mask: Tensor | None = None,
+    mask_axes: str = "b q k",
 ) -> Float[Tensor, "b m q d"]:
     """Attend where each pair of positions adds a vector to the key, and one to the value.
+
+    The mask is that of `scaled_dot_product`; `mask_axes` names its axes, some of `b m q k` in any order.
 
     Equation: `Y[q] = Σ_k softmax_k(Q[q] · (K[k] + A[q,k]) / sqrt(c)) (V[k] + B[q,k])`.
 
@@ -172,7 +176,8 @@ def relative_position(
         torch.Size([2, 3, 4, 7])
     """
     query = query / math.sqrt(query.size(-1))
-    weights = softmax(scores(query, key) + relative_scores(query, of_keys), "b m q k", over="k")
+    raw = scores(query, key) + relative_scores(query, of_keys)
+    weights = softmax(raw, "b m q k", over="k", mask=mask, mask_axes=None if mask is None else mask_axes)
     return mixture(weights, value) + relative_mixture(weights, of_values)
 
 

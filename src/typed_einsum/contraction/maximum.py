@@ -11,7 +11,6 @@ one too small never is.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -19,6 +18,13 @@ from torch import Tensor
 from torch.autograd import forward_ad
 from torch.compiler import is_compiling
 
+from typed_einsum.contraction.maximum_tiles import (
+    all_products,
+    largest,
+    largest_with_rows,
+    tile_size,
+    tiles,
+)
 from typed_einsum.tensors import device_of, dtype_of, shape_of
 
 SMALL = 2**16
@@ -33,13 +39,16 @@ def best_products(rows: Tensor, columns: Tensor) -> Tensor:
 
     Gradients go to the winning row alone, the first one of equals, as with `Tensor.max`.
     """
-    if _is_traced() or not _can_stream(rows, columns):
-        return _all_at_once(rows, columns)
+    if _is_traced():
+        return _all_at_once(rows, columns, with_row=_requires_grad(rows, columns))
+    differentiated = _is_differentiated(rows, columns)
+    if not _can_stream(rows, columns):
+        return _all_at_once(rows, columns, with_row=differentiated)
     rows, columns = _autocast(rows), _autocast(columns)
-    if not _is_differentiated(rows, columns):
+    if not differentiated:
         return largest(rows, columns)
     if shape_of(rows)[2] <= min(FEW_ROWS_IN_TRAINING, shape_of(rows)[3]):
-        return _all_at_once(rows, columns)
+        return _all_at_once(rows, columns, with_row=True)
     best: Tensor = BestProducts.apply(rows, columns)[0]  # type: ignore[no-untyped-call]
     return best
 
@@ -61,9 +70,11 @@ def _autocast(operand: Tensor) -> Tensor:
 
 def _is_differentiated(rows: Tensor, columns: Tensor) -> bool:
     """Whether a derivative may be asked for: backward, forward, or by a transform of `torch.func`."""
-    if torch.is_grad_enabled() and (rows.requires_grad or columns.requires_grad):
-        return True
-    return forward_ad._current_level >= 0 or _is_transformed()
+    return _requires_grad(rows, columns) or forward_ad._current_level >= 0 or _is_transformed()
+
+
+def _requires_grad(rows: Tensor, columns: Tensor) -> bool:
+    return torch.is_grad_enabled() and (rows.requires_grad or columns.requires_grad)
 
 
 def _is_transformed() -> bool:
@@ -78,11 +89,10 @@ def _can_stream(rows: Tensor, columns: Tensor) -> bool:
     return b * e * n * p > SMALL and dtype_of(rows).is_floating_point and not rows.is_meta
 
 
-def _all_at_once(rows: Tensor, columns: Tensor) -> Tensor:
+def _all_at_once(rows: Tensor, columns: Tensor, *, with_row: bool) -> Tensor:
+    """The plain formulation. A gradient needs the row: that of `amax` is spread over equals."""
     products = all_products(rows, columns)
-    if products.requires_grad:  # the gradient of `amax` is spread over equals
-        return products.max(2).values
-    return products.amax(2)
+    return products.max(2).values if with_row else products.amax(2)
 
 
 class BestProducts(torch.autograd.Function):

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from typed_einsum.tensors import device_of, dtype_of, shape_of
+from typed_einsum.tensors import device_of, shape_of
 
 TILE = 2**17
 """Numbers that exist at once for each thread: 512 KiB in single precision, about one core's cache."""
@@ -30,13 +30,13 @@ FEW_ROWS = 256
 STEP = 16
 
 
+Tile = tuple[slice, slice, slice]
+
+
 def all_products(rows: Tensor, columns: Tensor) -> Tensor:
     """All products of some rows and columns: `(b, e, n, p)`."""
     b, e, n, c = shape_of(rows)
     return torch.bmm(rows.reshape(b, e * n, c), columns).reshape(b, e, n, shape_of(columns)[2])
-
-
-Tile = tuple[slice, slice, slice]
 
 
 def tile_size(tensor: Tensor) -> int:
@@ -69,9 +69,9 @@ def _layout(rows: Tensor, columns: Tensor) -> tuple[int, Iterator[Tile]]:
 def largest(rows: Tensor, columns: Tensor) -> Tensor:
     """The best products alone."""
     b, e, n, _ = shape_of(rows)
-    height, tiles = _layout(rows, columns)
+    height, every = _layout(rows, columns)
     best = rows.new_empty(b, e, shape_of(columns)[2])
-    for at_b, at_e, at_p in tiles:
+    for at_b, at_e, at_p in every:
         target = best[at_b, at_e, at_p]
         for start in range(0, n, height):
             top = _top(all_products(rows[at_b, at_e, start : start + height], columns[at_b, :, at_p]))
@@ -82,14 +82,14 @@ def largest(rows: Tensor, columns: Tensor) -> Tensor:
 def largest_with_rows(rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
     """The best products and their rows."""
     b, e, n, _ = shape_of(rows)
-    height, tiles = _layout(rows, columns)
+    height, every = _layout(rows, columns)
     best = rows.new_empty(b, e, shape_of(columns)[2])
     winners = torch.empty_like(best, dtype=torch.int32)
-    for at_b, at_e, at_p in tiles:
+    for at_b, at_e, at_p in every:
         target, winner = best[at_b, at_e, at_p], winners[at_b, at_e, at_p]
         for start in range(0, n, height):
-            products = all_products(rows[at_b, at_e, start : start + height], columns[at_b, :, at_p])
-            top, row = _top_with_row(products)
+            some_rows, some_columns = rows[at_b, at_e, start : start + height], columns[at_b, :, at_p]
+            top, row = _top_with_row(all_products(some_rows, some_columns))
             if start == 0:
                 target.copy_(top)
                 winner.copy_(row)
