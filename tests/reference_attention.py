@@ -5,6 +5,7 @@ The references know nothing of the library. Softmaxes are written out, sums are 
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 
@@ -43,14 +44,24 @@ def scaled_dot_product(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     return each(lambda q, k, v: heads_of(q, k, v, scale), query, key, value, depth=2)
 
 
-def linear(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+def linear(query: Tensor, key: Tensor, value: Tensor, *, causal: bool = False) -> Tensor:
     """The quadratic form: every weight made, then divided by their sum."""
 
     def one(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         weights = torch.stack([torch.stack([(row * other).sum() for other in k]) for row in q])
+        weights = weights.tril() if causal else weights
         return torch.stack([(row[:, None] * v).sum(0) / row.sum() for row in weights])
 
     return each(one, query, key, value, depth=2)
+
+
+def random_features(x: Tensor, directions: Tensor) -> Tensor:
+    """One number after another."""
+    out = torch.empty(*x.shape[:-1], len(directions), dtype=x.dtype)
+    for index in itertools.product(*map(range, x.shape[:-1])):
+        for f, direction in enumerate(directions):
+            out[(*index, f)] = math.exp((direction * x[index]).sum() - (x[index] * x[index]).sum() / 2)
+    return out / math.sqrt(len(directions))
 
 
 def relative_position(q: Tensor, k: Tensor, v: Tensor, of_keys: Tensor, of_values: Tensor) -> Tensor:

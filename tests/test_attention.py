@@ -159,6 +159,20 @@ def test_multi_head_is_that_of_torch(cross: bool) -> None:
     close(found, wanted)
 
 
+@pytest.mark.parametrize("kind", ["boolean", "additive"])
+def test_masks_of_multi_head_are_those_of_torch(kind: str) -> None:
+    module = nn.MultiheadAttention(12, M, bias=False, batch_first=True, dtype=torch.float64)
+    x = randn(B, K, 12)
+    to_q, to_k, to_v = (part.unflatten(0, (M, 4)) for part in module.in_proj_weight.chunk(3))
+    weights = to_q, to_k, to_v, module.out_proj.weight.unflatten(1, (M, 4))
+    padded, later = torch.zeros(B, K, dtype=torch.bool), torch.ones(K, K, dtype=torch.bool).triu(1)
+    padded[1, 3:] = True
+    keep = ~(padded[:, None] | later)
+    mask = keep if kind == "boolean" else torch.zeros_like(keep, dtype=x.dtype).masked_fill(~keep, -math.inf)
+    wanted, _ = module(x, x, x, key_padding_mask=padded, attn_mask=later)
+    close(attention.multi_head(x, x, *weights, mask), wanted)
+
+
 # Shared keys and values.
 
 
@@ -216,15 +230,19 @@ MASKED: dict[str, tuple[Callable[..., Tensor], Callable[[], tuple[Any, ...]]]] =
         attention.talking_heads,
         lambda: (randn(B, M, Q, C), randn(B, M, K, C), randn(B, 8, K, D), randn(M, 9), randn(9, 8)),
     ),
+    "relative_position": (attention.relative_position, lambda: (*qkv(), randn(Q, K, C), randn(Q, K, D))),
 }
 each_masked = pytest.mark.parametrize(("function", "inputs"), MASKED.values(), ids=MASKED)
 
 
 def without_last_key(name: str, values: tuple[Any, ...]) -> tuple[Any, ...]:
     """The arguments with one key fewer: what hiding the last key must give."""
-    keyed = {"multi_head_latent": (1, 6)}.get(name, (1, 2))
-    axis = {"multi_head_latent": 1, "multi_query": 1}.get(name, 2)
-    return tuple(x.narrow(axis, 0, K - 1) if at in keyed else x for at, x in enumerate(values))
+    axes = {
+        "multi_head_latent": {1: 1, 6: 1},
+        "multi_query": {1: 1, 2: 1},
+        "relative_position": {1: 2, 2: 2, 3: 1, 4: 1},
+    }.get(name, {1: 2, 2: 2})
+    return tuple(x.narrow(axes[at], 0, K - 1) if at in axes else x for at, x in enumerate(values))
 
 
 @each_masked
@@ -270,6 +288,42 @@ def test_a_query_that_sees_nothing_takes_up_nothing(function: Any, inputs: Any) 
 def test_linear_attention_is_its_quadratic_form() -> None:
     q, k, v = qkv()
     close(attention.linear(q.exp(), k.exp(), v), reference.linear(q.exp(), k.exp(), v))
+
+
+def test_causal_linear_attention_is_its_quadratic_form() -> None:
+    q, k, v = randn(B, M, K, C).exp(), (randn(B, M, K, C) * 2).exp(), randn(B, M, K, D)
+    found = attention.causal_linear(q, k, v)
+    close(found, reference.linear(q, k, v, causal=True))
+    close(found[:, :, -1], attention.linear(q, k, v)[:, :, -1])
+
+
+def test_performer_is_linear_attention_of_random_features() -> None:
+    q, k, v = qkv()
+    directions, scale = randn(9, C), C**-0.25
+    features = (reference.random_features(x * scale, directions) for x in (q, k))
+    close(attention.performer(q, k, v, directions), reference.linear(*features, v))
+
+
+def test_performer_estimates_scaled_dot_product() -> None:
+    q, k, v = (x / 4 for x in qkv())
+    directions = torch.randn(100_000, C, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    wanted = attention.scaled_dot_product(q, k, v)
+    torch.testing.assert_close(attention.performer(q, k, v, directions), wanted, rtol=0.02, atol=0.005)
+
+
+def test_performer_does_not_overflow_where_its_features_do() -> None:
+    q, k, v = (x.float() * 20 for x in qkv())
+    directions = randn(9, C).float() * 20
+    assert not attention.positive_features(q, directions).isfinite().all()
+    found = attention.performer(q, k, v, directions)
+    assert found.isfinite().all()
+    # The features themselves are in range in double precision only where exponents are within 700.
+    exponents = [(x.double() * C**-0.25) @ directions.double().T for x in (q, k)]
+    halves = [(x.double().square() * C**-0.5).sum(-1, keepdim=True) / 2 for x in (q, k)]
+    of_query, of_key = (a - b for a, b in zip(exponents, halves, strict=True))
+    scores = (of_query.unsqueeze(3) + of_key.unsqueeze(2)).logsumexp(-1)
+    wanted = reference.softmax(scores) @ v.double()
+    torch.testing.assert_close(found.double(), wanted, rtol=1e-2, atol=1e-2)
 
 
 def test_positive_features_estimate_the_exponential() -> None:
@@ -384,6 +438,22 @@ def test_bahdanau() -> None:
     close(attention.bahdanau(state, source, of_state, of_source, out), torch.stack(wanted))
 
 
+@pytest.mark.parametrize("kind", ["boolean", "additive"])
+def test_a_padded_source_is_as_good_as_a_short_one(kind: str) -> None:
+    state, source = randn(B, C), randn(B, K, 3)
+    keep = (torch.arange(K) < 3).expand(B, K)
+    mask = keep if kind == "boolean" else torch.zeros(B, K, dtype=torch.float64).masked_fill(~keep, -math.inf)
+    weights = randn(8, C), randn(8, 3), randn(8)
+    for function, after in ((attention.bahdanau, weights), (attention.luong, ())):
+        before = (state,) if after else (state, randn(C, 3))
+        wanted = function(*before, source[:, :3], *after)
+        close(function(*before, source, *after, mask=mask), wanted)
+        close(function(*before, source, *after, mask=mask.T, mask_axes="k b"), wanted)
+        assert (function(*before, source, *after) - wanted).abs().max() > 1e-6
+        with pytest.raises(errors.ShapeError, match="axis `b` is 2 in `state` but 5 in the mask"):
+            function(*before, source, *after, mask=mask.T)
+
+
 def test_axial() -> None:
     arguments = randn(B, M, 4, 5, C), randn(B, M, 4, 5, C) * 2, randn(B, M, 4, 5, D)
     close(attention.axial(*arguments), reference.axial(*arguments))
@@ -392,6 +462,13 @@ def test_axial() -> None:
 def test_slot_attention() -> None:
     arguments = randn(B, M, C), randn(B, K, C), randn(B, K, D)
     close(attention.slot_attention(*arguments), reference.slot_attention(*arguments, 1e-8))
+
+
+def test_a_slot_that_wins_nothing_averages_all_in_half_precision_too() -> None:
+    slot, key = torch.tensor([[[200.0, 0.0], [-200.0, 0.0]]]), torch.tensor([[[10.0, 0.0], [20.0, 1.0]]])
+    value = randn(1, 2, 3)
+    found = attention.slot_attention(slot.half(), key.half(), value.half())
+    torch.testing.assert_close(found[0, 1].double(), value[0].mean(0), rtol=2e-3, atol=2e-3)
 
 
 def test_regions_and_texts() -> None:

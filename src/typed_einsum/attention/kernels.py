@@ -164,7 +164,7 @@ def causal_linear(
 
     It holds the matrix of every position at once: `t · f · d` numbers for each head.
 
-    Equation: `Y[t] = φ(Q[t]) Σ_{u≤t} φ(K[u])ᵀ V[u] / (φ(Q[t]) Σ_{u≤t} φ(K[u]))`.
+    Equation: `Y[t] = φ(Q[t]) Σ_{t'≤t} φ(K[t'])ᵀ V[t'] / (φ(Q[t]) Σ_{t'≤t} φ(K[t']))`.
 
     Source: Katharopoulos et al. 2020, Transformers are RNNs, equations 9 to 12.
 
@@ -222,7 +222,9 @@ def performer(
     """
     scale = query.size(-1) ** -0.25
     of_query, of_key = exponents(query * scale, directions), exponents(key * scale, directions)
-    # A factor common to all features of a query, or to all of all keys, cancels; without it, exp overflows.
+    # What a feature of all keys loses, that of the queries gains; and a factor of a query cancels. So nothing
+    # overflows, and no sum of weights is 0: in the largest feature of each query, some key has exp(0).
+    largest = of_key.amax(2, keepdim=True)
+    of_query = of_query + largest
     of_query = of_query - of_query.amax(-1, keepdim=True)
-    of_key = of_key - of_key.amax((2, 3), keepdim=True)
-    return linear(of_query.exp(), of_key.exp(), value)
+    return linear(of_query.exp(), (of_key - largest).exp(), value)
