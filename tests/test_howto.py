@@ -157,6 +157,10 @@ def test_a_program_gives_the_same_before_and_after(pair: tuple[str, str, str]) -
     after = result_of(before, new)
     if missing := lacking(old):
         pytest.skip(f"not installed, so only the program after the change ran: {', '.join(missing)}")
+    if "torchtyping" in old:  # the page says how it ends, where it is installed
+        with pytest.raises(AttributeError, match="'Tensor' object has no attribute 'names'"):
+            result_of(before, old)
+        return
     torch.testing.assert_close(after, result_of(before, old))
 
 

@@ -42,9 +42,10 @@ def without_comments(source: str) -> str:
     return "\n".join(lines)
 
 
-def links(page: str, folder: str) -> list[str]:
-    """Where the links lead, seen from `docs/`; `folder` leads from the page to there."""
-    return [target.removeprefix(folder) for target in LINK.findall(BLOCK.sub("", page))]
+def links(page: str, folder: str, translation: str) -> list[str]:
+    """Where the links lead, seen from `docs/`, to which `folder` leads; not which of the two the other is."""
+    targets = LINK.findall(BLOCK.sub("", page))
+    return ["translation" if target == translation else target.removeprefix(folder) for target in targets]
 
 
 def differences(english: str, chinese: str) -> list[str]:
@@ -52,7 +53,10 @@ def differences(english: str, chinese: str) -> list[str]:
     pairs = {
         "heading": (headings(english), headings(chinese)),
         "block": (blocks(english), blocks(chinese)),
-        "link": (links(english, ""), links(chinese, "../")),
+        "link": (
+            links(english, "", "zh/tutorial.md"),
+            links(chinese, "../", "../tutorial.md"),
+        ),
     }
     return [
         f"{kind} {number}: {ours} | {theirs}"
@@ -78,6 +82,8 @@ def test_there_is_a_tutorial_to_compare() -> None:
 SMALL = """\
 # One dot product
 
+[In Chinese](zh/tutorial.md)
+
 Multiply, then [sum](maximum.md).
 
 <!-- prints -->
@@ -96,6 +102,7 @@ print(1 + 1)  # two
 SMALL_CHINESE = (
     SMALL.replace("One dot product", "\u4e00\u4e2a\u70b9\u79ef")
     .replace("(maximum.md)", "(../maximum.md)")
+    .replace("(zh/tutorial.md)", "(../tutorial.md)")
     .replace("# add them up", "# \u52a0\u8d77\u6765")
     .replace("# two", "# \u4e8c")
 )
@@ -118,7 +125,8 @@ def test_only_prose_and_comments_may_differ() -> None:
         ("```text\n2\n```\n", "", "block 2: "),
         ("<!-- prints -->\n", "", "block 1: "),
         ("```python\n", '```python title="sum.py"\n', "block 1: "),
-        ("maximum.md", "language.md", "link 1: maximum.md | language.md"),
+        ("maximum.md", "language.md", "link 2: maximum.md | language.md"),
+        ("(../tutorial.md)", "(tutorial.md)", "link 1: translation | tutorial.md"),
     ],
     ids=[
         "heading missing",
@@ -131,6 +139,7 @@ def test_only_prose_and_comments_may_differ() -> None:
         "marker missing",
         "title added",
         "link",
+        "link to the other language",
     ],
 )
 def test_a_difference_is_found(old: str, new: str, found: str) -> None:
