@@ -12,14 +12,21 @@ from torch import Tensor
 
 from typed_einsum.tensors import device_of, shape_of
 
-TILE = 2**17
-"""Numbers that exist at once for each thread: 512 KiB in single precision, about one core's cache."""
+TILE = 2**18
+"""Numbers that exist at once for each thread: 1 MiB in single precision, about one core's cache."""
+
+LARGER, SHARE = 4, 16
+"""A tile may be so many times larger where it remains so small a part of all products: threads meet at the
+end of each tile, which costs tens of microseconds."""
 
 TILE_ELSEWHERE = 2**25
 """The same on other devices, whose every call must have enough to do. Not measured."""
 
 LEAST_WIDTH = 256
 """Columns of a tile before its rows are divided too: rows are what a search for the winner gains from."""
+
+ALIGNED = 64
+"""Tiles are a multiple of this wide: others take up to half as long again."""
 
 NARROW = 32
 """With fewer columns torch finds a maximum faster together with its row than alone."""
@@ -39,9 +46,12 @@ def all_products(rows: Tensor, columns: Tensor) -> Tensor:
     return torch.bmm(rows.reshape(b, e * n, c), columns).reshape(b, e, n, shape_of(columns)[2])
 
 
-def tile_size(tensor: Tensor) -> int:
-    """How many numbers a tile has."""
-    return TILE * torch.get_num_threads() if device_of(tensor).type == "cpu" else TILE_ELSEWHERE
+def tile_size(tensor: Tensor, products: int = 0) -> int:
+    """How many numbers a tile has, of so many products."""
+    if device_of(tensor).type != "cpu":
+        return TILE_ELSEWHERE
+    least = TILE * torch.get_num_threads()
+    return max(least, min(LARGER * least, products // SHARE))
 
 
 def tiles(sizes: tuple[int, int, int], width: int, most: int) -> Iterator[Tile]:
@@ -60,8 +70,8 @@ def _layout(rows: Tensor, columns: Tensor) -> tuple[int, Iterator[Tile]]:
     """The rows of a tile, which are all rows where they fit, and the tiles."""
     b, e, n, _ = shape_of(rows)
     p = shape_of(columns)[2]
-    tile = tile_size(rows)
-    width = min(p, max(LEAST_WIDTH, tile // n))
+    tile = tile_size(rows, b * e * n * p)
+    width = min(p, max(LEAST_WIDTH, tile // n // ALIGNED * ALIGNED))
     height = min(n, max(1, tile // width))
     return height, tiles((b, e, p), width, max(1, tile // height))
 
