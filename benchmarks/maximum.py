@@ -26,6 +26,7 @@ from typed_einsum.nn import MaxSigmoidAttnBlock
 HERE = Path(__file__).parent
 RECORD = HERE / "maximum.json"
 PAGE = HERE.parent / "docs" / "maximum.md"
+FLAGSHIP = HERE.parent / "docs" / "flagship.md"
 
 VOCABULARIES = {"n = 80": 80, "n = 1203": 1203}
 IMAGE = {"b": 1, "m": 4, "c": 32, "h": 80, "w": 80}
@@ -214,8 +215,8 @@ def main() -> None:
     RECORD.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     for text in tables(record).values():
         print(f"\n{text}")
-    if PAGE.exists():
-        fill(PAGE, tables(record))
+    for page in (PAGE, FLAGSHIP):
+        fill(page, tables(record))
 
 
 if __name__ == "__main__":

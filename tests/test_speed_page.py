@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
@@ -47,15 +48,18 @@ def test_the_cases_of_the_benchmark_agree_with_torch() -> None:
 MAXIMUM: dict[str, Any] = json.loads(maximum.RECORD.read_text(encoding="utf-8"))
 
 
-def test_the_page_of_the_maximum_says_what_was_recorded() -> None:
-    page = maximum.PAGE.read_text(encoding="utf-8")
+@pytest.mark.parametrize("file", [maximum.PAGE, maximum.FLAGSHIP], ids=lambda file: file.name)
+def test_the_pages_of_the_maximum_say_what_was_recorded(file: Path) -> None:
+    page = file.read_text(encoding="utf-8")
     assert pages.filled(page, maximum.tables(MAXIMUM)) == page, "run: python benchmarks/maximum.py"
 
 
 def test_every_table_of_the_maximum_has_its_place() -> None:
-    page = maximum.PAGE.read_text(encoding="utf-8")
+    page, flagship = (file.read_text(encoding="utf-8") for file in (maximum.PAGE, maximum.FLAGSHIP))
     for name in maximum.tables(MAXIMUM):
         assert f"<!-- {name} -->" in page
+    for name in ("maximum: block", "maximum: machine"):
+        assert f"<!-- {name} -->" in flagship
 
 
 def test_the_contenders_of_the_maximum_agree() -> None:

@@ -1,0 +1,176 @@
+"""The pages in docs/derivations, one an attention einsum: `python docs/scripts/derivations.py` writes them.
+
+A page takes its words from the function's docstring; what it derives comes from the fence, when the site is
+built. `tests/test_derivation_pages.py` holds the pages to this script.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import textwrap
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from typed_einsum import attention
+
+FOLDER = Path(__file__).parent.parent / "derivations"
+
+SIZES = {
+    "a": 48, "b": 2, "c": 32, "chunk": 13, "d": 40, "e": 384, "expert": 16, "f": 64, "g": 512, "h": 20,
+    "i": 256, "i1": 9, "i2": 10, "i3": 12, "j": 63, "k": 196, "l": 128, "m": 8, "n": 80, "o": 320, "p": 27,
+    "q": 144, "r": 4, "rank": 18, "rank1": 5, "rank2": 7, "reader": 6, "rot": 22, "s": 11, "t": 100, "u": 14,
+    "v": 1000, "w": 24, "x": 25, "y": 21, "z": 15,
+}  # fmt: skip
+"""What the sizes are on the pages: like those in use, and all different."""
+
+BATCH = "(2,3)"
+"""The sizes of a variadic `*b`."""
+
+TITLES = {
+    "dot_product": "Scaled dot-product attention",
+    "grouped": "Shared keys and values",
+    "latent": "Latent keys and values",
+    "kernels": "Linear attention",
+    "positions": "Relative positions",
+    "buckets": "Buckets of distances",
+    "talking": "Talking heads",
+    "alignment": "Alignment",
+    "images": "Images",
+    "retrieval": "Retrieval",
+    "state_space": "State spaces",
+    "experts": "Experts",
+    "low_rank": "Low rank",
+}
+"""The families, in the order of the index."""
+
+
+INTRODUCTION = """# Derivations
+
+Every typed einsum of `typed_einsum.attention`, derived: index notation, loops, dot products, matrices, cost,
+gradients, an example worked by hand, and a picture. The names of axes mean the same on all pages; the
+[attention page](../attention.md) lists them, and what is composed of these einsums.
+
+The block that began it all has a page of its own: [MaxSigmoidAttnBlock](../flagship.md)."""
+
+
+def page_name(name: str) -> str:
+    """The file of an einsum, by its family and name."""
+    return f"{name.replace('.', '-').replace('_', '-')}.md"
+
+
+def docstring(function: Callable[..., Any]) -> dict[str, str]:
+    """The summary and the named paragraphs of a docstring, each on one line."""
+    paragraphs = inspect.cleandoc(function.__doc__ or "").split("\n\n")
+    texts = [" ".join(paragraph.split()) for paragraph in paragraphs]
+    named = [text.split(": ", 1) for text in texts[1:] if re.match(r"\w+: ", text)]
+    return {"Summary": texts[0], **dict(named)}
+
+
+def written_signature(function: Callable[..., Any]) -> str:
+    """The decorated function as its source has it, without the docstring."""
+    module = import_module(function.__module__)
+    source = inspect.getsource(module)
+    (found,) = (
+        node
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.FunctionDef) and node.name == function.__name__
+    )
+    lines = source.splitlines()[found.decorator_list[0].lineno - 1 : found.body[0].lineno - 1]
+    return textwrap.dedent("\n".join(lines)) + " ..."
+
+
+def sizes_of(equation: str) -> str:
+    """The sizes of an equation's axes as a fence takes them."""
+    names = dict.fromkeys(re.findall(r"\*?\w+", equation))
+    return ", ".join(f"{name}={BATCH if name.startswith('*') else SIZES[name]}" for name in names)
+
+
+def axes_table(equation: str) -> str:
+    """What each axis is, and how long here."""
+    rows = ["| axis | is | size here |", "| --- | --- | --- |"]
+    for name in dict.fromkeys(re.findall(r"\*?\w+", equation)):
+        letter = name.removeprefix("*")
+        many = ", any number of axes" if letter != name else ""
+        size = BATCH.replace(",", ", ") if many else SIZES[letter]
+        rows.append(f"| `{name}` | {attention.AXES[letter]}{many} | {size} |")
+    return "\n".join(rows)
+
+
+def page(name: str, function: Callable[..., Any]) -> str:
+    """The page of one einsum."""
+    family, short = name.split(".")
+    said = docstring(function)
+    equation = function.equation
+    return f"""# {short.replace("_", " ").capitalize()}
+
+{said["Summary"]}
+
+{said["Equation"].removesuffix(".")}
+
+*Source:* {said["Source"]}
+
+{axes_table(equation)}
+
+In code it is `typed_einsum.attention.{family}.{short}`, a typed einsum of this signature; the
+[attention page](../attention.md#typed_einsum.attention.{family}.{short}) has an example.
+
+```python
+{imports_of(written_signature(function))}
+
+
+{written_signature(function)}
+```
+
+```einsum
+typed_einsum.attention.{family}:{short}
+sizes: {sizes_of(equation)}
+```
+
+[All derivations](index.md#{family.replace("_", "-")})
+"""
+
+
+def imports_of(signature: str) -> str:
+    """What the signature needs."""
+    dtypes = sorted(set(re.findall(r"(\w+)\[Tensor", signature)))
+    lines = [f"from jaxtyping import {', '.join(dtypes)}", "from torch import Tensor"]
+    return "\n".join([*lines, "from typed_einsum import typed_einsum"])
+
+
+def index() -> str:
+    """The index, by family."""
+    parts = [INTRODUCTION]
+    for family, title in TITLES.items():
+        rows = ["| einsum | equation | what it is |", "| --- | --- | --- |"]
+        for name, function in attention.equations().items():
+            if name.startswith(f"{family}."):
+                link = f"[{name.split('.')[1]}]({page_name(name)})"
+                rows.append(f"| {link} | `{function.equation}` | {docstring(function)['Summary']} |")
+        parts.append(f"## {title} {{: #{family.replace('_', '-')} }}\n\n" + "\n".join(rows))
+    return "\n\n".join(parts) + "\n"
+
+
+def pages() -> Iterator[tuple[str, str]]:
+    """Every file of the folder, with its text."""
+    yield "index.md", index()
+    for name, function in attention.equations().items():
+        yield page_name(name), page(name, function)
+
+
+def main() -> None:
+    """Write all pages, and remove those of einsums that are gone."""
+    FOLDER.mkdir(exist_ok=True)
+    written = dict(pages())
+    for file in FOLDER.glob("*.md"):
+        if file.name not in written:
+            file.unlink()
+    for file_name, text in written.items():
+        (FOLDER / file_name).write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
