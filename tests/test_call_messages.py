@@ -30,6 +30,7 @@ from written_messages import raised as raised_by
 import typed_einsum
 from typed_einsum import errors
 from typed_einsum.diagnostics import PAGES, Diagnostic
+from typed_einsum.markdown import derived
 from typed_einsum.nn import MaxSigmoidAttnBlock
 from typed_einsum.testing import example_inputs
 
@@ -50,6 +51,7 @@ NAMES: dict[str, Any] = {
     **{name: getattr(typed_einsum, name) for name in typed_einsum.__all__},
     "MaxSigmoidAttnBlock": MaxSigmoidAttnBlock,
     "Tensor": Tensor,
+    "derived": derived,
     "example_inputs": example_inputs,
     "nn": nn,
     "numpy": numpy,

@@ -76,6 +76,7 @@ CODES: Final = MappingProxyType(
         "TE410": "settings of a module that do not go together",
         "TE411": "a module in a mode that a call does not allow",
         "TE412": "an argument that nothing says how to make",
+        "TE413": "an einsum fence that cannot be read",
         "TE501": "a body that would never run",
         "TE502": "a default on an operand",
         "TE503": "a parameter without a tensor annotation",

@@ -97,9 +97,9 @@ class Derivation:
         return math_element(self.notation, self.roles)
 
     def to_html(
-        self, steps: Sequence[str] | None = None, level: int = 3, style: bool = True, prefix: str = ""
+        self, steps: Sequence[str] | None = None, level: int | None = 3, style: bool = True, prefix: str = ""
     ) -> str:
-        """A `section` of HTML, with headings from `level` on; `style` puts the style sheet in it.
+        """A `section` of HTML, with headings of `level`, or none; `style` puts the style sheet in it.
 
         `prefix` begins every id: a page that shows one equation twice needs two.
         """

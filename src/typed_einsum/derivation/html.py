@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from typed_einsum.derivation import Derivation
 
 
-def to_html(derivation: Derivation, steps: Sequence[str] | None, level: int, style: bool, prefix: str) -> str:
+def to_html(
+    derivation: Derivation, steps: Sequence[str] | None, level: int | None, style: bool, prefix: str
+) -> str:
     """The whole derivation, or some of its steps; well-formed as XML too."""
     labels = [index.label for index in derivation.subject.indices]
     sheet = f"<style>{escape(html_style(labels), quote=False)}</style>\n" if style else ""
@@ -39,10 +41,10 @@ def to_html(derivation: Derivation, steps: Sequence[str] | None, level: int, sty
     )
 
 
-def _section(section: Section, derivation: Derivation, level: int, prefix: str) -> str:
+def _section(section: Section, derivation: Derivation, level: int | None, prefix: str) -> str:
     blocks = "".join(_block(block, derivation, prefix) for block in section.blocks)
-    heading = f"<h{level}>{escape(section.title)}</h{level}>"
-    return f'<div class="einsum-step einsum-{section.step}">\n{heading}\n{blocks}</div>\n'
+    heading = "" if level is None else f"<h{level}>{escape(section.title)}</h{level}>\n"
+    return f'<div class="einsum-step einsum-{section.step}">\n{heading}{blocks}</div>\n'
 
 
 def _block(block: Block, derivation: Derivation, prefix: str) -> str:
@@ -69,7 +71,7 @@ def _table(table: Table, roles: Mapping[str, str]) -> str:
 
     body = "".join(row([_line(cell, roles, focus=True) for cell in cells], "td") for cells in table.rows)
     return (
-        f'<div class="einsum-scroll" tabindex="0" data-search-exclude=""><table>'
+        f'<div class="einsum-scroll" tabindex="0" data-search-exclude=""><table class="einsum-table">'
         f"<caption>{escape(table.caption)}</caption>\n"
         f"<thead>{row([escape(name) for name in table.head], 'th')}</thead>\n"
         f"<tbody>{body}</tbody></table></div>\n"

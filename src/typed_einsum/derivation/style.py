@@ -1,7 +1,8 @@
 """The colours of roles, and the style sheets of HTML and SVG.
 
 A page sets `--einsum-batch` and so on to have colours of its own. Without those, the colours here hold in
-light and, where the reader's system asks for it, in dark. A colour is never the only sign of a role: words,
+light and, where the reader's system asks for it, in dark. On a page of Material for MkDocs or Zensical,
+which has a switch for it, the switch decides. A colour is never the only sign of a role: words,
 labels and line styles say it too.
 """
 
@@ -58,14 +59,24 @@ def own_colours(selector: str) -> str:
     """Rules that give an element our colours, in light and in dark."""
 
     def declared(colours: dict[str, str]) -> str:
-        return "".join(f"--einsum-own-{name}:{colour};" for name, colour in colours.items())
+        return "{" + "".join(f"--einsum-own-{name}:{colour};" for name, colour in colours.items()) + "}"
 
-    dark = f"@media (prefers-color-scheme: dark){{{selector}{{{declared(DARK)}}}}}"
-    return f"{selector}{{{declared(LIGHT)}}}{dark}"
+    light, dark = declared(LIGHT), declared(DARK)
+    return (
+        f"{selector}{light}@media (prefers-color-scheme: dark){{{selector}{dark}}}"
+        f"[data-md-color-scheme=default] {selector}{light}[data-md-color-scheme=slate] {selector}{dark}"
+    )
 
 
-def html_style(labels: Sequence[str]) -> str:
-    """The style sheet of a derivation in HTML whose axes have these labels."""
+def html_style(labels: Sequence[str], *, base: bool = True) -> str:
+    """The style sheet of a derivation in HTML whose axes have these labels.
+
+    Without `base`, what lights these axes up is all of it: a page needs the rest once.
+    """
+    return "\n".join([*(_base_rules() if base else ()), *map(highlight, labels)])
+
+
+def _base_rules() -> list[str]:
     box = ".einsum-derivation"
     rules = [own_colours(box)]
     rules.append(
@@ -85,8 +96,7 @@ def html_style(labels: Sequence[str]) -> str:
     )
     for role in ROLES:
         rules.append(f"{box} .role-{role}{{color:{variable(role)}}}")
-    rules += [highlight(label) for label in labels]
-    return "\n".join(rules)
+    return rules
 
 
 def highlight(label: str) -> str:

@@ -191,7 +191,9 @@ def _labels(equation: Equation, spread: Mapping[str, int]) -> dict[str, tuple[st
 def _symbols(given: tuple[str, ...], operands: int, labels: set[str]) -> tuple[str, ...]:
     """A symbol for each operand, and one for the result at the end."""
     if given and len(given) not in (operands, operands + 1):
-        summary = f"`names` has {len(given)} names, but the equation has {operands} operands"
+        counted = f"{len(given)} {'name' if len(given) == 1 else 'names'}"
+        expected = f"{operands} {'operand' if operands == 1 else 'operands'}"
+        summary = f"`names` has {counted}, but the equation has {expected}"
         repair = "give one name for each operand, and at most one more for the result"
         raise ArgumentError(Diagnostic("TE403", summary, help=repair))
     wrong = next((name for name in given if not name.isidentifier()), None)
