@@ -30,6 +30,9 @@ SIZES = {
 BATCH = "(2,3)"
 """The sizes of a variadic `*b`."""
 
+WIDEST = 80
+"""The longest line of code that a page shows without scrolling."""
+
 TITLES = {
     "dot_product": "Scaled dot-product attention",
     "grouped": "Shared keys and values",
@@ -80,7 +83,15 @@ def written_signature(function: Callable[..., Any]) -> str:
         if isinstance(node, ast.FunctionDef) and node.name == function.__name__
     )
     lines = source.splitlines()[found.decorator_list[0].lineno - 1 : found.body[0].lineno - 1]
-    return textwrap.dedent("\n".join(lines)) + " ..."
+    written = textwrap.dedent("\n".join(lines)) + " ..."
+    if max(map(len, written.splitlines())) <= WIDEST:
+        return written
+    arguments = "".join(f"    {ast.unparse(argument)},\n" for argument in found.args.args)
+    decorator, returns = (
+        ast.unparse(found.decorator_list[0]),
+        ast.unparse(found.returns or ast.Constant(None)),
+    )
+    return f"@{decorator}\ndef {found.name}(\n{arguments}) -> {returns}: ...".replace("'", '"')
 
 
 def sizes_of(equation: str) -> str:
