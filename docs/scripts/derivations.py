@@ -139,6 +139,7 @@ In code it is `typed_einsum.attention.{family}.{short}`, a typed einsum of this 
 ```einsum
 typed_einsum.attention.{family}:{short}
 sizes: {sizes_of(equation)}
+level: 2
 ```
 
 [All derivations](index.md#{family.replace("_", "-")})

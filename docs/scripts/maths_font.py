@@ -1,8 +1,8 @@
 """The font of formulas on the site: `python docs/scripts/maths_font.py STIX-TWO-MATH` writes a subset.
 
-STIX Two Math is in the npm package `@fontsource/stix-two-math`, under the SIL Open Font License, without a
-reserved name. Its whole is 400 kB; formulas here need letters, Greek, digits and some signs. Needs `fonttools`
-and `brotli`.
+STIX Two Math is in the npm package `@fontsource/stix-two-math`, under the SIL Open Font License, without
+a reserved name. Its whole is 400 kB; formulas here need letters, Greek, digits and some signs. Needs
+`fonttools` and `brotli`.
 """
 
 from __future__ import annotations

@@ -1,0 +1,235 @@
+"""The site as a reader meets it, in a real browser."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from links import broken, pages_of
+
+BASE = "https://typed-einsum.github.io/typed-einsum/"
+WIDTHS = (1280, 390)
+SCHEMES = ("light", "dark")
+A_DERIVATION = "derivations/kernels-recalled/"
+"""One of many, made by one script from one template."""
+
+TELLING = (
+    "",
+    A_DERIVATION,
+    "attention/",
+    "cheat-sheet/",
+    "check/",
+    "comparison/",
+    "derivations/",
+    "errors/TE201/",
+    "field-guide/",
+    "flagship/",
+    "howto/fences/",
+    "reference/",
+    "tutorial/",
+    "which-tool/",
+    "zh/tutorial/",
+)
+"""Pages with everything that a page can hold."""
+
+LARGEST_PAGE = 300_000
+"""Bytes in all, as a server that compresses sends them."""
+
+
+@contextmanager
+def opened(browser: Any, width: int = 1280, scheme: str = "light") -> Iterator[Any]:
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    yield context.new_page()
+    context.close()
+
+
+def addresses(site: Path) -> list[str]:
+    """Every page as a reader's browser asks for it."""
+    return [name.removesuffix("index.html") for name in pages_of(site)]
+
+
+def watch(page: Any, address: str) -> list[str]:
+    """The faults of all that a page will load; the list grows while it does."""
+    faults: list[str] = []
+
+    def said(message: Any) -> None:
+        if message.type in ("error", "warning"):
+            faults.append(f"{page.url} says {message.text}")
+
+    def asked(request: Any) -> None:
+        if not request.url.startswith((address, "data:", "blob:")):
+            faults.append(f"{page.url} asks for {request.url}")
+
+    page.on("console", said)
+    page.on("pageerror", lambda error: faults.append(f"{page.url} raises {error}"))
+    page.on("request", asked)
+    page.on("requestfailed", lambda request: faults.append(f"{page.url} did not get {request.url}"))
+    return faults
+
+
+OVERFLOW = "document.documentElement.scrollWidth - window.innerWidth"
+CLIPPED = """[...document.querySelectorAll('math[display=block]')]
+    .filter(e => e.scrollHeight > e.clientHeight + 1 || e.getBoundingClientRect().height < 8)
+    .map(e => e.getAttribute('alttext') || e.textContent)"""
+
+
+def test_every_page_loads_fits_and_asks_for_nothing_elsewhere(site, address, browser):
+    pages = addresses(site)
+    assert len(pages) > 150
+    with opened(browser) as page:
+        faults = watch(page, address)
+        for name in pages:
+            page.goto(address + name)
+            for width in WIDTHS:
+                page.set_viewport_size({"width": width, "height": 900})
+                if (over := page.evaluate(OVERFLOW)) > 0:
+                    faults.append(f"{name} is {over} pixels too wide at {width}")
+                faults += [f"{name} clips {formula}" for formula in page.evaluate(CLIPPED)]
+    assert faults == []
+
+
+def test_the_watch_sees_what_it_looks_for(site, address, browser):
+    with opened(browser, width=390) as page:
+        faults = watch(page, address)
+        page.route("**/elsewhere.example/**", lambda route: route.abort())
+        page.goto(address)
+        page.evaluate(
+            """() => {
+                console.error('a complaint');
+                setTimeout(() => { throw new Error('a fault') });
+                const image = new Image();
+                image.src = 'http://elsewhere.example/image.png';
+                const wide = document.createElement('div');
+                wide.style.width = '2000px';
+                wide.innerHTML = '<math display="block" style="height: 2px" alttext="clipped"><mi>x</mi></math>x';
+                document.body.prepend(wide);
+            }"""
+        )
+        page.wait_for_timeout(300)
+        assert {fault.split(" ", 1)[1].split()[0] for fault in faults} >= {"says", "raises", "asks", "did"}
+        assert page.evaluate(OVERFLOW) > 0
+        assert page.evaluate(CLIPPED) == ["clipped"]
+
+
+def test_links_and_anchors_hold(site):
+    assert list(broken(site, BASE)) == []
+
+
+def test_a_broken_link_is_seen(tmp_path):
+    (tmp_path / "part").mkdir()
+    (tmp_path / "index.html").write_text('<a href="part/#there">x</a><a href="gone/">x</a>')
+    (tmp_path / "part" / "index.html").write_text(f'<a href="{BASE}#no">x</a><p id="there">')
+    assert list(broken(tmp_path, BASE)) == [
+        "index.html links to gone/, which is not there",
+        f"part/index.html links to {BASE}#no, but index.html has no such anchor",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("asked", "wanted"),
+    [
+        ("MaxSigmoidAttnBlock", "flagship/"),
+        ("TE201", "errors/TE201/"),
+        ("field guide", "field-guide/"),
+    ],
+)
+def test_search_finds(address, browser, asked, wanted):
+    with opened(browser) as page:
+        page.goto(address)
+        page.fill(".md-search__input", asked)
+        page.wait_for_selector(".md-search-result__item a")
+        page.wait_for_timeout(500)
+        links = page.eval_on_selector_all(".md-search-result__item a", "all => all.map(a => a.href)")
+        assert any(wanted in link for link in links[:12]), links[:12]
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_no_serious_barrier(address, browser, axe, scheme):
+    barriers = []
+    with opened(browser, scheme=scheme) as page:
+        for name in TELLING:
+            page.goto(address + name)
+            barriers += serious(page, axe)
+    assert barriers == []
+
+
+def test_a_barrier_is_seen(address, browser, axe):
+    with opened(browser) as page:
+        page.goto(address)
+        page.evaluate("document.querySelector('article').insertAdjacentHTML('afterbegin', '<img src=x>')")
+        assert any("image-alt" in barrier for barrier in serious(page, axe))
+
+
+def serious(page: Any, axe: str) -> list[str]:
+    """What axe-core calls serious or critical."""
+    page.wait_for_timeout(150)
+    page.evaluate(axe)
+    found = page.evaluate("axe.run()")["violations"]
+    return [
+        f"{page.url}: {fault['id']} at {node['target']}"
+        for fault in found
+        if fault["impact"] in ("serious", "critical")
+        for node in fault["nodes"]
+    ]
+
+
+SHIFTS = """new Promise(done => {
+    let total = 0;
+    new PerformanceObserver(list => list.getEntries().forEach(e => total += e.value))
+        .observe({type: 'layout-shift', buffered: true});
+    setTimeout(() => done(total), 500);
+})"""
+
+
+@pytest.mark.parametrize("name", [A_DERIVATION, "flagship/", "tutorial/"])
+@pytest.mark.parametrize("width", WIDTHS)
+def test_formulas_do_not_move_the_page(address, browser, name, width):
+    with opened(browser, width) as page:
+        page.goto(address + name)
+        assert page.evaluate(SHIFTS) < 0.02
+
+
+def test_a_derivation_is_a_light_page(address, browser):
+    bodies: dict[str, int] = {}
+    with opened(browser) as page:
+        page.on("response", lambda answer: bodies.update({answer.url: sent(answer)}))
+        page.goto(address + A_DERIVATION)
+        page.wait_for_timeout(500)
+    assert len(bodies) > 4
+    assert sum(bodies.values()) < LARGEST_PAGE, bodies
+
+
+def sent(answer: Any) -> int:
+    """The bytes of an answer, compressed as servers do."""
+    body = answer.body()
+    packed = answer.url.endswith((".woff2", ".png"))
+    return len(body if packed else gzip.compress(body, 6))
+
+
+def test_the_switch_between_light_and_dark_reaches_formulas_and_pictures(address, browser):
+    colour = "getComputedStyle(document.querySelector('%s')).color"
+    parts = (".einsum-derivation math .role-contracted", ".einsum-derivation svg .role-contracted")
+    with opened(browser) as page:
+        page.goto(address + A_DERIVATION)
+        light = [page.evaluate(colour % part) for part in parts]
+        page.click("label[title='Switch to dark']")
+        dark = [page.evaluate(colour % part) for part in parts]
+    assert light == ["rgb(176, 42, 31)"] * 2
+    assert dark == ["rgb(255, 154, 143)"] * 2
+
+
+def test_an_axis_lights_up_everywhere(address, browser):
+    weight = "getComputedStyle(document.querySelector('math [data-i=f]')).textDecorationLine"
+    with opened(browser) as page:
+        page.goto(address + A_DERIVATION)
+        assert page.evaluate(weight) == "none"
+        page.hover(".einsum-derivation table [data-i=f]")
+        assert page.evaluate(weight) == "underline"
+
+
+def test_there_is_a_page_for_each_derivation(site):
+    assert len([name for name in addresses(site) if name.startswith("derivations/")]) >= 40
