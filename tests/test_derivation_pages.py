@@ -39,11 +39,12 @@ def test_a_page_has_all_of_its_einsum(name: str) -> None:
     function = EQUATIONS[name]
     page = (derivations.FOLDER / derivations.page_name(name)).read_text(encoding="utf-8")
     (fence,) = FENCE.findall(page)
-    target, sizes = fence.splitlines()
+    target, sizes, level = fence.splitlines()
     module, _, attribute = target.partition(":")
     assert getattr(sys.modules[module], attribute) is function
     shown = explain(function, derivations.sizes_of(function.equation))
     assert sizes == f"sizes: {derivations.sizes_of(function.equation)}"
+    assert level == "level: 2"
     assert all(index.size is not None for index in shown.axes)
     source = " ".join((function.__doc__ or "").split())
     assert derivations.docstring(function)["Source"] in source

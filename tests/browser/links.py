@@ -11,19 +11,21 @@ SERVER = "http://site"
 
 
 class Page(HTMLParser):
-    """Collects the targets of links and the ids of elements."""
+    """Collects the targets of links, the ids of elements, and those that stand twice."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
         self.links: list[str] = []
         self.ids: set[str] = set()
+        self.twice: list[str] = []
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         for name, value in attrs:
             if value is None:
                 continue
-            if name == "id" or (name == "name" and tag == "a"):
+            if name == "id":
+                self.twice += [value] if name == "id" and value in self.ids else []
                 self.ids.add(value)
             if name in ("href", "src"):
                 self.links.append(value)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from links import broken, pages_of
+from links import Page, broken, pages_of
 
 BASE = "https://typed-einsum.github.io/typed-einsum/"
 WIDTHS = (1280, 390)
@@ -26,6 +26,7 @@ TELLING = (
     "comparison/",
     "derivations/",
     "errors/TE201/",
+    "explorer/",
     "field-guide/",
     "flagship/",
     "howto/fences/",
@@ -105,7 +106,8 @@ def test_the_watch_sees_what_it_looks_for(site, address, browser):
                 image.src = 'http://elsewhere.example/image.png';
                 const wide = document.createElement('div');
                 wide.style.width = '2000px';
-                wide.innerHTML = '<math display="block" style="height: 2px" alttext="clipped"><mi>x</mi></math>x';
+                const formula = '<math display="block" style="height: 2px" alttext="clipped">';
+                wide.innerHTML = formula + '<mi>x</mi></math>x';
                 document.body.prepend(wide);
             }"""
         )
@@ -117,6 +119,11 @@ def test_the_watch_sees_what_it_looks_for(site, address, browser):
 
 def test_links_and_anchors_hold(site):
     assert list(broken(site, BASE)) == []
+
+
+def test_no_id_stands_twice_on_a_page(site):
+    assert {name: page.twice for name, page in pages_of(site).items() if page.twice} == {}
+    assert Page('<p id="a"></p><p id="a"></p><p id="b"></p>').twice == ["a"]
 
 
 def test_a_broken_link_is_seen(tmp_path):
