@@ -1,4 +1,7 @@
-"""Where an annotation stands in the user's source. Asked only when there is something to say."""
+"""Where an annotation stands in the user's source. Asked only when there is something to say.
+
+In a trace of Dynamo's, that something is a refusal, and a trace has no frames to ask: so it ends there.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,7 @@ from torch.compiler import is_dynamo_compiling
 
 from typed_einsum.check_source import GENERATED
 from typed_einsum.diagnostics import Mark, Place, Span
+from typed_einsum.tracing import ends_a_trace
 
 RETURN = "return"
 
@@ -45,6 +49,7 @@ def shown_path(file: str) -> str:
     return file if relative.startswith("..") else relative
 
 
+@ends_a_trace
 def definition_place(function: Callable[..., Any]) -> Place | None:
     """The line of the `def` itself."""
     function = inspect.unwrap(function)
@@ -69,6 +74,7 @@ def outside_frame() -> FrameType | None:
     return frame
 
 
+@ends_a_trace
 def caller_place() -> Place | None:
     """The user's call that is running: its line, and the column where it begins."""
     frame = outside_frame()
@@ -81,6 +87,7 @@ def caller_place() -> Place | None:
     return _place_in(frame, line, _column(text, column) + 1 if text else None)
 
 
+@ends_a_trace
 def passed_text(text: str, span: Span, said: str) -> tuple[Place | None, Mark]:
     """A mark below the characters `span` of a text that the user's running call passes.
 
@@ -130,6 +137,7 @@ def _is_users(frame: FrameType) -> bool:
     return package not in ("typed_einsum", "torch") and GENERATED not in frame.f_globals
 
 
+@ends_a_trace
 def written_axes(function: Callable[..., Any], parameter: str, text: str, span: Span) -> Written | None:
     """Where the characters `span` of the axes `text` in the annotation of a parameter stand.
 
@@ -154,6 +162,7 @@ def written_axes(function: Callable[..., Any], parameter: str, text: str, span: 
     return _written(function, annotation.lineno, line, _whole(annotation, line))
 
 
+@ends_a_trace
 def written_parameter(function: Callable[..., Any], parameter: str) -> Written | None:
     """Where the name of a parameter stands in the `def`."""
     function = inspect.unwrap(function)

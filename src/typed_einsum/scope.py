@@ -56,6 +56,10 @@ class _Stacks(threading.local):
     def __init__(self) -> None:
         self.stack: list[tuple[Any, ...]] = []
 
+    def __reduce__(self) -> str:
+        """By name, as the switch."""
+        return "scopes"
+
 
 scopes = _Stacks()
 

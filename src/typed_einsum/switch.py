@@ -40,6 +40,10 @@ class Switch:
         self._depth = 0
         self._lock = threading.Lock()
 
+    def __reduce__(self) -> str:
+        """By name: a function that travels as code takes its checks along, and asks the switch over there."""
+        return "switch"
+
     def is_off(self) -> bool:
         """Whether checks are off for the caller."""
         return self.anywhere_off and (self.off_for_good or _is_off_here())

@@ -3,23 +3,90 @@
 While Dynamo traces, an equation that it meets for the first time must be compiled outside the trace. What
 comes out is a function, which Dynamo can only follow if it can also find it again: so it becomes an
 attribute of `traced`, and the traced code receives the attribute's name, a constant.
+
+A refusal ends the trace. Dynamo hides an exception that it does not know in an internal error of its own, so
+what leaves a trace from here is an error of users in torch's sense.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from typing import Any, TypeVar
+from functools import wraps
+from typing import Any, NoReturn, ParamSpec, TypeVar
 
-F = TypeVar("F", bound=Callable[..., Any])
+from torch.compiler import is_dynamo_compiling
+
+from typed_einsum.errors import TypedEinsumError
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
-def constant_while_tracing(function: F) -> F:
+def constant_while_tracing(function: Callable[P, R]) -> Callable[P, R]:
     """Let Dynamo call a function while it traces, and take what it returns as a constant.
 
-    `torch.compiler.assume_constant_result` sets the same mark, but imports Dynamo, which takes a second.
+    An error of ours leaves the trace as one that Dynamo lets through, see `passing_error`.
     """
-    function._dynamo_marked_constant = True  # type: ignore[attr-defined]
-    return function
+
+    @wraps(function)
+    def constant(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return function(*args, **kwargs)
+        except TypedEinsumError as error:
+            raise passing_error(error) from None
+
+    # `torch.compiler.assume_constant_result` sets the same mark, but imports Dynamo, which takes a second.
+    constant._dynamo_marked_constant = True  # type: ignore[attr-defined]
+    return constant
+
+
+def passing_error(error: TypedEinsumError) -> TypedEinsumError:
+    """The error as one that Dynamo lets through: of its own class, and of torch's `UserError`.
+
+    With `fullgraph=True` it reaches the user as it is. Otherwise Dynamo runs the frame without a graph, and
+    the call is refused there.
+    """
+    from torch._dynamo.exc import UserError, UserErrorType
+
+    kind = type(error)
+
+    def begin(self: Any) -> None:
+        UserError.__init__(self, UserErrorType.INVALID_INPUT, error.diagnostic.summary)
+        self.diagnostic = error.diagnostic
+
+    def reduced(self: Any) -> tuple[Any, ...]:  # a copy, in another process say, is the ordinary error
+        return kind, (self.diagnostic,)
+
+    body = {"__init__": begin, "__reduce__": reduced, "__module__": kind.__module__, "__doc__": kind.__doc__}
+    made: Any = type(kind.__name__, (kind, UserError), body)
+    passing: TypedEinsumError = made()
+    return passing
+
+
+def ends_a_trace(function: Callable[P, R]) -> Callable[P, R]:
+    """For a function that only a refusal asks, about files and frames: in a trace, the trace ends there.
+
+    Without `fullgraph=True`, Dynamo then runs the call without a graph, and the message comes from there.
+    """
+
+    @wraps(function)
+    def asked(*args: P.args, **kwargs: P.kwargs) -> R:
+        if is_dynamo_compiling():
+            _end_the_trace()
+        return function(*args, **kwargs)
+
+    return asked
+
+
+@constant_while_tracing
+def _end_the_trace() -> NoReturn:
+    from torch._dynamo.exc import UserError, UserErrorType
+
+    said = (
+        "typed-einsum refuses a call in this function, which ends the trace.\n"
+        "help: call the function once without torch.compile, or without fullgraph=True, to read what is wrong"
+    )
+    raise UserError(UserErrorType.INVALID_INPUT, said)
 
 
 class Traced:

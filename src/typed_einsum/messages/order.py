@@ -7,8 +7,11 @@ from itertools import permutations
 
 from typed_einsum.solver import Shape
 
-Wanted = Sequence[frozenset[int] | None]
-"""For each axis of a tensor the sizes it may have; None where nothing else says."""
+Wanted = Sequence[tuple[int, ...] | None]
+"""For each axis of a tensor the sizes it may have; None where nothing else says.
+
+No sets: in an export a size may be a variable, which has no hash.
+"""
 
 Order = tuple[int, ...]
 """For each axis of the result the axis of the tensor that comes there, as `permute` takes it."""

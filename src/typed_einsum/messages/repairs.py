@@ -56,13 +56,13 @@ class Case:
     def wanted(self, tensor: Labelled) -> Wanted:
         """The sizes that each axis of a tensor may have, as far as anything but the tensor itself says."""
         known, sizes = self.sizes_without(tensor), tensor.sizes
-        wanted: list[frozenset[int] | None] = [frozenset({size}) for size in sizes]  # under `*name`: in place
+        wanted: list[tuple[int, ...] | None] = [(size,) for size in sizes]  # under `*name`: in place
         for position, axis in placed(tensor.axes, len(sizes)):
             if not isinstance(axis, Expression):
                 wanted[position] = _allowed(axis, known)
         for conflict in self.conflicts:
             if isinstance(conflict, WrongComputedSize) and conflict.tensor is tensor:
-                wanted[conflict.position] = frozenset({conflict.expected})
+                wanted[conflict.position] = (conflict.expected,)
         return wanted
 
 
@@ -124,12 +124,12 @@ def _has_its_rank(tensor: Labelled) -> bool:
     return len(tensor.sizes) >= singles if singles < len(tensor.axes) else len(tensor.sizes) == singles
 
 
-def _allowed(axis: Axis, known: Mapping[str, int]) -> frozenset[int] | None:
+def _allowed(axis: Axis, known: Mapping[str, int]) -> tuple[int, ...] | None:
     match axis:
         case Named(name, broadcast) if name in known:
-            return frozenset({known[name], 1} if broadcast else {known[name]})
+            return (known[name], 1) if broadcast else (known[name],)
         case Fixed(size, _, broadcast):
-            return frozenset({size, 1} if broadcast else {size})
+            return (size, 1) if broadcast else (size,)
         case _:
             return None
 

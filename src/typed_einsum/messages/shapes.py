@@ -22,11 +22,13 @@ from typed_einsum.solver import (
     WrongVariadic,
     placed,
 )
+from typed_einsum.tracing import ends_a_trace
 
 Locate = Callable[[str, Axis | None, str], tuple[Place | None, Mark | None]]
 """Finds a tensor's axis (or, without one, its whole annotation) in the source and labels it."""
 
 
+@ends_a_trace
 def shape_error(
     conflicts: Sequence[Conflict], held: Sequence[Held], locate: Locate, bindings: Bindings | None = None
 ) -> ShapeError:
