@@ -292,7 +292,7 @@ def test_a_dearer_path_is_told() -> None:
         (
             lambda: explain("b q, b k -> b q k", names=("x",)),
             errors.ArgumentError,
-            "ArgumentError[TE403]: `names` has 1 names, but the equation has 2 operands\n"
+            "ArgumentError[TE403]: `names` has 1 name, but the equation has 2 operands\n"
             "help: give one name for each operand, and at most one more for the result\n"
             "see: https://typed-einsum.github.io/typed-einsum/errors/TE403",
         ),

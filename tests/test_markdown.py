@@ -251,6 +251,20 @@ def test_a_site_is_built(builder, tmp_path):
 
 
 @pytest.mark.parametrize("builder", BUILDERS)
+def test_a_fence_in_a_docstring_is_derived(builder, tmp_path, monkeypatch):
+    if find_spec("mkdocstrings_handlers") is None:
+        pytest.skip("mkdocstrings-python is not installed")
+    docstring = "\n    ".join(["Scores.", "", *fenced(EQUATION).splitlines(), ""])
+    (tmp_path / "theirs.py").write_text(f'def scores():\n    """{docstring}"""\n', encoding="utf-8")
+    plugins = "plugins: [search, mkdocstrings: {handlers: {python: {paths: [.]}}}]"
+    monkeypatch.setattr(f"{__name__}.CONFIGURATION", CONFIGURATION.replace("plugins: [search]", plugins))
+    run = built(builder, tmp_path, "# Page\n\n::: theirs.scores\n")
+    assert run.returncode == 0, run.stdout + run.stderr
+    html = (tmp_path / "site" / "part" / "page" / "index.html").read_text(encoding="utf-8")
+    assert len(sections_of(html)) == 1
+
+
+@pytest.mark.parametrize("builder", BUILDERS)
 def test_a_bad_equation_ends_the_build_with_page_and_line(builder, tmp_path):
     run = built(builder, tmp_path, BAD)
     assert run.returncode == 1

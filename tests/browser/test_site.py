@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +60,7 @@ def watch(page: Any, address: str) -> list[str]:
     faults: list[str] = []
 
     def said(message: Any) -> None:
-        if message.type in ("error", "warning"):
+        if message.type == "error":
             faults.append(f"{page.url} says {message.text}")
 
     def asked(request: Any) -> None:
@@ -236,6 +238,28 @@ def test_an_axis_lights_up_everywhere(address, browser):
         assert page.evaluate(weight) == "none"
         page.hover(".einsum-derivation table [data-i=f]")
         assert page.evaluate(weight) == "underline"
+
+
+def signature(site: Path, page: str, name: str) -> str:
+    """A signature of the reference as its reader sees it."""
+    text = (site / page / "index.html").read_text(encoding="utf-8")
+    found = re.search(
+        rf'id="{re.escape(name)}".*?<div class="[^"]*doc-signature[^"]*">(.*?)</div>', text, re.S
+    )
+    assert found is not None
+    return unescape(re.sub("<[^>]+>", "", found[1])).strip()
+
+
+def test_shapes_are_readable_in_signatures(site):
+    energy = signature(site, "attention", "typed_einsum.attention.alignment.energy")
+    assert (
+        energy
+        == """energy(
+    hidden: Float[Tensor, "b k a"],
+    weight: Float[Tensor, "a"],
+) -> Float[Tensor, "b k"]"""
+    )
+    assert "2*d" not in energy
 
 
 def test_there_is_a_page_for_each_derivation(site):

@@ -33,11 +33,23 @@ def to_html(
     """The whole derivation, or some of its steps; well-formed as XML too."""
     labels = [index.label for index in derivation.subject.indices]
     sheet = f"<style>{escape(html_style(labels), quote=False)}</style>\n" if style else ""
-    shown = [_section(section, derivation, level, prefix) for section in sections(derivation, steps)]
+    chosen = sections(derivation, steps)
+    shown = [_section(section, derivation, level, prefix) for section in chosen]
+    if any(section.step == "notation" for section in chosen):
+        shown.append(_latex(derivation))
     title = escape(derivation.subject.title)
     return (
         f'<section class="einsum-derivation">\n{sheet}'
         f'<p class="einsum-title"><code>{title}</code></p>\n{"".join(shown)}</section>\n'
+    )
+
+
+def _latex(derivation: Derivation) -> str:
+    """The source of all formulas, to be copied, and for readers that flatten a page."""
+    source = escape(derivation.to_latex())
+    return (
+        '<details class="einsum-latex" data-search-exclude=""><summary>LaTeX source</summary>\n'
+        f'<pre tabindex="0"><code class="language-latex">{source}</code></pre>\n</details>\n'
     )
 
 
