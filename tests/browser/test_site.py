@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from links import Page, broken, pages_of
+
+from browser.links import Page, broken, pages_of
 
 BASE = "https://typed-einsum.github.io/typed-einsum/"
 WIDTHS = (1280, 390)
