@@ -1,0 +1,79 @@
+"""Sharded tensors and wrapped modules, in two and in four processes on this machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import programs
+import pytest
+import torch
+
+FAILS = "a false claim"
+PASS = sorted(set(programs.CASES) - programs.LEFT_OUT - {FAILS})
+WORLDS = (2, 4)
+SECONDS = 240
+
+pytestmark = pytest.mark.skipif(
+    not (torch.distributed.is_available() and torch.distributed.is_gloo_available()),
+    reason="this torch has no gloo",
+)
+
+Record = dict[str, dict[int, str]]
+
+
+def run_group(world: int, folder: Path, *cases: str, seconds: float = SECONDS) -> Record:
+    """Start a group, wait for all of it, and read what each process recorded for each case."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    shared = {**os.environ, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": str(world)}
+    shared |= {"OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
+    command = [sys.executable, programs.__file__, str(folder), *cases]
+    group = [
+        subprocess.Popen(
+            command,
+            env={**shared, "RANK": str(rank)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for rank in range(world)
+    ]
+    try:
+        said = [process.communicate(timeout=seconds)[0] for process in group]
+    finally:
+        for process in group:
+            process.kill()
+            process.communicate()
+    assert [process.returncode for process in group] == [0] * world, "\n".join(said)
+    record: Record = {}
+    for rank in range(world):
+        for name, result in json.loads((folder / f"{rank}.json").read_text(encoding="utf-8")).items():
+            record.setdefault(name, {})[rank] = result
+    return record
+
+
+@pytest.fixture(scope="module", params=WORLDS, ids=lambda world: f"{world} processes")
+def record(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Record:
+    return run_group(request.param, tmp_path_factory.mktemp("group"))
+
+
+@pytest.mark.parametrize("name", PASS)
+def test_every_process_agrees_with_one_process(record: Record, name: str) -> None:
+    wrong = {rank: result for rank, result in record[name].items() if result != "passed"}
+    assert wrong == {}, "\n".join(wrong.values())
+
+
+def test_a_false_claim_is_seen_by_every_process(record: Record) -> None:
+    assert all("AssertionError" in result for result in record[FAILS].values())
+    assert len(record[FAILS]) in WORLDS
+
+
+def test_a_group_that_hangs_is_ended(tmp_path: Path) -> None:
+    with pytest.raises(subprocess.TimeoutExpired):
+        run_group(2, tmp_path, "a process that never comes", seconds=20)
