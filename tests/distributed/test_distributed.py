@@ -9,12 +9,17 @@ import subprocess
 import sys
 from pathlib import Path
 
-import programs
+import group
 import pytest
 import torch
 
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "benchmarks"))
+import collectives  # noqa: E402
+import pages  # noqa: E402
+
 FAILS = "a false claim"
-PASS = sorted(set(programs.CASES) - programs.LEFT_OUT - {FAILS})
+PASS = sorted(set(group.CASES) - group.LEFT_OUT - {FAILS})
 WORLDS = (2, 4)
 SECONDS = 240
 
@@ -33,8 +38,8 @@ def run_group(world: int, folder: Path, *cases: str, seconds: float = SECONDS) -
         port = str(free.getsockname()[1])
     shared = {**os.environ, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": str(world)}
     shared |= {"OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
-    command = [sys.executable, programs.__file__, str(folder), *cases]
-    group = [
+    command = [sys.executable, group.__file__, str(folder), *cases]
+    processes = [
         subprocess.Popen(
             command,
             env={**shared, "RANK": str(rank)},
@@ -45,12 +50,12 @@ def run_group(world: int, folder: Path, *cases: str, seconds: float = SECONDS) -
         for rank in range(world)
     ]
     try:
-        said = [process.communicate(timeout=seconds)[0] for process in group]
+        said = [process.communicate(timeout=seconds)[0] for process in processes]
     finally:
-        for process in group:
+        for process in processes:
             process.kill()
             process.communicate()
-    assert [process.returncode for process in group] == [0] * world, "\n".join(said)
+    assert [process.returncode for process in processes] == [0] * world, "\n".join(said)
     record: Record = {}
     for rank in range(world):
         for name, result in json.loads((folder / f"{rank}.json").read_text(encoding="utf-8")).items():
@@ -77,3 +82,44 @@ def test_a_false_claim_is_seen_by_every_process(record: Record) -> None:
 def test_a_group_that_hangs_is_ended(tmp_path: Path) -> None:
     with pytest.raises(subprocess.TimeoutExpired):
         run_group(2, tmp_path, "a process that never comes", seconds=20)
+
+
+EXAMPLE = ROOT / "docs" / "examples" / "sharded_scores.py"
+
+
+def test_the_example_of_the_page_prints_what_the_page_says() -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--nproc-per-node",
+        "2",
+        "--standalone",
+        EXAMPLE.name,
+    ]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    run = subprocess.run(
+        command,
+        cwd=EXAMPLE.parent,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    assert run.stdout == EXAMPLE.with_suffix(".txt").read_text(encoding="utf-8")
+
+
+def test_the_page_says_what_was_counted() -> None:
+    record = json.loads(collectives.RECORD.read_text(encoding="utf-8"))
+    page = collectives.PAGE.read_text(encoding="utf-8")
+    assert pages.filled(page, collectives.tables(record)) == page
+    record["layouts"]["best, `k` sharded"]["forward"] = {}
+    assert pages.filled(page, collectives.tables(record)) != page
+
+
+def test_the_record_has_every_layout() -> None:
+    record = json.loads(collectives.RECORD.read_text(encoding="utf-8"))
+    layouts = {f"{name}, {layout}" for name in collectives.FUNCTIONS for layout in collectives.LAYOUTS}
+    assert set(record["layouts"]) == layouts

@@ -1,6 +1,6 @@
 """What each process of a group does: every case below, one after the other, and a record of how it went.
 
-`python programs.py FOLDER` runs in a process that torch's own variables make one of a group, and leaves
+`python group.py FOLDER` runs in a process that torch's own variables make one of a group, and leaves
 `FOLDER/RANK.json`: for each case "passed", or what it raised. `test_distributed.py` starts the processes.
 """
 
