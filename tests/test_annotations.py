@@ -13,7 +13,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from jaxtyping import AbstractArray, AbstractDtype, Float, Num, Shaped
+from jaxtyping import AbstractArray, AbstractDtype, Float, Num, Shaped, _array_types
 from torch import Tensor
 from written_values import Half
 
@@ -74,7 +74,9 @@ def _meaning(dim: Any) -> Meaning:
         case "_SymbolicDim":
             return ("computed", dim.elem, dim.broadcastable)
         case kind:
-            return ("any number",) if "Variadic" in kind else ("any",)
+            # Up to jaxtyping 0.3.9 these were two bare objects.
+            variadic = dim is getattr(_array_types, "_anonymous_variadic_dim", None) or "Variadic" in kind
+            return ("any number",) if variadic else ("any",)
 
 
 def meant_here(axes: tuple[Axis, ...]) -> list[Meaning]:

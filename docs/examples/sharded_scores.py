@@ -19,23 +19,27 @@ def say(text: str) -> None:
         print(text)
 
 
-dist.init_process_group("gloo")  # "nccl" on GPUs
-mesh = init_device_mesh("cpu", (dist.get_world_size(),))
+def main() -> None:
+    dist.init_process_group("gloo")  # "nccl" on GPUs
+    mesh = init_device_mesh("cpu", (dist.get_world_size(),))
 
-torch.manual_seed(0)
-query, key = torch.randn(2, 3, 5), torch.randn(2, 8, 5)
-queries = distribute_tensor(query, mesh, [Replicate()])
-keys = distribute_tensor(key, mesh, [Shard(1)])  # each process holds some of the 8 positions
+    torch.manual_seed(0)
+    query, key = torch.randn(2, 3, 5), torch.randn(2, 8, 5)
+    queries = distribute_tensor(query, mesh, [Replicate()])
+    keys = distribute_tensor(key, mesh, [Shard(1)])  # each process holds some of the 8 positions
 
-found = scores(queries, keys)
-say(
-    f"the result is {found.placements[0]}, its shape {tuple(found.shape)}, here {tuple(found.to_local().shape)}"
-)
-torch.testing.assert_close(found.full_tensor(), torch.einsum("bqd,bkd->bqk", query, key))
+    found = scores(queries, keys)
+    here = found.to_local()
+    say(f"the result is {found.placements[0]}, its shape {tuple(found.shape)}, here {tuple(here.shape)}")
+    torch.testing.assert_close(found.full_tensor(), torch.einsum("bqd,bkd->bqk", query, key))
 
-try:
-    scores(queries, distribute_tensor(torch.randn(4, 8, 5), mesh, [Shard(1)]))
-except errors.ShapeError as error:
-    say(str(error))
+    try:
+        scores(queries, distribute_tensor(torch.randn(4, 8, 5), mesh, [Shard(1)]))
+    except errors.ShapeError as error:
+        say(str(error))
 
-dist.destroy_process_group()
+    dist.destroy_process_group()
+
+
+if __name__ == "__main__":
+    main()
