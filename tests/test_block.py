@@ -491,7 +491,9 @@ def test_export_with_a_dynamic_batch_and_vocabulary() -> None:
     close(program.module()(x, guide), made(x, guide), 1e-12)
 
 
-@pytest.mark.filterwarnings("ignore:`torch.jit.trace:DeprecationWarning")
+@pytest.mark.filterwarnings(
+    "ignore:`torch.jit.trace:DeprecationWarning", "ignore:`torch.jit.trace:FutureWarning"
+)
 def test_a_trace_warns_that_sizes_are_checked_as_constants() -> None:
     made = block().eval()
     with pytest.warns(torch.jit.TracerWarning, match="Python boolean"):

@@ -324,7 +324,9 @@ def accepted(name: str) -> set[torch.dtype]:
     return found
 
 
-@pytest.mark.filterwarnings("ignore:ComplexHalf support", "ignore:torch.quantize_per_tensor")
+@pytest.mark.filterwarnings(
+    "ignore:ComplexHalf support", "ignore:BComplex32 support", "ignore:torch.quantize_per_tensor"
+)
 @pytest.mark.parametrize("name", ANNOTATIONS)
 def test_a_dtype_is_accepted_where_jaxtyping_accepts_it(name: str) -> None:
     annotation = ANNOTATIONS[name][Tensor, "b"]

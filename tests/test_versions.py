@@ -71,3 +71,20 @@ def test_a_citation_names_this_version() -> None:
     cited = re.search(r"^version: (.+)$", (ROOT / "CITATION.cff").read_text(encoding="utf-8"), re.MULTILINE)
     assert cited is not None
     assert cited[1] == typed_einsum.__version__
+
+
+def test_the_oldest_versions_are_those_that_are_tried() -> None:
+    allowed = dict(
+        re.findall(r'"(torch|jaxtyping|beartype)>=([\d.]+)"', (ROOT / "pyproject.toml").read_text())
+    )
+    tried = dict(
+        re.findall(r"(torch|jaxtyping|beartype)==([\d.]+)", (ROOT / ".github/workflows/ci.yml").read_text())
+    )
+    page = dict(
+        re.findall(r"\| (torch|jaxtyping|beartype) \| ([\d.]+)", (ROOT / "docs/versions.md").read_text())
+    )
+    assert set(allowed) == {"torch", "jaxtyping", "beartype"}
+    assert page == tried
+    assert {name: number.split(".") for name, number in allowed.items()} == {
+        name: number.split(".")[: len(allowed[name].split("."))] for name, number in tried.items()
+    }

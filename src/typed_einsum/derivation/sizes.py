@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 
 from typed_einsum.diagnostics import Diagnostic
+from typed_einsum.equation.axes import MOST_DIGITS
 from typed_einsum.equation.equation import Equation, is_spread
 from typed_einsum.errors import ArgumentError, ShapeError
 
@@ -30,6 +31,9 @@ def read_sizes(text: str) -> dict[str, int | tuple[int, ...]]:
             summary = f"`{text[at:].strip()}` is not a list of sizes"
             raise ArgumentError(Diagnostic("TE409", summary, help="write sizes as b=2,q=3,*batch=(4,5)"))
         name, size = found.groups()
+        if max(map(len, re.findall(r"\d+", size)), default=0) > MOST_DIGITS:
+            summary = f"the size of `{name}` has more than {MOST_DIGITS} digits"
+            raise ArgumentError(Diagnostic("TE409", summary, help=f"write {name}=2, say"))
         sizes[name] = tuple(map(int, re.findall(r"\d+", size))) if size.startswith("(") else int(size)
         at = found.end()
     return sizes

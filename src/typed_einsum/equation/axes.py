@@ -13,6 +13,8 @@ from typed_einsum.diagnostics import Span
 
 _NOWHERE = Span(0, 0)
 _WORD = re.compile(r"\S+")
+MOST_DIGITS = 18
+"""Digits of a size: more do not fit into the 64 bits that torch has for one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,5 +151,7 @@ def read_axis(word: str, span: Span) -> Axis:
     if variadic or rest == "":
         raise AxisSyntaxError(word, span, "a name is expected here")
     if rest.isascii() and rest.isdigit():
+        if len(rest) > MOST_DIGITS:
+            raise AxisSyntaxError(word, span, "no axis is that long")
         return Fixed(int(rest), label, broadcast, span)
     return Expression(rest, broadcast, span)

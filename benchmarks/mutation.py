@@ -1,0 +1,237 @@
+"""Do the tests notice a changed program? `python benchmarks/mutation.py` fills docs/robustness.md.
+
+One small change at a time is made to the solver and to the lint of equations, in memory, and the tests run on
+it in a process of its own until one fails. The record, mutation.json, lists the changes that no test notices;
+`ARGUED` says of each why nobody can. Takes half an hour.
+"""
+
+from __future__ import annotations
+
+import ast
+import copy
+import importlib.abc
+import importlib.util
+import json
+import os
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+from pages import fill, table
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent
+RECORD = HERE / "mutation.json"
+PAGE = ROOT / "docs" / "robustness.md"
+
+TESTS = {
+    "typed_einsum.solver": (
+        ("test_scope", "test_methods", "test_typed"),
+        ("test_generated",),
+        ("test_verdict", "test_call_messages"),
+    ),
+    "typed_einsum.equation.lint": (("test_definition_messages",), ("test_equations", "test_language")),
+}
+"""The tests of each module, the fast ones first."""
+
+SECONDS = 240
+"""A change that makes the tests run longer than this has been noticed."""
+
+ARGUED: dict[str, str] = {}
+"""Changes that no test can notice, with the reason."""
+
+SWAPPED: dict[type[ast.AST], type[ast.AST]] = {
+    ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq,
+    ast.Lt: ast.LtE,
+    ast.LtE: ast.Lt,
+    ast.Gt: ast.GtE,
+    ast.GtE: ast.Gt,
+    ast.Is: ast.IsNot,
+    ast.IsNot: ast.Is,
+    ast.In: ast.NotIn,
+    ast.NotIn: ast.In,
+    ast.And: ast.Or,
+    ast.Or: ast.And,
+    ast.Add: ast.Sub,
+    ast.Sub: ast.Add,
+    ast.Mult: ast.Add,
+    ast.FloorDiv: ast.Mult,
+    ast.Mod: ast.Mult,
+    ast.Continue: ast.Break,
+    ast.Break: ast.Continue,
+}
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A changed module: what was changed, and the whole source."""
+
+    change: str
+    source: str
+
+
+def changed(node: ast.AST) -> ast.AST | None:
+    """The node with one small change, or None where there is none to make."""
+    match node:
+        case ast.Compare(left, [op], [right]) if type(op) in SWAPPED:
+            return ast.Compare(left, [SWAPPED[type(op)]()], [right])
+        case ast.BoolOp(op, values):
+            return ast.BoolOp(SWAPPED[type(op)](), values)
+        case ast.BinOp(left, op, right) if type(op) in SWAPPED:
+            return ast.BinOp(left, SWAPPED[type(op)](), right)
+        case ast.UnaryOp(ast.Not(), operand):
+            return operand
+        case ast.Constant(bool() as value):
+            return ast.Constant(not value)
+        case ast.Constant(int() as value):
+            return ast.Constant(value + 1)
+        case ast.Return(value) if value is not None and not isinstance(value, ast.Constant):
+            return ast.Return(ast.Constant(None))
+        case ast.Continue() | ast.Break():
+            return SWAPPED[type(node)]()
+        case ast.Expr(ast.Call() | ast.Yield() | ast.YieldFrom()) | ast.AugAssign() | ast.Raise():
+            return ast.Pass()
+    return None
+
+
+class Change(ast.NodeTransformer):
+    """Makes the change of one number, of all that can be made."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.seen = 0
+        self.said: str | None = None
+
+    def visit(self, node: ast.AST) -> Any:
+        made = None if isinstance(node, ast.FormattedValue) else changed(node)
+        if made is not None:
+            self.seen += 1
+            if self.seen == self.number:
+                before, after = ast.unparse(node), ast.unparse(made)
+                self.said = f"{getattr(node, 'lineno', 0)}: `{before}` becomes `{after}`"
+                return ast.copy_location(made, node)
+        return self.generic_visit(node)
+
+
+def mutants(source: str) -> Iterator[Mutant]:
+    """Every changed form of a module."""
+    tree = ast.parse(source)
+    number = 1
+    while True:
+        change = Change(number)
+        made = ast.fix_missing_locations(change.visit(copy.deepcopy(tree)))
+        if change.said is None:
+            return
+        yield Mutant(change.said, ast.unparse(made))
+        number += 1
+
+
+class Instead(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Imports one module from a source in memory."""
+
+    def __init__(self, name: str, source: str, file: str) -> None:
+        self.name, self.source, self.file = name, source, file
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+        return importlib.util.spec_from_loader(name, self, origin=self.file) if name == self.name else None
+
+    def exec_module(self, module: Any) -> None:
+        module.__file__ = self.file
+        exec(compile(self.source, self.file, "exec"), module.__dict__)
+
+
+def notices(name: str, file: Path, source: str, tests: Sequence[str]) -> bool:
+    """Whether a test fails on this source, in a process of its own."""
+    child = os.fork()
+    if child == 0:
+        os.setsid()
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), 1)
+            os.dup2(nowhere.fileno(), 2)
+        sys.meta_path.insert(0, Instead(name, source, str(file)))
+        os.chdir(ROOT)
+        import pytest
+
+        paths = [f"tests/{test}.py" for test in tests]
+        os._exit(int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", *paths])))
+    ends = monotonic() + SECONDS
+    while monotonic() < ends:
+        pid, status = os.waitpid(child, os.WNOHANG)
+        if pid:
+            return status != 0
+        sleep(0.02)
+    os.killpg(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return True
+
+
+def measured(name: str) -> dict[str, Any]:
+    """One module: how many changes, and which of them nobody notices."""
+    file = ROOT / "src" / Path(*name.split(".")).with_suffix(".py")
+    source = file.read_text(encoding="utf-8")
+    stages = TESTS[name]
+    for stage in stages:
+        if notices(name, file, ast.unparse(ast.parse(source)), stage):
+            raise SystemExit(f"the tests fail on {name} as it is: {stage}")
+    every = list(mutants(source))
+    survivors = []
+    for number, mutant in enumerate(every, 1):
+        if not any(notices(name, file, mutant.source, stage) for stage in stages):
+            survivors.append(mutant.change)
+            print(f"{number}/{len(every)} {name}:{mutant.change}", flush=True)
+    return {"changes": len(every), "survivors": survivors}
+
+
+def tables(record: dict[str, Any]) -> dict[str, str]:
+    """The tables of the page."""
+    rows = [
+        [
+            f"`{name}`",
+            str(found["changes"]),
+            str(found["changes"] - len(found["survivors"])),
+            str(len(found["survivors"])),
+        ]
+        for name, found in record.items()
+    ]
+    left = [
+        [
+            f"`{name.rpartition('.')[2]}` {change.partition(': ')[2]}",
+            ARGUED.get(argument(name, change), "not argued"),
+        ]
+        for name, found in record.items()
+        for change in found["survivors"]
+    ]
+    shown = {"mutation": table(["module", "changes", "noticed by a test", "not noticed"], rows)}
+    return {
+        **shown,
+        "survivors": table(["change", "why nobody can notice"], left) if left else "None is left.",
+    }
+
+
+def argument(name: str, change: str) -> str:
+    """The name of a change, without the number of its line, under which `ARGUED` has it."""
+    return f"{name.rpartition('.')[2]}: {change.partition(': ')[2]}"
+
+
+def main(names: Sequence[str]) -> None:
+    """Change every module, and write which changes nobody noticed."""
+    import torch  # noqa: F401 (imported once, for all the processes that are forked)
+
+    record = json.loads(RECORD.read_text(encoding="utf-8")) if RECORD.exists() else {}
+    for name in names or TESTS:
+        record[name] = measured(name)
+        RECORD.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    fill(PAGE, tables(record))
+    print(*tables(record).values(), sep="\n\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

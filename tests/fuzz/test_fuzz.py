@@ -1,0 +1,287 @@
+"""What nobody should write: it is refused with an error of ours, costs little, and is never run."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import gc
+import json
+import sys
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import hostile
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from jaxtyping import Float
+from torch import Tensor
+
+from typed_einsum import einsum, errors, explain, shape_checked, softmax, typed_einsum
+from typed_einsum.contraction import inline
+from typed_einsum.contraction.inline import linted
+from typed_einsum.equation.axes import AxisSyntaxError, read_axes
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "benchmarks"))
+import fuzz  # noqa: E402
+import pages  # noqa: E402
+
+TRIES = {"the command": 150, "derivations": 300, "fences": 300, "calls of einsum": 600}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("door", hostile.DOORS)
+def test_only_our_errors_come_out(door: str) -> None:
+    found = hostile.counted(door, seed=10**9, count=TRIES.get(door, 1000))
+    assert sum(found.values()) == TRIES.get(door, 1000)
+    assert set(found) <= {"accepted", *errors.CODES}
+    assert len(found) > 1 or door == "the command"
+
+
+def test_every_door_accepts_something() -> None:
+    record = json.loads(fuzz.RECORD.read_text(encoding="utf-8"))
+    assert all(found["outcomes"]["accepted"] for found in record["doors"].values())
+
+
+def test_an_error_of_another_kind_is_let_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(random: Any) -> None:
+        raise KeyError("a defect")
+
+    monkeypatch.setitem(hostile.DOORS, "sizes", broken)
+    with pytest.raises(KeyError) as caught:
+        hostile.counted("sizes", 5, 3)
+    assert caught.value.__notes__ == ["door 'sizes', seed 5"]
+
+
+@given(st.text(), st.one_of(st.none(), st.text()))
+def test_any_text_as_an_equation(text: str, option: str | None) -> None:
+    refused = None
+    try:
+        linted(text, option, None)
+    except errors.TypedEinsumError as error:
+        refused = error
+    assert refused is None or refused.code.startswith("TE1")
+
+
+@given(st.text())
+def test_any_text_as_axes(text: str) -> None:
+    refused = None
+    try:
+        axes = read_axes(text)
+    except AxisSyntaxError as error:
+        refused = error
+    assert refused is not None or len(axes) == len(text.split())
+
+
+# What is written is never run.
+
+PROGRAMS = (
+    "__import__('builtins').RAN.append(1)",
+    "RAN.append(1)",
+    "{RAN.append(1)}",
+    "{x.__class__.__mro__}",
+    "b)]\n    RAN.append(1)\n#",
+    "'+str(RAN.append(1))+'",
+    "(RAN:=[1])",
+)
+
+
+@pytest.fixture
+def ran(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """A list that every program above can reach, and would add to."""
+    found: list[int] = []
+    monkeypatch.setattr(builtins, "RAN", found, raising=False)
+    return found
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_no_text_is_run(ran: list[int], program: str) -> None:
+    matrix = torch.ones(2, 3)
+    doors: list[Callable[[], object]] = [
+        lambda: einsum(program, matrix),
+        lambda: einsum(f"b {program} -> b", matrix),
+        lambda: einsum("b c -> b c", matrix, max=program),
+        lambda: softmax(matrix, f"b {program}", over="b"),
+        lambda: explain(f"b {program}, b c -> b c"),
+        lambda: explain("b c -> b c", f"b={program}"),
+        lambda: hostile._within(f"b {program}"),
+    ]
+    for door in doors:
+        with pytest.raises(errors.TypedEinsumError):
+            door()
+    assert ran == []
+
+
+def test_the_list_does_see_what_runs(ran: list[int]) -> None:
+    eval(PROGRAMS[0])
+    assert ran == [1]
+
+
+NAMES = (
+    "class",
+    "lambda",
+    "None",
+    "self",
+    "__class__",
+    "__builtins__",
+    "print",
+    "torch",
+    "x",
+    "_0",
+    "_switch7",
+    "é",
+    "名",
+    "ß",
+)
+"""Names of axes that mean something in Python, in generated code, or in another alphabet."""
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_any_identifier_names_an_axis(name: str) -> None:
+    annotation, other = Float[Tensor, f"b {name}"], Float[Tensor, f"{name} d"]
+
+    def product(x: annotation, y: other) -> Float[Tensor, "b d"]: ...
+
+    def checked(x: annotation, y: other) -> Float[Tensor, "b d"]:
+        return x @ y
+
+    x, y = torch.randn(2, 3), torch.randn(3, 5)
+    for function in (typed_einsum(product), shape_checked(checked)):
+        torch.testing.assert_close(function(x, y), x @ y)
+        with pytest.raises(errors.ShapeError, match=f"axis `{name}` is 3 in `x` but 4 in `y`"):
+            function(x, torch.randn(4, 5))
+    torch.testing.assert_close(einsum(f"b {name}, {name} d -> b d", x, y), x @ y)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_name_of_an_axis_stands_in_generated_code(name: str) -> None:
+    unusual = f"{name}_{'z' * 9}"
+    annotation = Float[Tensor, f"b {unusual}"]
+
+    def checked(x: annotation) -> annotation:
+        return x
+
+    source: str = shape_checked(checked).source
+    strings = [node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant)]
+    assert unusual not in source
+    assert unusual not in strings
+
+
+# What it costs.
+
+
+def steps_of(work: Callable[[], object]) -> int:
+    """How many calls the work makes, of Python and of C functions."""
+    count = 0
+
+    def profiled(frame: Any, event: str, argument: Any) -> None:
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    sys.setprofile(profiled)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+def named(number: int) -> str:
+    return " ".join(f"a{i}" for i in range(number))
+
+
+READERS: dict[str, Callable[[int], object]] = {
+    "axes": lambda number: read_axes(named(number)),
+    "an equation": lambda number: linted(f"{named(number)} -> {named(number)}", None, None),
+    "letters": lambda number: linted(f"{'ab' * number} -> ab", None, None),
+    "commas": lambda number: linted(f"{','.join(['i'] * number)} -> i", None, None),
+    "sizes": lambda number: hostile.read_sizes(",".join(f"a{i}=2" for i in range(number))),
+    "a fence": lambda number: hostile.derived("b -> b\n" + "\n" * number),
+}
+
+
+def outcome(work: Callable[[], object]) -> None:
+    try:
+        work()
+    except errors.TypedEinsumError as error:
+        assert error.code in {"TE104", "TE116", "TE103"}
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_reading_is_linear_in_the_text(reader: str) -> None:
+    short, long = (steps_of(lambda n=n: outcome(lambda: READERS[reader](n))) for n in (40, 400))
+    assert long < 15 * short
+
+
+def test_the_count_sees_a_square() -> None:
+    def square(number: int) -> int:
+        return sum(len(str(i + j)) for i in range(number) for j in range(number))
+
+    short, long = (steps_of(lambda n=n: square(n)) for n in (40, 400))
+    assert long > 50 * short
+
+
+def test_every_cache_is_bounded() -> None:
+    bounds = []
+    for path in (ROOT / "src").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            named_ = node.func if isinstance(node, ast.Call) else node
+            name = getattr(named_, "attr", getattr(named_, "id", ""))
+            if name == "lru_cache" and isinstance(node, ast.Call):
+                values = [*node.args, *(keyword.value for keyword in node.keywords)]
+                bounds.append((path.name, *(ast.literal_eval(value) for value in values)))
+            assert name != "cache" or path.name == "conftest.py", path
+    assert len(bounds) >= 5
+    assert all(len(bound) == 2 and isinstance(bound[1], int) for bound in bounds), bounds
+
+
+def test_distinct_equations_do_not_pile_up() -> None:
+    matrix = torch.ones(2, 3)
+
+    def contract(first: int, count: int) -> None:
+        for number in range(first, first + count):
+            einsum(f"b{number} c{number} -> c{number} b{number}", matrix)
+
+    contract(0, inline.MOST_COMPILED + 100)
+    gc.collect()
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        contract(10**6, 2 * inline.MOST_COMPILED)
+        gc.collect()
+        grown = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    assert len(inline._compiled) <= inline.MOST_COMPILED
+    # The cache was full before tracing began, so all that is kept now was made since: one cache full.
+    assert grown < 40_000 * inline.MOST_COMPILED
+
+
+def test_a_thousand_axes() -> None:
+    with pytest.raises(errors.EquationError) as caught:
+        linted(f"{named(1000)} -> {named(1000)}", None, None)
+    assert caught.value.code in ("TE104", "TE116")
+    text = ", ".join(f'x{i}: Float[Tensor, "{" ".join(f"a{i}_{j}" for j in range(20))}"]' for i in range(50))
+    namespace: dict[str, Any] = {"Float": Float, "Tensor": Tensor}
+    exec(f"def many({text}) -> None: pass", namespace)
+    many = shape_checked(namespace["many"])
+    tensors = [torch.ones(1, dtype=torch.float32).expand([1] * 20) for _ in range(50)]
+    assert many(*tensors) is None
+    with pytest.raises(errors.ShapeError, match="TE202"):
+        many(*tensors[:-1], torch.ones(2))
+
+
+# The page.
+
+
+def test_the_page_says_what_was_recorded() -> None:
+    record = json.loads(fuzz.RECORD.read_text(encoding="utf-8"))
+    page = fuzz.PAGE.read_text(encoding="utf-8")
+    assert pages.filled(page, fuzz.tables(record)) == page
+    assert sum(sum(found["outcomes"].values()) for found in record["doors"].values()) >= 1_000_000
+    record["doors"]["sizes"]["outcomes"]["accepted"] += 1
+    assert pages.filled(page, fuzz.tables(record)) != page
