@@ -21,9 +21,12 @@ pytest_plugins = ["pytester"]
 
 # Files with bugs in them: other tests run these, pytest must not import them.
 collect_ignore = ["docs/examples", "tests/bugs"]
-# Its base class is part of what builds the site.
-if find_spec("griffe") is None:
-    collect_ignore.append("docs/scripts/shape_strings.py")
+# What needs a package beyond those of the tests is collected where that is installed.
+NEEDS = {
+    "griffe": "docs/scripts/shape_strings.py",
+    "triton": "src/typed_einsum/contraction/maximum_kernel.py",
+}
+collect_ignore += [file for package, file in NEEDS.items() if find_spec(package) is None]
 
 FENCE = re.compile(r"(?P<language>\w*)(?P<options>[^\n]*)\n")
 MARKER = re.compile(r"<!-- (\w+) -->\s*\Z")

@@ -58,6 +58,7 @@ ASKS_TENSORS = "tensors"
 TENSOR_ATTRIBUTES = {"shape", "dtype", "device"}
 NOT_TENSORS = {
     ("annotations", "annotation.dtype"),  # the kind of a jaxtyping annotation, such as Float
+    ("contraction", "best.dtype"),  # in a kernel, the type of what a pointer points at
     ("testing", "self.device"),  # where a draw of sizes makes its tensors
     ("testing", "draw.device"),  # the same
     ("testing", "self.shape"),  # the shape that a draw gives to an annotation

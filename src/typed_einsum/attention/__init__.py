@@ -3,10 +3,10 @@
 Every module holds a family. `equations()` lists all typed einsums, `AXES` what their axis names mean.
 """
 
-from collections.abc import Callable
 from importlib import import_module
 from types import MappingProxyType
-from typing import Any
+
+from torch import Tensor
 
 from typed_einsum.attention.alignment import bahdanau, biaffine, bilinear, luong
 from typed_einsum.attention.buckets import bucket_bias, distance_buckets, offsets
@@ -32,6 +32,7 @@ from typed_einsum.attention.positions import (
 from typed_einsum.attention.retrieval import late_interaction
 from typed_einsum.attention.state_space import chunked_scan
 from typed_einsum.attention.talking import talking_heads
+from typed_einsum.contraction.declared import TypedEinsum
 
 __all__ = [
     "AXES",
@@ -87,14 +88,14 @@ FAMILIES = (
 """The modules of the package, in the order in which they are best read."""
 
 
-def equations() -> MappingProxyType[str, Callable[..., Any]]:
+def equations() -> MappingProxyType[str, TypedEinsum[..., Tensor]]:
     """All typed einsums of the package, by `family.name`.
 
     Examples:
         >>> equations()["dot_product.scores"].equation
         'b m q c, b m k c -> b m q k'
     """
-    found: dict[str, Callable[..., Any]] = {}
+    found: dict[str, TypedEinsum[..., Tensor]] = {}
     for family in FAMILIES:
         module = import_module(f"{__name__}.{family}")
         for name, value in vars(module).items():

@@ -2,8 +2,9 @@
 
 `max_n Σ_c rows[b, e, n, c] · columns[b, c, p]` is what `max=` asks for: the best text of a vocabulary for
 each pixel, the best token of a document for each token of a query. The products come in tiles that fit into
-a processor's cache, and of each tile only its maximum is kept. What the backward pass needs is the winner of
-each position, its row as one number: gradients go to winners alone, so nothing is multiplied a second time.
+a processor's cache, and of each tile only its maximum is kept; on a GPU one kernel does both. What the
+backward pass needs is the winner of each position, its row as one number: gradients go to winners alone, so
+nothing is multiplied a second time.
 
 In half precision an answer overflows only if it does not fit itself: a product too large is the maximum, and
 one too small never is.
@@ -18,13 +19,8 @@ from torch import Tensor
 from torch.autograd import forward_ad
 from torch.compiler import is_compiling
 
-from typed_einsum.contraction.maximum_tiles import (
-    all_products,
-    largest,
-    largest_with_rows,
-    tile_size,
-    tiles,
-)
+from typed_einsum.contraction import maximum_tiles, maximum_triton
+from typed_einsum.contraction.maximum_tiles import all_products, tile_size, tiles
 from typed_einsum.tensors import device_of, dtype_of, shape_of
 
 SMALL = 2**16
@@ -87,6 +83,20 @@ def _can_stream(rows: Tensor, columns: Tensor) -> bool:
     b, e, n, _ = shape_of(rows)
     p = shape_of(columns)[2]
     return b * e * n * p > SMALL and dtype_of(rows).is_floating_point and not rows.is_meta
+
+
+def largest(rows: Tensor, columns: Tensor) -> Tensor:
+    """The best products, in one kernel of a GPU or in tiles."""
+    if maximum_triton.is_fused(rows, columns):
+        return maximum_triton.largest(rows, columns)
+    return maximum_tiles.largest(rows, columns)
+
+
+def largest_with_rows(rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
+    """The best products and their rows, the first one of equals."""
+    if maximum_triton.is_fused(rows, columns):
+        return maximum_triton.largest_with_rows(rows, columns)
+    return maximum_tiles.largest_with_rows(rows, columns)
 
 
 def _all_at_once(rows: Tensor, columns: Tensor, *, with_row: bool) -> Tensor:

@@ -7,12 +7,13 @@ import functools
 import keyword
 from collections.abc import Callable, Mapping
 from inspect import Parameter
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, overload
+from typing import Any, Concatenate, overload
 
 from torch import Tensor
 
 from typed_einsum.annotations import TensorHint
 from typed_einsum.check_source import NotStraight, ShapeChecks, build, prefix_for
+from typed_einsum.contraction.declared import ClassEinsum, Decorator, Owner, P, R_co, TypedEinsum
 from typed_einsum.contraction.operands import Contraction, Dtypes, straight_lines
 from typed_einsum.contraction.planned import runner, running_lines
 from typed_einsum.contraction.signature import (
@@ -40,35 +41,17 @@ from typed_einsum.solver import Bindings
 from typed_einsum.switch import switch
 from typed_einsum.tensors import described, dtype_of
 
-P = ParamSpec("P")
-Q = ParamSpec("Q")
-R_co = TypeVar("R_co", covariant=True)
 
-
-class TypedEinsum(Protocol[P, R_co]):
-    """A typed einsum as type checkers see it: a function with its equation and its generated source."""
-
-    equation: str
-    source: str
-    __name__: str
-    __wrapped__: Callable[..., Any]
-
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
-
-    @overload
-    def __get__(self, instance: None, owner: type, /) -> TypedEinsum[P, R_co]: ...
-    @overload
-    def __get__(
-        self: TypedEinsum[Concatenate[Any, Q], R_co], instance: object, owner: type | None = None, /
-    ) -> Callable[Q, R_co]: ...
-
-
+@overload
+def typed_einsum(  # pyright: ignore[reportOverlappingOverload]
+    function: Callable[Concatenate[type[Owner], P], R_co], /
+) -> ClassEinsum[P, R_co]: ...
 @overload
 def typed_einsum(function: Callable[P, R_co], /) -> TypedEinsum[P, R_co]: ...
 @overload
 def typed_einsum(
     equation: str | None = None, /, *, sum: str | None = None, max: str | None = None
-) -> Callable[[Callable[P, R_co]], TypedEinsum[P, R_co]]: ...
+) -> Decorator: ...
 def typed_einsum(target: Any = None, /, *, sum: str | None = None, max: str | None = None) -> Any:
     """Make a function without a body into the contraction that its annotations say.
 

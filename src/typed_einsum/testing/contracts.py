@@ -39,9 +39,27 @@ def check_contract(
     return Check.of(fn_or_module, replace(stored_on(fn_or_module), **given)).report()
 
 
-def assert_contract(fn_or_module: Callable[..., Any], **options: Any) -> None:
-    """Raise `AssertionError` with the whole report, unless all that `check_contract` sees is right."""
-    report = check_contract(fn_or_module, **options)
+def assert_contract(
+    fn_or_module: Callable[..., Any],
+    *,
+    independent: str | Sequence[str] | None = None,
+    ordered: str | Sequence[str] | None = None,
+    couples: str | Sequence[str] | None = None,
+    reference: Callable[..., Any] | None = None,
+    sizes: Mapping[str, int] | None = None,
+) -> None:
+    """Raise `AssertionError` with the whole report, unless all that `check_contract` sees is right.
+
+    The options are those of `check_contract`.
+    """
+    report = check_contract(
+        fn_or_module,
+        independent=independent,
+        ordered=ordered,
+        couples=couples,
+        reference=reference,
+        sizes=sizes,
+    )
     if report.skipped:
         raise AssertionError(f"{report}\n(a contract that cannot be run does not hold)")
     if not report.ok:

