@@ -24,6 +24,7 @@ import subprocess
 import sys
 import tempfile
 import warnings
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution, version
@@ -91,14 +92,24 @@ class Checker:
         """What it finds in these files and folders below `folder`."""
         assert self.path is not None
         command = [self.path, *self.arguments(), *names]
-        apart = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-        done = subprocess.run(command, cwd=folder, env=apart, capture_output=True, text=True, check=False)
+        environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        environment["MYPY_CACHE_DIR"] = str(_cache(folder))
+        done = subprocess.run(
+            command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+        )
         if done.returncode not in (0, 1):
             raise RuntimeError(f"{self.name}: status {done.returncode}: {done.stdout}{done.stderr}")
         found: dict[str, set[str]] = {}
         for file, line, rule in self.read(done.stdout, folder):
             found.setdefault(f"{file}:{line}", set()).add(rule)
         return {place: sorted(rules) for place, rules in sorted(found.items())}
+
+
+def _cache(folder: Path) -> Path:
+    """What mypy keeps of torch: one for all projects of these settings, since others make it begin anew."""
+    given = folder / "pyproject.toml"
+    text = given.read_text(encoding="utf-8") if given.exists() else ""
+    return CACHE / f"{zlib.crc32(text.encode()):08x}"
 
 
 def _version(name: str) -> str:
@@ -158,7 +169,6 @@ CHECKERS = (
             "--strict",
             "--output=json",
             f"--python-executable={sys.executable}",
-            f"--cache-dir={CACHE}",
             "--explicit-package-bases",  # one file name in two folders
         ],
         _mypy,

@@ -22,12 +22,20 @@ RESULTS: dict[str, Any] = json.loads(type_checkers.RECORD.read_text(encoding="ut
 MISTAKES = type_checkers.all_mistakes()
 
 
-def found(checker: Checker, part: str, configuration: str | None = None) -> Findings:
-    """What an installed checker finds, with the settings of the page unless others are given."""
+MYPY = CHECKERS[0]
+
+
+def installed(checker: Checker) -> Checker:
+    """The checker; what needs it is skipped where it is not there."""
     if not checker.path:
         pytest.skip(f"{checker.needs or checker.command} is not installed")
+    return checker
+
+
+def found(checker: Checker, part: str, configuration: str | None = None) -> Findings:
+    """What an installed checker finds, with the settings of the page unless others are given."""
     given = type_checkers.blocks("toml") if configuration is None else configuration
-    return type_checkers.checked(checker, part, given)
+    return type_checkers.checked(installed(checker), part, given)
 
 
 def problems(checker: str, findings: Findings, mistakes: Iterable[Mistake]) -> list[str]:
@@ -135,8 +143,7 @@ def test_what_the_marks_do_not_say_is_told(tmp_path: Path, monkeypatch: pytest.M
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad" / "wrong.py").write_text(WRONG, encoding="utf-8")
     monkeypatch.setattr(type_checkers, "FILES", tmp_path)
-    mypy = CHECKERS[0]
-    assert problems(mypy.name, found(mypy, "bad"), type_checkers.all_mistakes()) == [
+    assert problems(MYPY.name, found(MYPY, "bad"), type_checkers.all_mistakes()) == [
         "bad/wrong.py:9: mypy is silent",
         "bad/wrong.py:13: mypy says arg-type",
     ]
@@ -150,5 +157,6 @@ def test_a_mark_that_names_no_checker_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_checker_that_cannot_run_is_no_checker_that_finds_nothing(tmp_path: Path) -> None:
+    mypy = installed(MYPY)
     with pytest.raises(RuntimeError, match="mypy: status 2"):
-        CHECKERS[0].check(tmp_path, "missing.py")
+        mypy.check(tmp_path, "missing.py")

@@ -29,16 +29,16 @@ def lint(equation: Equation, labels: Sequence[str]) -> Iterator[Flaw]:
     yield from _lone_sums(equation, labels)
 
 
-def _sited(equation: Equation) -> Iterator[tuple[int | None, ContractionAxis]]:
+def _sited(equation: Equation) -> Iterator[tuple[int, ContractionAxis]]:
+    """Each axis of each operand with the number of the operand."""
     for index, axes in enumerate(equation.operands):
         yield from ((index, axis) for axis in axes)
-    yield from ((None, axis) for axis in equation.output)
 
 
 def _variadics(equation: Equation) -> Iterator[Flaw]:
-    for index, axes in enumerate((*equation.operands, equation.output)):
+    for index, axes in enumerate(equation.operands):
         variadics = [axis for axis in axes if isinstance(axis, Variadic)]
-        if len(variadics) > 1 and index < len(equation.operands):
+        if len(variadics) > 1:
             names = list(dict.fromkeys(f"`{name_of(axis)}`" for axis in variadics))
             found = " and ".join(names) if len(names) > 1 else f"{names[0]} twice"
             yield Flaw(
