@@ -34,7 +34,7 @@ PAGE = ROOT / "docs" / "robustness.md"
 TESTS = {
     "typed_einsum.solver": (
         ("test_scope", "test_methods", "test_typed"),
-        ("test_generated",),
+        ("test_generated", "test_solver"),
         ("test_verdict", "test_call_messages"),
     ),
     "typed_einsum.equation.lint": (
@@ -51,6 +51,8 @@ ARGUED: dict[str, str] = {
     "lint: in `_repair_for_output`, `1` becomes `2`": "two near names are found, and the nearest is told",
     "lint: in `_repair_for_reduced`, `1` becomes `2`": "two near names are found, and the nearest is told",
     "lint: in `_doubt`, `1` becomes `2`": "two near names are found, and the nearest is told",
+    "solver: in `placed`, `i < spread` becomes `i <= spread`": "the axis at `spread` is left out",
+    "solver: in `broadcast_shapes`, `True` becomes `False`": "`strict=`: both shapes were padded to one length",
 }
 """Changes that no test can notice, with the reason."""
 

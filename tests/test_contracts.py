@@ -15,7 +15,9 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from typed_einsum import einsum, shape_checked, shaped, typed_einsum
+from typed_einsum.nn import C2fAttn, MaxSigmoidAttnBlock
 from typed_einsum.testing import Report, assert_contract, check_contract, contract
+from typed_einsum.testing.promises import stored_on
 
 BUGS = sorted((Path(__file__).parent / "bugs").glob("*.py"))
 
@@ -251,3 +253,41 @@ def test_masks_and_options_are_made() -> None:
 def test_what_is_no_function_is_refused_by_name(bad: Any) -> None:
     with pytest.raises(TypeError):
         check_contract(bad)
+
+
+class Centred(nn.Module):
+    """Promises that samples do not affect each other, and mixes them."""
+
+    @contract(independent="b")
+    def forward(self, x: Float[Tensor, "b c"]) -> Float[Tensor, "b c"]:
+        return x - x.mean(0)
+
+
+def test_promises_stored_on_the_forward_of_a_module_are_held() -> None:
+    found = {finding.code for finding in check_contract(Centred()).findings}
+    assert "TE712" in found
+    assert stored_on(Centred()).independent == ("b",)
+    assert stored_on(nn.Linear(2, 3)).independent is None
+
+
+def test_the_flagship_holds_its_own_contract() -> None:
+    """Of its optional tensors one may be passed, and its variadic axis stands for one axis or none."""
+    for module in (MaxSigmoidAttnBlock(12, 12, nh=3, ec=12, gc=10), C2fAttn(12, 12, nh=3, ec=12, gc=10)):
+        report = check_contract(module)
+        assert report.skipped == ""
+        assert report.findings == ()
+
+
+def test_a_variadic_axis_that_must_be_one_axis_is_tried_as_one() -> None:
+    def summed(x: Float[Tensor, "b *rest"], bias: Float[Tensor, "*rest"] | None = None) -> Float[Tensor, "b"]:
+        if x.ndim != 2 or bias is None:
+            raise ValueError("one axis, and a bias")
+        return (x + bias).sum(1)
+
+    def mixed(x: Float[Tensor, "b *rest"], bias: Float[Tensor, "*rest"] | None = None) -> Float[Tensor, "b"]:
+        if x.ndim != 2 or bias is None:
+            raise ValueError("one axis, and a bias")
+        return (x + bias).sum(0)
+
+    assert check_contract(summed).ok
+    assert {finding.code for finding in check_contract(mixed).findings} >= {"TE201"}

@@ -27,7 +27,6 @@ from typed_einsum.equation.expressions import (
     Tree,
     Unknown,
     compute,
-    names_in,
     read_expression,
 )
 
@@ -271,9 +270,3 @@ def broadcast_shapes(left: Shape, right: Shape) -> Shape | None:
     if any(a != b and a != 1 and b != 1 for a, b in pairs):
         return None
     return tuple(b if a == 1 else a for a, b in pairs)
-
-
-def needed_names(axis: Expression) -> tuple[str, ...]:
-    """The axis names that an expression axis needs."""
-    tree: Tree = read_expression(axis.text)
-    return names_in(tree)

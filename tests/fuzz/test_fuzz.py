@@ -28,6 +28,7 @@ from typed_einsum.equation.axes import AxisSyntaxError, read_axes
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 import fuzz  # noqa: E402
+import mutation  # noqa: E402
 import pages  # noqa: E402
 
 TRIES = {"the command": 150, "derivations": 300, "fences": 300, "calls of einsum": 600}
@@ -285,3 +286,35 @@ def test_the_page_says_what_was_recorded() -> None:
     assert sum(sum(found["outcomes"].values()) for found in record["doors"].values()) >= 1_000_000
     record["doors"]["sizes"]["outcomes"]["accepted"] += 1
     assert pages.filled(page, fuzz.tables(record)) != page
+
+
+def test_every_change_that_no_test_notices_is_argued() -> None:
+    record = json.loads(mutation.RECORD.read_text(encoding="utf-8"))
+    page = mutation.PAGE.read_text(encoding="utf-8")
+    assert pages.filled(page, mutation.tables(record)) == page
+    assert set(record) == set(mutation.TESTS)
+    assert "not argued" not in page
+
+
+def test_the_changes_are_those_of_the_program() -> None:
+    source = "def f(a, b):\n    if a < b and not b:\n        return a + 1\n    return None\n"
+    made = [mutant.change for mutant in mutation.mutants(source)]
+    assert made == [
+        "in `f`, `a < b and (not b)` becomes `a < b or (not b)`",
+        "in `f`, `a < b` becomes `a <= b`",
+        "in `f`, `not b` becomes `b`",
+        "in `f`, `return a + 1` becomes `return None`",
+        "in `f`, `a + 1` becomes `a - 1`",
+        "in `f`, `1` becomes `2`",
+    ]
+
+
+def test_a_change_is_noticed_or_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "test_it.py").write_text(
+        "import changed\n\ndef test_it():\n    assert changed.value == 2\n"
+    )
+    monkeypatch.setattr(mutation, "ROOT", tmp_path)
+    file = tmp_path / "changed.py"
+    assert not mutation.notices("changed", file, "value = 2", ["test_it"])
+    assert mutation.notices("changed", file, "value = 3", ["test_it"])

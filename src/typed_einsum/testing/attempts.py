@@ -132,16 +132,24 @@ class Run:
         done: list[Attempt] = []
         refused: list[Attempt] = []
         for variant in self.recipe.variants():
-            attempt = self._repaired(variant, sizes, "meta")
-            if attempt.error is not None and needs_numbers(attempt.error):
-                attempt = self._repaired(variant, real_sizes, "cpu")
+            attempt = self._on_a_device(variant, sizes, real_sizes)
             if attempt.error is None:
                 done.append(attempt)
             elif attempt.refused:
                 refused.append(attempt)
             else:
                 return [*done, attempt]
+        if refused and not done and self.recipe.spreads:
+            attempt = self._on_a_device(Variant.SINGLE, sizes, real_sizes)
+            done += [] if attempt.refused else [attempt]
         return done or refused[:1]
+
+    def _on_a_device(self, variant: Variant, sizes: Sizes, real_sizes: Sizes) -> Attempt:
+        """An attempt on `meta`, or on real numbers where the function needs them."""
+        attempt = self._repaired(variant, sizes, "meta")
+        if attempt.error is not None and needs_numbers(attempt.error):
+            attempt = self._repaired(variant, real_sizes, "cpu")
+        return attempt
 
     def real_attempt(self, variant: Variant = Variant.FULL) -> Attempt | None:
         """A call on real numbers that ran; None if none did."""

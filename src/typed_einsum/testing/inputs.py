@@ -70,13 +70,21 @@ class Recipe:
         return frozenset.intersection(*sets) if sets else frozenset()
 
     @cached_property
+    def spreads(self) -> bool:
+        """Whether a tensor argument has an axis that stands for any number of axes."""
+        return any(isinstance(axis, Variadic) for hint in self.tensors for axis in hint.axes)
+
+    @cached_property
     def fixed_sizes(self) -> frozenset[int]:
         """The sizes that are written in the annotations."""
         axes = [axis for hint in self.tensors for axis in hint.axes]
         return frozenset(axis.size for axis in axes if isinstance(axis, Fixed))
 
     def variants(self) -> tuple[Variant, ...]:
-        """The variants of inputs in which this function's differ, the full one first."""
+        """The variants of inputs in which this function's differ, the full one first.
+
+        `SINGLE` is none of them: it is for a function that refuses all others.
+        """
         optional = sum(self._may_lack(name) for name in self.hints)
         broadcasts = any(
             not isinstance(axis, Anonymous) and axis.broadcast for hint in self.tensors for axis in hint.axes
@@ -128,7 +136,7 @@ class Recipe:
 
     def _is_left_out(self, name: str, draw: Draw) -> bool:
         """Whether an optional tensor is not passed in this variant."""
-        if draw.variant is Variant.FIRST:
+        if draw.variant in (Variant.FIRST, Variant.SINGLE):
             return name != next(each for each in self.hints if self._may_lack(each))
         return draw.variant is Variant.SPARSE
 
@@ -227,9 +235,10 @@ class _Making:
                 return [draw.fresh(), draw.fresh()]
             case Anonymous(word=name) | Variadic(name):
                 label = name if name == ELLIPSIS else f"*{name}"
-                sizes = [draw.size(f"{label}[0]"), draw.size(f"{label}[1]")]
+                count = 1 if draw.variant is Variant.SINGLE else 2
+                sizes = [draw.size(f"{label}[{i}]") for i in range(count)]
                 shrinks = isinstance(axis, Variadic) and self._is_one(axis, label)
-                return [1, 1] if shrinks else sizes
+                return [1] * count if shrinks else sizes
             case Named(name):
                 return [1] if self._is_one(axis, name) else [draw.size(name)]
             case Fixed(size):

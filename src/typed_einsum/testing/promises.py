@@ -49,6 +49,8 @@ def names(given: str | Sequence[str] | None) -> tuple[str, ...] | None:
 
 
 def stored_on(function: Any) -> Promises:
-    """The promises that `@contract` stored; none if there are none."""
+    """The promises that `@contract` stored on a function, or on the `forward` of a module; else none."""
     found = getattr(function, STORED, None)
+    if found is None:
+        found = getattr(getattr(type(function), "forward", None), STORED, None)
     return found if isinstance(found, Promises) else Promises()

@@ -22,6 +22,7 @@ class Variant(Enum):
     FIRST = "of the optional tensors, the first is passed alone"
     SPARSE = "optional tensors are left out or None"
     BROADCAST = "`#` axes are 1 in every tensor but one"
+    SINGLE = "a variadic axis stands for one axis, and of the optional tensors the first is passed alone"
 
 
 def primes(start: int) -> Iterator[int]:
