@@ -52,7 +52,7 @@ ARGUED: dict[str, str] = {
     "lint: in `_repair_for_reduced`, `1` becomes `2`": "two near names are found, and the nearest is told",
     "lint: in `_doubt`, `1` becomes `2`": "two near names are found, and the nearest is told",
     "solver: in `placed`, `i < spread` becomes `i <= spread`": "the axis at `spread` is left out",
-    "solver: in `broadcast_shapes`, `True` becomes `False`": "`strict=`: both shapes were padded to one length",
+    "solver: in `broadcast_shapes`, `True` becomes `False`": "both shapes were padded to one length",
 }
 """Changes that no test can notice, with the reason."""
 
