@@ -291,3 +291,14 @@ def test_a_variadic_axis_that_must_be_one_axis_is_tried_as_one() -> None:
 
     assert check_contract(summed).ok
     assert {finding.code for finding in check_contract(mixed).findings} >= {"TE201"}
+
+
+def test_a_loop_over_an_axis_may_come_by_the_size_of_another() -> None:
+    def steps(x: Float[Tensor, "b t d"]) -> Float[Tensor, "b t d"]:
+        return torch.stack([x[:, i].tanh() for i in range(x.shape[1])], 1)
+
+    def position(x: Float[Tensor, "b t d"], table: Float[Tensor, "most d"]) -> Float[Tensor, "b t d"]:
+        return x + table[x.shape[1]]
+
+    assert check_contract(steps).findings == ()
+    assert "TE714" in {finding.code for finding in check_contract(position).findings}

@@ -111,7 +111,9 @@ class Check:
         """An error of this library as a finding, at the place that it names."""
         at = error.diagnostic.place or self.place
         text = where + error.diagnostic.summary
-        return Finding(error.code, "error", text, at.file, at.line, at.column or 1, str(error))
+        # Where nothing binds a name of an expression, the annotation says too little, but nothing wrong.
+        severity: Severity = "advice" if error.code == "TE206" else "error"
+        return Finding(error.code, severity, text, at.file, at.line, at.column or 1, str(error))
 
     def _written_twice(self, recipe: Recipe) -> Iterator[Finding]:
         """`"n n"`: one name for two axes says that they are equal, not which is which."""

@@ -11,12 +11,19 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from typed_einsum.testing.findings import Outcome
 
 START_UP = 120.0
 """Seconds that a worker may take to import torch; no fault of the user's file."""
+
+GROUPS = sys.platform != "win32"
+"""Whether processes have groups here, which can be ended as one."""
+
+GRACE = 5.0
+"""Seconds that a worker without its pipe may take to end."""
 
 SWITCHES = {"TYPED_EINSUM_CHECKS", "JAXTYPING_DISABLE"}
 """Variables that would switch off what is to be checked."""
@@ -37,11 +44,15 @@ class Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            text=True,
+            encoding="utf-8",
+            errors="replace",  # a file may write anything to the pipe of the answers
             env=kept,
+            process_group=0 if GROUPS else None,  # with all that the file starts
         )
         self._answers: queue.Queue[str | None] = queue.Queue()
         threading.Thread(target=self._collect, daemon=True).start()
+        self._outlives = threading.Thread(target=self._outlive, daemon=True)
+        self._outlives.start()
         self._await_ready()
 
     def _collect(self) -> None:
@@ -50,6 +61,20 @@ class Worker:
             for line in lines:
                 self._answers.put(line)
         self._answers.put(None)
+
+    def _outlive(self) -> None:
+        """End what the file has started and left behind: it may hold the pipe, and would run on for ever."""
+        self._process.wait()
+        self._kill()
+
+    def _kill(self) -> None:
+        try:
+            if GROUPS:
+                os.killpg(self._process.pid, signal.SIGKILL)
+            else:
+                self._process.kill()
+        except (ProcessLookupError, PermissionError):  # nobody is left; macOS may call that forbidden
+            return
 
     def _await_ready(self) -> None:
         assert self._process.stderr is not None
@@ -76,23 +101,39 @@ class Worker:
 
     def answer(self, seconds: float) -> dict[str, Any] | None:
         """The next event; None if the process has ended. Raises `queue.Empty` when it takes too long."""
-        line = self._answers.get(timeout=seconds)
-        return None if line is None else json.loads(line)
+        ends = monotonic() + seconds
+        while (line := self._answers.get(timeout=max(0.0, ends - monotonic()))) is not None:
+            if (event := _event(line)) is not None:
+                return event
+        return None
 
     def ending(self) -> str:
         """How the process ended, as a sentence without its subject."""
-        status = self._process.wait()
+        try:
+            status = self._process.wait(GRACE)
+        except subprocess.TimeoutExpired:
+            return "closed the pipe of its answers"
         return f"was killed by {_signal(-status)}" if status < 0 else f"exited with status {status}"
 
     def stop(self) -> None:
         """End the process, whatever it does."""
         assert self._process.stdin is not None
-        self._process.kill()
-        self._process.wait()
+        if self._process.poll() is None:
+            self._kill()
+        self._outlives.join()
         try:
             self._process.stdin.close()
         except BrokenPipeError:  # what was still to be sent is of no use to anyone
             return
+
+
+def _event(line: str) -> dict[str, Any] | None:
+    """An answer of the worker; None for what a file has written to its pipe."""
+    try:
+        event = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return event if isinstance(event, dict) and "event" in event else None
 
 
 def _signal(number: int) -> str:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import signal
 import sys
+import threading
 import warnings
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 from typed_einsum.diagnostics import Place
@@ -27,9 +30,13 @@ def main() -> None:
     os.dup2(nowhere, 0)
     os.dup2(nowhere, 1)
     warnings.simplefilter("ignore")
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    worker = os.getpid()
 
     def send(event: Event) -> None:
-        answers.write(json.dumps(event) + "\n")
+        if os.getpid() != worker:  # a file has forked: one of the two goes on
+            os._exit(0)
+        answers.write(f"\n{json.dumps(event)}\n")  # on a line of its own, whatever a file wrote there
         answers.flush()
 
     for name in ("importing", "running"):  # with torch, most of the start-up, which has a limit of its own
@@ -42,6 +49,15 @@ def main() -> None:
         for event in events(Path(request["file"]), request["skip"]):
             send(event)
         send({"event": "done"})
+
+
+def _end_with(command: int) -> None:
+    """End this process, and all that files have started in it, when the command is there no more."""
+    while os.getppid() == command:
+        sleep(1.0)
+    if sys.platform != "win32" and os.getpgrp() == os.getpid():
+        os.killpg(0, signal.SIGKILL)
+    os._exit(1)
 
 
 def _limit_memory(gib: float) -> None:

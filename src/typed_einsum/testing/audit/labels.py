@@ -87,6 +87,12 @@ class Labels:
             if size > 1:
                 self._by_size.setdefault(size, Part(name, size))
         self._known: Any = WeakTensorKeyDictionary()
+        self._indices: dict[tuple[str, int], set[int]] = {}
+
+    def indices_at(self, file: str, line: int, index: int) -> frozenset[int]:
+        """The whole numbers that this line has indexed with so far, and now with this one."""
+        self._indices.setdefault((file, line), set()).add(index)
+        return frozenset(self._indices[file, line])
 
     def size_of_name(self, name: str) -> int:
         """The size of an axis by its name; 0 if there is none of that name."""

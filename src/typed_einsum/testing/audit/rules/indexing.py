@@ -26,7 +26,11 @@ def at_a_size(operation: Operation, labels: Labels) -> Iterator[Found]:
         if item is None:
             continue
         label = next(axes, ())
-        if type(item) is int and item >= SMALLEST:
+        if type(item) is not int:
+            continue
+        # A loop over an axis comes by every number, some of them sizes of others.
+        alone = len(labels.indices_at(operation.file, operation.line, item)) == 1
+        if alone and item >= SMALLEST:
             named = labels.by_size(item)
             if named[0].named and named[0].whole is None and label and label[0].named:
                 name = shown(named)
