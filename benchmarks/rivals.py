@@ -151,6 +151,7 @@ def _by_file(items: Iterator[tuple[Mapping[str, Any], Sequence[str]]]) -> dict[s
 TOOLS = (
     Tool("typed-einsum", ("typed-einsum",)),
     Tool("jaxtyping + beartype", ("jaxtyping", "beartype")),
+    Tool("bearshape", ("bearshape", "beartype")),
     Tool("einops", ("einops",)),
     Tool("einx", ("einx",)),
     Tool("torchtyc", ("torchtyc", "einops"), torchtyc_finds),

@@ -2,6 +2,8 @@
 
 Triton reads its variable when it is first imported, so this is a process of its own, which
 `test_maximum_triton.py` starts. Where there is a GPU, that file runs the same cases on it.
+`python triton_cases.py FILE build` builds the kernel for GPUs instead, which needs none, and records what
+the machine code does with memory.
 """
 
 from __future__ import annotations
@@ -10,15 +12,22 @@ import json
 import sys
 import traceback
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
-from typed_einsum import einsum
-from typed_einsum.contraction import maximum, maximum_triton
+sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
+import gpu
+
+from typed_einsum import einsum, typed_einsum
+from typed_einsum.contraction import maximum, maximum_tiles, maximum_triton
 
 CASES: dict[str, Callable[[str], None]] = {}
 
@@ -52,13 +61,30 @@ def whole(shape: tuple[int, ...], device: str, dtype: torch.dtype = torch.float3
 
 
 def agree(rows: Tensor, columns: Tensor) -> None:
-    """The kernel's values and winners are those of the definition."""
+    """The kernel's values and winners are those of the definition, and of the tiles."""
     best, winners = maximum_triton.largest_with_rows(rows, columns)
     wanted, of_wanted = by_definition(rows, columns)
     torch.testing.assert_close(best.float().cpu(), wanted, rtol=0, atol=0, equal_nan=True)
     torch.testing.assert_close(winners.cpu(), of_wanted, rtol=0, atol=0)
+    tiled, of_tiled = maximum_tiles.largest_with_rows(rows.cpu(), columns.cpu())
+    torch.testing.assert_close(best.cpu(), tiled, rtol=0, atol=0, equal_nan=True)
+    torch.testing.assert_close(winners.cpu(), of_tiled, rtol=0, atol=0)
     alone = maximum_triton.largest(rows, columns)
     torch.testing.assert_close(alone, best, rtol=0, atol=0, equal_nan=True)
+
+
+@contextmanager
+def in_place_of_tiles() -> Iterator[list[int]]:
+    """The kernel for operands of any size on any device; the list counts its launches."""
+    fused, small, launch = maximum_triton.is_fused, maximum.SMALL, maximum_triton._launch
+    launched: list[int] = []
+    maximum_triton.is_fused = lambda rows, columns: True
+    maximum.SMALL = 0
+    maximum_triton._launch = lambda *arguments: (launched.append(1), launch(*arguments))[1]
+    try:
+        yield launched
+    finally:
+        maximum_triton.is_fused, maximum.SMALL, maximum_triton._launch = fused, small, launch
 
 
 def some_shapes() -> Iterator[tuple[int, int, int, int, int]]:
@@ -105,7 +131,9 @@ def numbers_that_are_none(device: str) -> None:
 
 
 @case
-def nothing_but_minus_infinity(device: str) -> None:
+def nothing_but_infinity(device: str) -> None:
+    # Rows that only fill a block are zeros, and zero times infinity is NaN.
+    agree(torch.ones(1, 1, 3, 1, device=device), torch.full((1, 1, 2), float("inf"), device=device))
     agree(torch.full((1, 1, 3, 1), -float("inf"), device=device), torch.ones(1, 1, 2, device=device))
 
 
@@ -118,27 +146,151 @@ def random_shapes(device: str) -> None:
 
 
 @case
-def the_door_and_its_gradients(device: str) -> None:
-    """`einsum` with `max=` and the kernel in place of tiles, against the plain formulation."""
-    fused, small = maximum_triton.is_fused, maximum.SMALL
-    maximum_triton.is_fused = lambda rows, columns: True
-    maximum.SMALL = 0
-    launched: list[int] = []
-    launch = maximum_triton._launch
-    maximum_triton._launch = lambda *arguments: (launched.append(1), launch(*arguments))[1]
-    try:
-        image = torch.randn(2, 3, 4, 5, 6, device=device).requires_grad_()
-        texts = torch.randn(2, 70, 3, 4, device=device).requires_grad_()
-        best = einsum("b m c h w, b n m c -> b m h w", image, texts, max="n")
-    finally:
-        maximum_triton.is_fused, maximum.SMALL, maximum_triton._launch = fused, small, launch
-    assert launched == [1]
+def numbers_that_are_not_whole(device: str) -> None:
+    generator = torch.Generator().manual_seed(0)
+    rows = torch.randn(2, 3, 75, 40, generator=generator).to(device)
+    columns = torch.randn(2, 40, 21, generator=generator).to(device)
+    best, winners = maximum_triton.largest_with_rows(rows, columns)
+    wanted = torch.einsum("benc,bcp->benp", rows, columns).max(2)
+    torch.testing.assert_close(best, wanted.values)
+    torch.testing.assert_close(winners.long(), wanted.indices)
+
+
+@case
+def no_channels(device: str) -> None:
+    agree(torch.ones(2, 1, 5, 0, device=device), torch.ones(2, 0, 3, device=device))
+
+
+@case
+def a_sign_that_is_owed(device: str) -> None:
+    def negated(tensor: Tensor) -> Tensor:
+        return torch.complex(torch.zeros_like(tensor), tensor).conj().imag
+
+    rows, columns = whole((1, 2, 7, 3), device), whole((1, 3, 5), device)
+    assert negated(rows).is_neg()
+    agree(negated(rows), columns)
+    agree(rows, negated(columns))
+
+
+@case
+def the_best_of_those_that_round_to_one_number(device: str) -> None:
+    rows = torch.tensor([2048.0, 0.25, 2048.0, 0.75, 2048.0, 0.5], device=device, dtype=torch.float16)
+    columns = torch.ones(1, 2, 1, device=device, dtype=torch.float16)
+    best, winners = maximum_triton.largest_with_rows(rows.reshape(1, 1, 3, 2), columns)
+    assert best.tolist() == [[[2048.0]]]
+    assert winners.tolist() == [[[1]]]
+
+
+@typed_einsum(max="n")
+def best_text(
+    image: Float[Tensor, "b m c h w"], texts: Float[Tensor, "b n m c"]
+) -> Float[Tensor, "b m h w"]: ...
+
+
+def by_equation(image: Tensor, texts: Tensor) -> Tensor:
+    return einsum("b m c h w, b n m c -> b m h w", image, texts, max="n")
+
+
+def doors(device: str, door: Callable[[Tensor, Tensor], Tensor]) -> None:
+    """One door with the kernel in place of tiles, and its gradients, against the plain formulation."""
+    image = torch.randn(2, 3, 4, 5, 6, device=device).requires_grad_()
+    texts = torch.randn(2, 70, 3, 4, device=device).requires_grad_()
     wanted = torch.einsum("bmchw,bnmc->bmhwn", image, texts).max(-1).values
+    weight = torch.randn_like(wanted)
+    with in_place_of_tiles() as launched:
+        best = door(image, texts)
+        with torch.no_grad():
+            alone = door(image, texts)
+    assert launched == [1, 1]
     torch.testing.assert_close(best, wanted)
-    weight = torch.randn_like(best)
+    torch.testing.assert_close(alone, wanted)
     ours = torch.autograd.grad(best, (image, texts), weight)
     theirs = torch.autograd.grad(wanted, (image, texts), weight)
     torch.testing.assert_close(ours, theirs)
+
+
+@case
+def an_equation_and_its_gradients(device: str) -> None:
+    doors(device, by_equation)
+
+
+@case
+def a_signature_and_its_gradients(device: str) -> None:
+    doors(device, best_text)
+
+
+@case
+def gradients_of_equals(device: str) -> None:
+    """The first of equals takes all, as with `Tensor.max`; with these numbers there are many."""
+    rows = whole((2, 1, 70, 3), device).requires_grad_()
+    columns = whole((2, 3, 40), device).requires_grad_()
+    wanted = torch.einsum("benc,bcp->benp", rows, columns).max(2).values
+    with in_place_of_tiles() as launched:
+        best = maximum.best_products(rows, columns)
+    assert launched == [1]
+    weight = whole(tuple(wanted.shape), device)
+    ours, theirs = (torch.autograd.grad(each, (rows, columns), weight) for each in (best, wanted))
+    torch.testing.assert_close(ours, theirs)
+
+
+@case
+def transforms(device: str) -> None:
+    """Every sample on its own, forward and with gradients, by one launch each."""
+    rows, columns = torch.randn(3, 2, 1, 70, 4, device=device), torch.randn(2, 4, 9, device=device)
+
+    def plain(one: Tensor, other: Tensor) -> Tensor:
+        return torch.einsum("benc,bcp->benp", one, other).max(2).values
+
+    def mapped(function: Callable[[Tensor, Tensor], Tensor]) -> list[Tensor]:
+        total = torch.func.grad(lambda one, other: function(one, other).square().sum())
+        return [torch.func.vmap(each, (0, None))(rows, columns) for each in (function, total)]
+
+    with in_place_of_tiles() as launched:
+        ours = mapped(maximum.best_products)
+    assert launched == [1, 1]
+    torch.testing.assert_close(ours, mapped(plain))
+
+
+@case
+def precision_as_torch_was_told(device: str) -> None:
+    matmul = torch.backends.cuda.matmul
+    before = matmul.fp32_precision
+    found = {}
+    try:
+        for setting in ("ieee", "tf32"):
+            matmul.fp32_precision = setting
+            found[setting] = maximum_triton._precision(torch.float32)
+            found[setting, "half"] = maximum_triton._precision(torch.float16)
+    finally:
+        matmul.fp32_precision = before
+    assert found == {"ieee": "ieee", ("ieee", "half"): "ieee", "tf32": "tf32", ("tf32", "half"): "ieee"}
+
+
+@case
+def the_benchmark(device: str) -> None:
+    """All its steps at small sizes; without a GPU, its clock and its memory are those of nobody."""
+    kept = gpu.ROUNDS, gpu.milliseconds, gpu.peak
+    gpu.ROUNDS = 2
+    if device == "cpu":
+        gpu.milliseconds = gpu.peak = without_gpu
+    try:
+        for work in (small(gpu.texts(2, 5), h=3, w=4), small(gpu.documents(5), a=2, q=3, d=6, k=7)):
+            with in_place_of_tiles():
+                found = gpu.measured(work, torch.float32, device)
+            assert len(found["milliseconds"]) == len(found["peak"]) == 6
+            assert found["products"] == 4 * work.products()
+            assert gpu.ratio(found["milliseconds"], "torch") != "does not fit"
+    finally:
+        gpu.ROUNDS, gpu.milliseconds, gpu.peak = kept
+
+
+def without_gpu(work: Callable[[], object]) -> int:
+    work()
+    return 7
+
+
+def small(work: gpu.Work, **sizes: int) -> gpu.Work:
+    return replace(work, sizes=work.sizes | sizes)
 
 
 @case
@@ -149,8 +301,8 @@ def a_false_claim(device: str) -> None:
     assert bool((winners == 17).all()), "a false claim"
 
 
-def main(target: Path, device: str) -> None:
-    """Run all, and record how each went."""
+def in_turn(device: str) -> dict[str, str]:
+    """Run all, and say how each went."""
     record = {}
     for name, run in CASES.items():
         try:
@@ -158,8 +310,55 @@ def main(target: Path, device: str) -> None:
             record[name] = "passed"
         except Exception:
             record[name] = traceback.format_exc()
-    target.write_text(json.dumps(record), encoding="utf-8")
+    return record
+
+
+def builds() -> dict[str, dict[str, int]]:
+    """The kernel in machine code: its stores, what it spills to memory, and the memory of a block."""
+    return {
+        f"{dtype} {precision} {capability} {'winners' if winners else 'alone'}": built(
+            dtype, precision, capability, winners
+        )
+        for dtype, precision, capability, winners in [
+            ("fp32", "ieee", 80, True),
+            ("fp32", "tf32", 90, True),
+            ("fp16", "ieee", 80, False),
+            ("bf16", "ieee", 90, True),
+        ]
+    }
+
+
+def built(dtype: str, precision: str, capability: int, winners: bool) -> dict[str, int]:
+    """The kernel for one dtype and GPU, in blocks of the greatest size."""
+    import triton
+    from triton.backends.compiler import GPUTarget
+    from triton.compiler import ASTSource
+
+    from typed_einsum.contraction.maximum_kernel import best_products_kernel
+
+    pointers = {"rows": f"*{dtype}", "columns": f"*{dtype}", "best": f"*{dtype}", "winners": "*i32"}
+    constants = {
+        "WITH_WINNERS": winners,
+        "PRECISION": precision,
+        "BLOCK_N": maximum_triton.BLOCK_N,
+        "BLOCK_C": maximum_triton.BLOCK_C,
+        "BLOCK_P": maximum_triton.BLOCK_P,
+    }
+    signature = {
+        name: "constexpr" if name in constants else pointers.get(name, "i32")
+        for name in best_products_kernel.arg_names
+    }
+    source: Any = ASTSource(best_products_kernel, signature, constants)
+    kernel = triton.compile(source, GPUTarget("cuda", capability, 32), {"enable_fp_fusion": True})
+    lines = kernel.asm["ptx"].splitlines()
+    return {
+        "stores": sum("st.global" in line for line in lines),
+        "spills": sum("st.local" in line for line in lines),
+        "matrix units": sum("mma" in line for line in lines),
+        "shared": kernel.metadata.shared,
+    }
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), "cpu")
+    found = builds() if "build" in sys.argv else in_turn("cpu")
+    Path(sys.argv[1]).write_text(json.dumps(found), encoding="utf-8")

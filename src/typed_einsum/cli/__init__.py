@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import io
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -23,6 +24,9 @@ DERIVATIONS = ("text", "markdown", "latex", "mathml", "html", "svg", "json")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the exit status is 0 for clean, 1 for findings, 2 for what could not run."""
+    for stream in (sys.stdout, sys.stderr):  # names of files and axes may have letters that a terminal lacks
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     options = _parser().parse_args(arguments)
     try:
         status: int = options.run(options)

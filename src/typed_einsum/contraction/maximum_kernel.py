@@ -51,7 +51,7 @@ def best_products_kernel(
             at_c = first + tl.arange(0, BLOCK_C)
             in_c = at_c < c
             left = tl.load(
-                rows + at_n[:, None].to(tl.int64) * row_n + at_c[None, :] * row_c,
+                rows + at_n[:, None].to(tl.int64) * row_n + at_c[None, :].to(tl.int64) * row_c,
                 mask=in_n[:, None] & in_c[None, :],
                 other=0.0,
             )

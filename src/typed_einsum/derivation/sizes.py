@@ -15,6 +15,7 @@ Sizes = Mapping[str, int | Sequence[int]]
 """A size for each name; for `*batch` and `...` the sizes of the axes that it stands for."""
 
 _PAIR = re.compile(r"\s*([^\s=,]+)\s*=\s*(\d+|\([\d\s,]*\))\s*(?:,|\s|$)")
+_NOTHING = re.compile(r"[, ]*\Z")
 
 
 def read_sizes(text: str) -> dict[str, int | tuple[int, ...]]:
@@ -25,7 +26,7 @@ def read_sizes(text: str) -> dict[str, int | tuple[int, ...]]:
     """
     sizes: dict[str, int | tuple[int, ...]] = {}
     at = 0
-    while text[at:].strip(", "):
+    while _NOTHING.match(text, at) is None:  # no copy of the rest: the time would grow with its square
         found = _PAIR.match(text, at)
         if found is None:
             summary = f"`{text[at:].strip()}` is not a list of sizes"

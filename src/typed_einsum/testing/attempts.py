@@ -25,7 +25,7 @@ from typed_einsum.testing.audit.labels import Labels
 from typed_einsum.testing.audit.origins import input_labels
 from typed_einsum.testing.audit.repairs import Repair
 from typed_einsum.testing.inputs import CannotMake, Recipe
-from typed_einsum.testing.sizes import Draw, Variant, falling, multiples, numbers_in, primes, rising
+from typed_einsum.testing.sizes import Draw, Variant, falling, is_prime, multiples, numbers_in, primes, rising
 
 MOST = 4096
 """No axis is multiplied by more than this."""
@@ -89,11 +89,33 @@ class Run:
                     raise
                 continue
             if attempts[-1].error is None:
-                return attempts
+                return self._sharper(attempts, sizes)
             failures.append(attempts[-1])
             if self._is_told(failures) or time.monotonic() - begun > LONG:
                 break
         return [next((each for each in failures if each.names_axes), failures[0])]
+
+    def _sharper(self, attempts: list[Attempt], sizes: Sizes) -> list[Attempt]:
+        """The same attempts with primes for all axes that take one: multiples of one number divide each
+        other by chance, and a reshape that mixes them may pass for a split."""
+        first = attempts[0]
+        free = self.recipe.axis_names - self._given()
+        loose = sorted(name for name, size in first.draw.sizes.items() if name in free and not is_prime(size))
+        if len(loose) < 2 or first.error is not None:
+            return attempts
+        known = dict(first.draw.sizes)
+        for name in loose:
+            fresh = (p for p in primes(11) if all(size % p for size in known.values() if size))
+            tried = {**known, name: next(fresh)}
+            if self.attempt(first.variant, sizes(), first.draw.on, tried).error is None:
+                known = tried
+        again = [self.attempt(each.variant, sizes(), each.draw.on, known) for each in attempts]
+        return again if all(each.error is None for each in again) else attempts
+
+    def _given(self) -> set[str]:
+        """The axes whose sizes the user or the object gives."""
+        known = axis_sizes_of(self._object) if self._object is not None else None
+        return {*self.sizes, *(known or {})}
 
     def _is_told(self, failures: list[Attempt]) -> bool:
         """Whether more sizes would say no more: axes were named at primes and at multiples of all numbers."""
@@ -167,7 +189,7 @@ class Run:
 
     def _repaired(self, variant: Variant, sizes: Sizes, device: str) -> Attempt:
         """An attempt; where the failed call itself says which size would do, again with that one."""
-        known, mended = dict(self.sizes), set(self.sizes)
+        known, mended = dict(self.sizes), self._given()
         first = attempt = self.attempt(variant, sizes(), device, known)
         for _ in range(MOST_REPAIRS):
             fresh = [repair for repair in attempt.repairs if repair.name not in mended]

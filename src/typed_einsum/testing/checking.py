@@ -177,6 +177,9 @@ class Check:
             try:
                 found = perturbation.moved(call, name)
             except NoSuchAxis:
+                if name not in coupled and not random and perturbation.depends_on_order(call, name):
+                    text = f"the order of the samples of `{name}` changes the result: something runs along "
+                    yield self._found("TE709", f'{text}`{name}`; if that is meant, say couples="{name}"')
                 continue
             if name in coupled:
                 if found is None and perturbation.alone(call, name, 1):

@@ -27,7 +27,7 @@ from typed_einsum.annotations import (
 )
 from typed_einsum.equation.axes import ELLIPSIS, Anonymous, Axis, Expression, Fixed, Named, Variadic
 from typed_einsum.equation.expressions import NotArithmetic, Unknown, compute, names_in, read_expression
-from typed_einsum.testing.sizes import Draw, Variant
+from typed_einsum.testing.sizes import Draw, SizesAsAsked, Variant
 
 PREFERRED = (torch.float32, torch.int64, torch.bool, torch.complex64, torch.uint8)
 """The dtype that a tensor gets is the first of these that its annotation allows."""
@@ -244,7 +244,7 @@ class _Making:
             case Fixed(size):
                 return [1] if self._is_one(axis, "") else [size]
             case Expression(text):
-                size = compute(read_expression(text), _Sizes(draw), self.arguments)
+                size = compute(read_expression(text), SizesAsAsked(draw), self.arguments)
                 return [1] if self._is_one(axis, "") else [size]
 
     def _is_one(self, axis: Named | Fixed | Variadic | Expression, name: str) -> bool:
@@ -260,20 +260,6 @@ class _Making:
         if name and note not in self.draw.notes:
             self.draw.notes.append(note)
         return True
-
-
-class _Sizes(dict[str, int]):
-    """Sizes of a draw as an expression asks for them: a name without one gets one."""
-
-    def __init__(self, draw: Draw) -> None:
-        super().__init__()
-        self._draw = draw
-
-    def __contains__(self, name: object) -> bool:
-        return isinstance(name, str)
-
-    def __getitem__(self, name: str) -> int:
-        return self._draw.size(name)
 
 
 def _tensors_in(hint: Hint) -> Iterator[TensorHint]:

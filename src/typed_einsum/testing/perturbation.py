@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 
 from typed_einsum.annotations import Hint, TensorHint
-from typed_einsum.equation.axes import Named, Variadic
+from typed_einsum.equation.axes import Expression, Named, Variadic
+from typed_einsum.equation.expressions import names_in, read_expression
 from typed_einsum.tensors import dtype_of, is_tensor, shape_of
 from typed_einsum.testing.attempts import exhaust, reseed, tensors_with_hints
 from typed_einsum.testing.inputs import Recipe
@@ -114,38 +115,63 @@ def same(one: Tensor, other: Tensor) -> bool:
 def moved(call: Call, name: str, index: int = 0) -> tuple[int, int] | None:
     """Which entry of an axis of the result moves when another entry of the input's axis is changed.
 
-    The pair (changed, moved), or None if no other moves. Raises `NoSuchAxis` where input or result lack it.
+    The pair (changed, moved), or None if no other moves. Numbers are changed first, then indices and masks.
+    Raises `NoSuchAxis` where input or result lack it.
     """
     before = call.outputs(call.arguments)
     if before is None:
         raise NoSuchAxis(name)
+    told = 0
+    for fresh in (_other_numbers, _other_choices):
+        after = _after(call, name, index, fresh)
+        if after is None:
+            continue
+        for (hint, one), (_, two) in zip(before, after, strict=True):
+            at = position_of(hint, name, len(shape_of(one)))
+            if at is None or shape_of(one) != shape_of(two):
+                continue
+            told += 1
+            for entry in range(shape_of(one)[at]):
+                if entry != index and not same(one.select(at, entry), two.select(at, entry)):
+                    return index, entry
+    if not told:
+        raise NoSuchAxis(name)
+    return None
+
+
+def _other_numbers(part: Tensor) -> Tensor | None:
+    """Other numbers for one entry; None for indices and masks."""
+    if not dtype_of(part).is_floating_point:
+        return None
+    return torch.rand(shape_of(part)).to(dtype_of(part)) + 0.5
+
+
+def _other_choices(part: Tensor) -> Tensor | None:
+    """Another index, or the opposite mask; None for numbers."""
+    if dtype_of(part) == torch.bool:
+        return ~part
+    is_number = dtype_of(part).is_floating_point or dtype_of(part).is_complex
+    return None if is_number else torch.ones_like(part)
+
+
+def _after(call: Call, name: str, index: int, fresh: Callable[[Tensor], Tensor | None]) -> Outputs | None:
+    """The results where one entry of an axis is another one; None where nothing is changed, or all fails."""
     touched: list[bool] = []
 
     def change(hint: TensorHint, value: Tensor) -> Tensor:
         at = position_of(hint, name, len(shape_of(value)))
-        if at is None or not dtype_of(value).is_floating_point or shape_of(value)[at] <= index:
+        if at is None or shape_of(value)[at] <= index:
+            return value
+        other = fresh(value.select(at, index))
+        if other is None:
             return value
         touched.append(True)
-        fresh = value.clone()
-        part = fresh.select(at, index)
-        part.copy_(torch.rand(shape_of(part)).to(dtype_of(value)) + 0.5)
-        return fresh
+        changed_value = value.clone()
+        changed_value.select(at, index).copy_(other)
+        return changed_value
 
-    after = call.outputs(call.changed(change))
-    if not touched or after is None:
-        raise NoSuchAxis(name)
-    seen = False
-    for (hint, one), (_, two) in zip(before, after, strict=True):
-        at = position_of(hint, name, len(shape_of(one)))
-        if at is None or shape_of(one) != shape_of(two):
-            continue
-        seen = True
-        for entry in range(shape_of(one)[at]):
-            if entry != index and not same(one.select(at, entry), two.select(at, entry)):
-                return index, entry
-    if not seen:
-        raise NoSuchAxis(name)
-    return None
+    arguments = call.changed(change)
+    return call.outputs(arguments) if touched else None
 
 
 class NoSuchAxis(Exception):
@@ -186,7 +212,9 @@ def permuted(call: Call, name: str, only: str | None = None) -> tuple[Outputs, O
 
 
 def centred(hint: TensorHint, value: Tensor) -> Tensor:
-    """Numbers of both signs."""
+    """Numbers of both signs, and masks of both truths."""
+    if dtype_of(value) == torch.bool:
+        return torch.rand(shape_of(value)) > 0.5
     return value - 0.5 if dtype_of(value).is_floating_point else value
 
 
@@ -221,6 +249,27 @@ def is_equivariant(call: Call, name: str) -> bool | None:
         if not same(expected, two):
             return False
     return True
+
+
+def depends_on_order(call: Call, name: str) -> bool:
+    """Whether one number for all entries of an axis changes with their order."""
+    if any(_is_folded(hint, name) for hint in call.recipe.tensors):
+        return False
+    found = permuted(call, name)
+    if found is None:
+        return False
+    return any(
+        not hint.axes and dtype_of(one).is_floating_point and bool(one.isfinite()) and not same(one, two)
+        for (hint, one), (_, two) in zip(*found, strict=True)
+    )
+
+
+def _is_folded(hint: TensorHint, name: str) -> bool:
+    """Whether an axis is part of another one, or there twice: then its order is not that of its entries."""
+    names = [axis.name for axis in hint.axes if isinstance(axis, Named)]
+    return names.count(name) > 1 or any(
+        isinstance(axis, Expression) and name in names_in(read_expression(axis.text)) for axis in hint.axes
+    )
 
 
 def shared_axes(recipe: Recipe, arguments: Mapping[str, Any]) -> Iterator[tuple[str, Sequence[str]]]:

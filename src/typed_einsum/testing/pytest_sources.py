@@ -24,11 +24,11 @@ class Source:
 def source(text: str, base: Path, config: pytest.Config) -> Source:
     """The files that a text means: a path if there is one, else a package."""
     path = Path(os.path.abspath(base / text))
-    if text and path.is_file():
+    if text and os.path.isfile(path):  # unlike the method of a path, False for a name that is too long
         if path.suffix != ".py":
             raise pytest.UsageError(f"--shape-contracts: {text} is no Python file")
         return Source(path)
-    if text and path.is_dir():
+    if text and os.path.isdir(path):
         if next(path.rglob("*.py"), None) is None:
             raise pytest.UsageError(f"--shape-contracts: there is no Python file in {text}")
         return Source(path)

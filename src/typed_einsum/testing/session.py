@@ -19,6 +19,9 @@ from typed_einsum.testing.findings import Outcome
 START_UP = 120.0
 """Seconds that a worker may take to import torch; no fault of the user's file."""
 
+LONGEST = 1e9
+"""Seconds beyond which a limit is none: no clock here counts to infinity."""
+
 GROUPS = sys.platform != "win32"
 """Whether processes have groups here, which can be ended as one."""
 
@@ -101,7 +104,7 @@ class Worker:
 
     def answer(self, seconds: float) -> dict[str, Any] | None:
         """The next event; None if the process has ended. Raises `queue.Empty` when it takes too long."""
-        ends = monotonic() + seconds
+        ends = monotonic() + min(seconds, LONGEST)
         while (line := self._answers.get(timeout=max(0.0, ends - monotonic()))) is not None:
             if (event := _event(line)) is not None:
                 return event

@@ -99,6 +99,20 @@ class Draw:
         return ", ".join([sizes, *self.notes] if sizes else self.notes)
 
 
+class SizesAsAsked(dict[str, int]):
+    """Sizes of a draw as an expression asks for them: a name without one gets one."""
+
+    def __init__(self, draw: Draw) -> None:
+        super().__init__()
+        self._draw = draw
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str)
+
+    def __getitem__(self, name: str) -> int:
+        return self._draw.size(name)
+
+
 def numbers_in(function: Any, signature: Signature, owner: Any = None) -> frozenset[int]:
     """The whole numbers that a function may compute with: in its source, its defaults, and its object."""
     code = getattr(function, "__code__", None)

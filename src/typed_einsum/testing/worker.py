@@ -66,7 +66,7 @@ def _limit_memory(gib: float) -> None:
         import resource
     except ImportError:  # not on this system
         return
-    most = int(gib * 2**30)
+    most = int(min(gib, 2**32) * 2**30)  # systems count in 63 bits
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     allowed = most if hard == resource.RLIM_INFINITY else min(most, hard)
     resource.setrlimit(resource.RLIMIT_DATA, (allowed, hard))

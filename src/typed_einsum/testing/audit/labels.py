@@ -21,7 +21,8 @@ from typed_einsum.tensors import shape_of
 class Part:
     """An axis, or a piece of one that was split. One that is not `named` has a size and nothing else.
 
-    A piece knows the part that it was cut from, `whole`, and whether it is the `inner` one of the two.
+    A piece knows the part that it was cut from, `whole`, and whether it is the `inner` one of the two. A part
+    `extends` the axis beside it if it counts how often a `cat` or a `repeat` laid that one end to end.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Part:
     named: bool = True
     whole: Part | None = None
     inner: bool = False
+    extends: bool = False
 
     @property
     def axis(self) -> str:
@@ -77,6 +79,23 @@ def size_of(label: Label) -> int:
     return prod(part.size for part in label)
 
 
+def roots(label: Label, *, twins: bool = True) -> set[str]:
+    """The axes that a dimension was made of, before any was split; `twins` are told apart."""
+    found = set()
+    for part in label:
+        whole = part
+        while whole.whole is not None:
+            whole = whole.whole
+        name = whole.name if twins else whole.axis
+        found.add(name if whole.named else f"{name}{whole.size}")
+    return found
+
+
+def are_apart(one: Label, other: Label, *, twins: bool = True) -> bool:
+    """Whether two dimensions share no axis, not even pieces of one."""
+    return bool(one and other) and not roots(one, twins=twins) & roots(other, twins=twins)
+
+
 class Labels:
     """The labels of every tensor that a call has met."""
 
@@ -120,6 +139,15 @@ class Labels:
         if size == 1:
             return ()
         return (self._by_size.get(size) or Part("?", size, named=False),)
+
+    def divisor_of(self, size: int) -> Part | None:
+        """The one named axis of which this size is a multiple; None if there are several or none."""
+        found = [
+            part
+            for each, part in self._by_size.items()
+            if size % each == 0 and part.named and part.whole is None and part.axis.isidentifier()
+        ]
+        return found[0] if len(found) == 1 else None
 
     def inherited(self, shape: Sequence[int], sources: Sequence[Sequence[Label]]) -> tuple[Label, ...]:
         """The labels of a result, from those of the operands: by position where sizes agree, or by size."""

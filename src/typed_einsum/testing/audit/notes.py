@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+from weakref import ref
 
 from torch import Tensor
 from torch.utils.weak import WeakTensorKeyDictionary
@@ -54,7 +55,66 @@ class Difference:
     squared: bool = False
 
 
-Note = Scores | Normalised | Weighted | Lowered | Difference
+@dataclass(frozen=True)
+class Reduced:
+    """A reduction of a tensor over one axis; `is_norm` if it is the length of vectors."""
+
+    source: ref[Tensor] = field(compare=False)
+    axis: int
+    over: Label
+    kept: bool
+    is_norm: bool
+
+
+@dataclass(frozen=True)
+class Unit:
+    """Vectors of length one along this axis."""
+
+    over: Label
+    place: Place
+
+
+@dataclass(frozen=True)
+class FlatIndex:
+    """Positions in a dimension in which several axes are merged."""
+
+    into: Label
+
+
+@dataclass(frozen=True)
+class Crossed:
+    """Every entry of an axis with the index of every other one."""
+
+    axis: str
+    place: Place
+
+
+@dataclass(frozen=True)
+class Penalty:
+    """A mask as numbers to add: zero, or very far below."""
+
+
+@dataclass(frozen=True)
+class Masked:
+    """Scores under a mask: whether the mask varies along each axis."""
+
+    varies: tuple[bool, ...]
+    place: Place
+
+
+Note = (
+    Scores
+    | Normalised
+    | Weighted
+    | Lowered
+    | Difference
+    | Reduced
+    | Unit
+    | FlatIndex
+    | Crossed
+    | Penalty
+    | Masked
+)
 
 
 class Notes:

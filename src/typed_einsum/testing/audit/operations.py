@@ -96,16 +96,21 @@ def result_labels(call: Any, operation: Operation, labels: Labels) -> Mixed | No
             found = tuple(labels.by_size(size) for size in shape_of(result))
         case _:
             for tensor in operation.results:
-                same = [
-                    s
-                    for s, t in zip(sources, operation.tensors, strict=True)
-                    if shape_of(t) == shape_of(tensor)
-                ]
-                labels.remember(tensor, same[0] if same else labels.inherited(shape_of(tensor), sources))
+                labels.remember(tensor, _followed(tensor, operation, labels, sources))
             return None
     for tensor in operation.results:
         labels.remember(tensor, found)
     return mixed
+
+
+def _followed(
+    tensor: Tensor, operation: Operation, labels: Labels, sources: Sequence[tuple[Label, ...]]
+) -> tuple[Label, ...]:
+    """The labels of an operand of the same shape, or else those that sizes and positions say."""
+    for source, operand in zip(sources, operation.tensors, strict=True):
+        if shape_of(operand) == shape_of(tensor):
+            return source
+    return labels.inherited(shape_of(tensor), sources)
 
 
 def _permuted(call: Any, operation: Operation, source: Sequence[Label]) -> tuple[Label, ...]:
@@ -161,6 +166,12 @@ def reduced_axes(operation: Operation) -> tuple[int, ...] | None:
     if not listed or not all(isinstance(dim, int) and -rank <= dim < rank for dim in listed):
         return None
     return tuple(sorted({dim % rank for dim in listed}))
+
+
+def is_total(operation: Operation) -> bool:
+    """Whether a mean or a sum is over all axes."""
+    everything = tuple(range(len(shape_of(operation.tensors[0]))))
+    return operation.name in ("mean", "sum") and reduced_axes(operation) == everything
 
 
 def _reduced(operation: Operation, source: Sequence[Label]) -> tuple[Label, ...]:

@@ -1,17 +1,22 @@
 """Sizes that would have let a failed call go on: what only the body of a function knows of its input.
 
-`x.view(b, heads, t, -1)` needs an axis to be divisible, `split([c, k, k])` needs one to be a sum. When such
-a call fails, its own arguments say which size the axis must have.
+`x.view(b, heads, t, -1)` needs an axis to be divisible, `split([c, k, k])` needs one to be a sum, and a layer
+needs as many features as its weight has. When such a call fails, its own arguments say which size the axis
+must have.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import prod
+from math import gcd, prod
 from typing import Any
 
-from typed_einsum.testing.audit.labels import Label, Labels
+from torch import Tensor
+from torch.nn import Parameter
+
+from typed_einsum.tensors import shape_of
+from typed_einsum.testing.audit.labels import Label, Labels, Part
 from typed_einsum.testing.audit.operations import Operation
 
 
@@ -31,18 +36,42 @@ def repair_for(operation: Operation, labels: Labels) -> Iterator[Repair]:
     source = labels.of(operation.tensors[0])
     match operation.name:
         case "view" | "reshape":
-            yield from _reshape(source, _sizes(operation.arguments[1:], operation.options.get("shape")))
+            yield from _reshape(
+                source, _sizes(operation.arguments[1:], operation.options.get("shape")), labels
+            )
         case "unflatten":
             dim, sizes = operation.option("dim", 1), operation.option("sizes", 2)
             if isinstance(dim, int) and isinstance(sizes, list | tuple) and -len(source) <= dim < len(source):
-                yield from _reshape((source[dim],), list(sizes))
+                yield from _reshape((source[dim],), list(sizes), labels)
         case "split" | "split_with_sizes":
             sizes = operation.option("split_size_or_sections", 1, operation.options.get("split_size"))
             dim = operation.option("dim", 2, 0)
             if isinstance(sizes, list | tuple) and isinstance(dim, int) and -len(source) <= dim < len(source):
                 yield from _whole(source[dim], sum(sizes), exact=True)
+        case name if name in FEATURES:
+            yield from _layer(operation, source)
         case _:
             return
+
+
+FEATURES = {
+    **{"linear": (-1, 1), "matmul": (-1, -2), "__matmul__": (-1, -2), "__rmatmul__": (-1, -2)},
+    **{"conv1d": (-2, 1), "conv2d": (-3, 1), "conv3d": (-4, 1)},
+    **{"layer_norm": (-1, -1), "rms_norm": (-1, -1), "batch_norm": (1, 0)},
+}
+"""Where a layer has its features: in the input, and in the parameter that must have as many."""
+
+
+def _layer(operation: Operation, source: Sequence[Label]) -> Iterator[Repair]:
+    """As many features as the first parameter has."""
+    here, there = FEATURES[operation.name]
+    parameter: Tensor | None = next((each for each in operation.tensors if isinstance(each, Parameter)), None)
+    if parameter is None or operation.tensors[0] is parameter:
+        return
+    shape = shape_of(parameter)
+    if -len(source) <= here < len(source) and -len(shape) <= there < len(shape):
+        groups = operation.option("groups", 6, 1) if operation.name.startswith("conv") else 1
+        yield from _whole(source[here], shape[there] * groups, exact=True)
 
 
 def _sizes(arguments: Sequence[Any], named: Any) -> list[int]:
@@ -52,8 +81,11 @@ def _sizes(arguments: Sequence[Any], named: Any) -> list[int]:
     return [int(size) for size in given if isinstance(size, int)]
 
 
-def _reshape(source: Sequence[Label], sizes: list[int]) -> Iterator[Repair]:
-    """Cancel what both sides have; the axis that is left must hold what is left of the target."""
+def _reshape(source: Sequence[Label], sizes: list[int], labels: Labels) -> Iterator[Repair]:
+    """Cancel what both sides have; the axis that is left must hold what is left of the target.
+
+    That may be a multiple of a named axis, such as the three times `e` of a fused projection.
+    """
     left = [part for label in source for part in label]
     rest: list[int] = []
     for size in sizes:
@@ -62,11 +94,15 @@ def _reshape(source: Sequence[Label], sizes: list[int]) -> Iterator[Repair]:
             left.remove(match)
         elif size != 1:
             rest.append(size)
-    if len(left) == 1 and left[0].named and rest:
-        needed = prod(size for size in rest if size > 0)
-        yield from _whole((left[0],), needed, exact=-1 not in rest)
+    if len(left) != 1 or not rest:
+        return
+    needed = prod(size for size in rest if size > 0)
+    if left[0].named:
+        yield from _whole(left, needed, exact=-1 not in rest)
+    elif (axis := labels.divisor_of(left[0].size)) is not None:
+        yield from _whole((axis,), needed // gcd(needed, left[0].size // axis.size), exact=False)
 
 
-def _whole(label: Label, size: int, *, exact: bool) -> Iterator[Repair]:
+def _whole(label: Sequence[Part], size: int, *, exact: bool) -> Iterator[Repair]:
     if len(label) == 1 and label[0].named and label[0].whole is None and size > 1:
         yield Repair(label[0].axis, size, exact)

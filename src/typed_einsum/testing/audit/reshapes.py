@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain, combinations
 
@@ -14,11 +14,15 @@ class Mixed:
     """The parts that a reshape neither merges nor splits cleanly."""
 
     parts: tuple[Part, ...]
+    is_long: bool = False
+    """Whether this is one axis, laid end to end several times and cut anew, as into windows."""
 
     @property
     def is_told(self) -> bool:
-        """Whether every part is a named axis, or a piece of one: a size alone may mean anything."""
-        return bool(self.parts) and all(part.named for part in self.parts)
+        """Whether every part is an axis or a piece of one. A size alone may mean anything, but what was cut
+        from an axis here is known to be one."""
+        known = all(part.named or part.whole is not None for part in self.parts)
+        return bool(self.parts) and known and not self.is_long
 
 
 def regrouped(labels: Sequence[Label], shape: Sequence[int]) -> tuple[Label, ...] | Mixed:
@@ -29,7 +33,7 @@ def regrouped(labels: Sequence[Label], shape: Sequence[int]) -> tuple[Label, ...
     for done, size in enumerate(shape):
         taken = _taken(parts, size)
         if taken is None:
-            return Mixed(tuple(_window(parts, shape[done:])))
+            return _mixed(labels, _window(parts, shape[done:]))
         result.append(taken)
     return Mixed(tuple(parts)) if parts else tuple(result)
 
@@ -53,18 +57,27 @@ def _taken(parts: list[Part], size: int) -> Label | None:
     return joined(label)
 
 
-def _window(parts: Sequence[Part], shape: Sequence[int]) -> Iterator[Part]:
-    """The parts that are mixed: those before the end that both sides still share."""
+def _window(parts: Sequence[Part], shape: Sequence[int]) -> tuple[list[Part], list[int]]:
+    """The parts that are mixed, and what they become: all before the end that both sides still share."""
     left, sizes = list(parts), [size for size in shape if size > 1]
     while left and sizes and left[-1].size == sizes[-1]:
         left.pop()
         sizes.pop()
-    return iter(left)
+    return left, sizes
+
+
+def _mixed(labels: Sequence[Label], window: tuple[list[Part], list[int]]) -> Mixed:
+    """A long axis may be cut anywhere; unless it becomes the very axes that it is made of, in another order."""
+    parts, sizes = window
+    is_extended = any(part.extends for part in parts)
+    is_one = any(set(parts) <= set(label) for label in labels)
+    is_swap = sorted(part.size for part in parts) == sorted(sizes)
+    return Mixed(tuple(parts), is_extended and is_one and not is_swap)
 
 
 def message(before: Sequence[Label], after: Sequence[Label], mixed: Mixed) -> str:
     """What is wrong with a reshape, and the permutation that was left out, where there is one."""
-    axes = list(dict.fromkeys(f"`{part.axis}`" for part in mixed.parts))
+    axes = list(dict.fromkeys(f"`{part.axis if part.named else part.size}`" for part in mixed.parts))
     listed = " and ".join([", ".join(axes[:-1]), axes[-1]]) if len(axes) > 1 else axes[0]
     meant = _meant(before, [size_of(label) for label in after])
     if meant is None:

@@ -18,6 +18,7 @@ from typed_einsum.testing.audit.findings import Finding
 from typed_einsum.testing.audit.labels import Labels
 from typed_einsum.testing.audit.notes import Notes
 from typed_einsum.testing.audit.operations import VIEWS, Operation, result_labels
+from typed_einsum.testing.audit.pieces import pieced
 from typed_einsum.testing.audit.repairs import Repair, repair_for
 
 QUIET = {
@@ -66,7 +67,7 @@ class Watch(TorchFunctionMode):
             return result
         self._add(rules.after(operation, self.labels, self.notes))
         sources = [self.labels.of(tensor) for tensor in operation.tensors] if name in VIEWS else []
-        mixed = result_labels(func, operation, self.labels)
+        mixed = None if pieced(operation, self.labels) else result_labels(func, operation, self.labels)
         if mixed is not None and mixed.is_told:
             labels = self.labels.of(operation.results[0])
             text = reshapes.message(sources[0], labels, mixed)

@@ -7,7 +7,17 @@ from collections.abc import Iterator
 from typed_einsum.testing.audit.labels import Labels
 from typed_einsum.testing.audit.notes import Notes
 from typed_einsum.testing.audit.operations import Operation
-from typed_einsum.testing.audit.rules import broadcasting, einsums, indexing, precision, softmaxes
+from typed_einsum.testing.audit.rules import (
+    broadcasting,
+    einsums,
+    indexing,
+    masks,
+    norms,
+    orders,
+    picks,
+    precision,
+    softmaxes,
+)
 from typed_einsum.testing.audit.rules.rule import Found
 
 
@@ -25,3 +35,9 @@ def after(operation: Operation, labels: Labels, notes: Notes) -> Iterator[Found]
     yield from precision.lowered(operation, notes)
     yield from precision.booleans(operation)
     yield from softmaxes.contracted(operation, labels, notes)
+    yield from orders.meeting(operation, labels)
+    yield from picks.gathered(operation, labels)
+    yield from picks.crossed(operation, labels, notes)
+    yield from picks.positions(operation, labels, notes)
+    yield from norms.own(operation, labels, notes)
+    yield from masks.orientation(operation, labels, notes)

@@ -9,7 +9,7 @@ from torch import Tensor
 from typed_einsum.tensors import shape_of
 from typed_einsum.testing.audit.labels import WRITTEN_ONE, Label, Labels, shown, shown_all, size_of
 from typed_einsum.testing.audit.notes import Difference, Notes
-from typed_einsum.testing.audit.operations import POINTWISE, REDUCTIONS, Operation, reduced_axes
+from typed_einsum.testing.audit.operations import POINTWISE, REDUCTIONS, Operation, is_total
 from typed_einsum.testing.audit.rules.rule import Found
 
 LOSSES = {
@@ -51,7 +51,7 @@ def losses(operation: Operation, labels: Labels, notes: Notes) -> Iterator[Found
         case name if name in POWERS:
             found = [note for note in notes.of(tensors[:1]) if isinstance(note, Difference)]
             notes.add(operation.results, *(Difference(note.axis, note.place, True) for note in found))
-        case name if name in REDUCTIONS and tensors and _is_total(operation):
+        case name if name in REDUCTIONS and tensors and is_total(operation):
             for note in notes.of(tensors[:1]):
                 if isinstance(note, Difference) and note.squared:
                     text = "a loss of unequal shapes: the difference repeats an axis of size 1 along "
@@ -70,9 +70,3 @@ def _met_one(one: Sequence[Label], other: Sequence[Label]) -> str:
             if meeting == WRITTEN_ONE and size_of(label) > 1 and all(part.named for part in label):
                 return shown(label)
     return ""
-
-
-def _is_total(operation: Operation) -> bool:
-    return operation.name in ("mean", "sum") and (
-        reduced_axes(operation) == tuple(range(len(shape_of(operation.tensors[0]))))
-    )

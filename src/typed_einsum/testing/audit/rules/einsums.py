@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from itertools import combinations
 
 from typed_einsum.testing.audit.labels import Label, Labels, shown, size_of
 from typed_einsum.testing.audit.operations import Operation, letters_of
@@ -31,11 +32,18 @@ def strict(operation: Operation, labels: Labels) -> Iterator[Found]:
             first, other = held.setdefault(letter, (index, label))
             yield from _clash(letter, (first, other), (index, label), place)
     counts = Counter(letter for operand in operands for letter in dict.fromkeys(operand))
-    for letter, count in counts.items():
-        if count == 1 and letter not in output and len(operands) > 1:
-            index, label = held[letter]
-            message = f"letter `{letter}` ({shown(label)}) is in operand {index} alone and not in the output"
-            yield "TE108", "advice", f"{message}: it is summed without a partner", place
+    lone = [
+        letter
+        for letter, count in counts.items()
+        if count == 1 and letter not in output and len(operands) > 1
+    ]
+    for letter in lone:
+        index, label = held[letter]
+        message = f"letter `{letter}` ({shown(label)}) is in operand {index} alone and not in the output"
+        yield "TE108", "advice", f"{message}: it is summed without a partner", place
+    is_contraction = any(count > 1 and letter not in output for letter, count in counts.items())
+    if not is_contraction and len(set(map(id, operation.tensors))) == len(operands):
+        yield from _summed_apart({letter: held[letter] for letter in lone}, place)
 
 
 def _implied(text: str, place: tuple[str, int]) -> Iterator[Found]:
@@ -46,6 +54,20 @@ def _implied(text: str, place: tuple[str, int]) -> Iterator[Found]:
     message = f"the equation has no `->`: torch implies the output `{implied}`"
     order = "" if written == implied else f", in the order of the alphabet and not as written, `{written}`"
     yield "TE101", severity, message + order, place  # type: ignore[misc]
+
+
+def _summed_apart(lone: Mapping[str, tuple[int, Label]], place: tuple[str, int]) -> Iterator[Found]:
+    """Two letters for one axis, each summed in its own operand: a product of two sums, and no contraction.
+
+    Where another letter is contracted, all pairs may be meant, and of one tensor the square of a sum.
+    """
+    for (letter, (index, label)), (other, (there, same)) in combinations(lone.items(), 2):
+        if index != there and label and label == same and all(part.named for part in label):
+            message = (
+                f"`{letter}` in operand {index} and `{other}` in operand {there} are both `{shown(label)}`"
+            )
+            text = f"{message}, but each is summed by itself; give both one letter, and their entries meet"
+            yield "TE108", "error", text, place
 
 
 def _diagonal(operand: str, index: int, place: tuple[str, int]) -> Iterator[Found]:

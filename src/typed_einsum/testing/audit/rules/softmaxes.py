@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from torch import Tensor
 from torch.nn import Parameter
 
 from typed_einsum.tensors import shape_of
-from typed_einsum.testing.audit.labels import TWIN, Label, Labels, shown
+from typed_einsum.testing.audit.labels import Label, Labels, are_apart, shown, shown_all
 from typed_einsum.testing.audit.notes import Normalised, Notes, Scores, Weighted
 from typed_einsum.testing.audit.operations import (
     MATMULS,
     PERMUTES,
     POINTWISE,
+    VIEWS,
     Operation,
     letters_of,
     reduced_axes,
@@ -40,7 +42,11 @@ def contracted(operation: Operation, labels: Labels, notes: Notes) -> Iterator[F
             _carry(operation, notes)
         case "sum":
             yield from _summed(operation, labels, notes)
-        case name if name in POINTWISE | PERMUTES:
+        case "nll_loss" if len(tensors) > 1:
+            yield from _picked(operation, labels, notes, 1 if len(shape_of(tensors[0])) > 1 else 0)
+        case "gather" if len(tensors) > 1:
+            yield from _gathered(operation, labels, notes)
+        case name if name in POINTWISE | PERMUTES | VIEWS:
             _carry(operation, notes)
         case _:
             return
@@ -61,7 +67,7 @@ def _carry(operation: Operation, notes: Notes) -> None:
     """Scores scaled or masked are scores; weights divided by something may be normalised anew."""
     first = operation.tensors[:1]
     divided = "div" in operation.name and len(operation.tensors) > 1
-    same = operation.name in PERMUTES or all(
+    same = operation.name in PERMUTES | VIEWS or all(
         shape_of(tensor) == shape_of(result) for tensor in first for result in operation.results
     )
     if same:
@@ -70,6 +76,8 @@ def _carry(operation: Operation, notes: Notes) -> None:
             for note in notes.of(first)
             if isinstance(note, Scores | Weighted) or (isinstance(note, Normalised) and not divided)
         ]
+        if operation.name == "log":
+            kept = [replace(note, logarithm=True) if isinstance(note, Normalised) else note for note in kept]
         notes.add(operation.results, *kept)
 
 
@@ -80,18 +88,26 @@ def _normalised(notes: Notes, tensors: Sequence[Tensor]) -> list[Normalised]:
 def _weights(operation: Operation, labels: Labels, notes: Notes) -> Iterator[Found]:
     for index, tensor in enumerate(operation.tensors[:2]):
         for note in _normalised(notes, [tensor]):
-            summed = _summed_axes(operation, index, labels)
-            if not note.of_scores or note.logarithm or not summed or note.over in summed:
+            summed = summed_axes(operation, index, labels)
+            if not note.of_scores or note.logarithm or not summed:
                 continue
-            over, sums = shown(note.over), ", ".join(shown(label) for label in summed)
-            text = f"weights are normalised over `{over}` but summed over `{sums}`: they do not add up to 1; "
-            text += "the softmax belongs over the axis that is summed"
-            if any(part.name.endswith(TWIN) for label in (note.over, *summed) for part in label):
-                text += f" (both are `{over}`; the one of the keys is meant)"
-            yield "TE706", "error", text, note.place
+            if all(are_apart(note.over, label) for label in summed):
+                yield "TE706", "error", _message(note.over, summed, labels.of(tensor)), note.place
 
 
-def _summed_axes(operation: Operation, index: int, labels: Labels) -> list[Label]:
+def _message(over: Label, summed: Sequence[Label], own: Sequence[Label]) -> str:
+    """Two axes of one name are told by their places."""
+    first, second = shown(over), ", ".join(shown(label) for label in summed)
+    here = there = ""
+    if first == second and over in own:
+        here, there = (f", axis {own.index(label)} of {shown_all(own)}" for label in (over, summed[0]))
+    return (
+        f"weights are normalised over `{first}`{here}{',' * bool(here)} but summed over `{second}`{there}: "
+        "they do not add up to 1; the softmax belongs over the axis that is summed"
+    )
+
+
+def summed_axes(operation: Operation, index: int, labels: Labels) -> list[Label]:
     """The axes of an operand that a contraction sums together with another operand's."""
     own = labels.of(operation.tensors[index])
     if operation.name != "einsum":
@@ -116,7 +132,35 @@ def _summed(operation: Operation, labels: Labels, notes: Notes) -> Iterator[Foun
     tensor = operation.tensors[0]
     own = labels.of(tensor)
     for note in notes.of([tensor]):
-        if isinstance(note, Weighted) and axes is not None and len(axes) == 1 and own[axes[0]] != note.over:
+        if (
+            isinstance(note, Weighted)
+            and axes is not None
+            and len(axes) == 1
+            and are_apart(own[axes[0]], note.over)
+        ):
             over, sums = shown(note.over), shown(own[axes[0]])
             text = f"log-probabilities are normalised over `{over}` but summed over `{sums}`"
             yield "TE706", "error", f"{text}; the log_softmax belongs over `{sums}`", note.place
+
+
+def _picked(operation: Operation, labels: Labels, notes: Notes, axis: int) -> Iterator[Found]:
+    """Log-probabilities of which one is picked along an axis over which they do not add up to 1."""
+    tensor = operation.tensors[0]
+    along = labels.of(tensor)[axis]
+    for note in _normalised(notes, [tensor]):
+        if note.logarithm and are_apart(note.over, along, twins=False):
+            over, picked = shown(note.over), shown(along)
+            text = f"log-probabilities are normalised over `{over}` but one is picked along `{picked}`"
+            yield "TE706", "error", f"{text}; the log_softmax belongs over `{picked}`", note.place
+
+
+def _gathered(operation: Operation, labels: Labels, notes: Notes) -> Iterator[Found]:
+    """One class for each entry; an index repeated along an axis picks among positions, and is well."""
+    tensor, index = operation.tensors[:2]
+    dim, shape = operation.option("dim", 1), shape_of(tensor)
+    if not isinstance(dim, int) or not -len(shape) <= dim < len(shape) or shape_of(index)[dim] != 1:
+        return
+    own = labels.of(tensor)
+    overs = [own.index(note.over) for note in _normalised(notes, [tensor]) if note.over in own]
+    if all(index.stride(at) and shape_of(index)[at] == shape[at] for at in overs):
+        yield from _picked(operation, labels, notes, dim)
