@@ -7,7 +7,7 @@ tensor: the order of axes merged into one dimension, and which of two equal ones
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Any
 
@@ -30,7 +30,7 @@ class Part:
     named: bool = True
     whole: Part | None = None
     inner: bool = False
-    extends: bool = False
+    extends: bool = field(default=False, compare=False)
 
     @property
     def axis(self) -> str:

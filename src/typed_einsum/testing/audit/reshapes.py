@@ -67,7 +67,7 @@ def _window(parts: Sequence[Part], shape: Sequence[int]) -> tuple[list[Part], li
 
 
 def _mixed(labels: Sequence[Label], window: tuple[list[Part], list[int]]) -> Mixed:
-    """A long axis may be cut anywhere; unless it becomes the very axes that it is made of, in another order."""
+    """A long axis may be cut anywhere; but not into the axes that it is made of, in another order."""
     parts, sizes = window
     is_extended = any(part.extends for part in parts)
     is_one = any(set(parts) <= set(label) for label in labels)
