@@ -59,7 +59,7 @@ def test_on_a_gpu(name: str) -> None:
 
 
 def test_built_for_gpus_it_stores_nothing_but_its_results(tmp_path: Path) -> None:
-    if find_spec("triton.backends.nvidia") is None:
+    if find_spec("triton") is None or find_spec("triton.backends.nvidia") is None:
         pytest.skip("triton cannot build for NVIDIA's GPUs here")
     built = ran(tmp_path / "built.json", "build", TRITON_CACHE_DIR=str(tmp_path), TRITON_INTERPRET="0")
     assert len(built) == 4

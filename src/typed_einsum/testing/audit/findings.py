@@ -7,6 +7,9 @@ from typing import Literal
 
 Severity = Literal["error", "advice"]
 
+Found = tuple[str, Severity, str, tuple[str, int]]
+"""What a rule yields: a code, how sure, a sentence, and the file and line."""
+
 
 @dataclass(frozen=True)
 class Finding:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from weakref import ref
@@ -10,6 +10,7 @@ from weakref import ref
 from torch import Tensor
 from torch.utils.weak import WeakTensorKeyDictionary
 
+from typed_einsum.testing.audit.findings import Found
 from typed_einsum.testing.audit.labels import Label
 
 Place = tuple[str, int]
@@ -118,10 +119,12 @@ Note = (
 
 
 class Notes:
-    """The notes of every tensor that a call has met."""
+    """The notes of every tensor that a call has met, and the doubts that only its end can settle."""
 
     def __init__(self) -> None:
         self._known: Any = WeakTensorKeyDictionary()
+        self._doubts: dict[Note, Found] = {}
+        self._settled: set[Note] = set()
 
     def of(self, tensors: Iterable[Tensor]) -> tuple[Note, ...]:
         """The notes of tensors."""
@@ -131,3 +134,15 @@ class Notes:
         """Remember notes of tensors."""
         for tensor in tensors:
             self._known[tensor] = (*self._known.get(tensor, ()), *notes)
+
+    def doubt(self, note: Note, found: Found) -> None:
+        """What is wrong unless the note is settled before the call ends."""
+        self._doubts.setdefault(note, found)
+
+    def settle(self, note: Note) -> None:
+        """Nothing is wrong with what a note says, whatever was doubted."""
+        self._settled.add(note)
+
+    def doubts(self) -> Iterator[Found]:
+        """What is wrong now that the call has ended."""
+        yield from (found for note, found in self._doubts.items() if note not in self._settled)

@@ -14,7 +14,7 @@ import typed_einsum
 from typed_einsum.locations import shown_path
 from typed_einsum.tensors import shape_of
 from typed_einsum.testing.audit import reshapes, rules
-from typed_einsum.testing.audit.findings import Finding
+from typed_einsum.testing.audit.findings import Finding, Found
 from typed_einsum.testing.audit.labels import Labels
 from typed_einsum.testing.audit.notes import Notes
 from typed_einsum.testing.audit.operations import VIEWS, Operation, result_labels
@@ -74,9 +74,13 @@ class Watch(TorchFunctionMode):
             self.findings.append(Finding("TE703", "error", text, shown_path(file), line))
         return result
 
-    def _add(self, found: Iterator[tuple[str, str, str, tuple[str, int]]]) -> None:
+    def __exit__(self, *raised: Any) -> None:
+        super().__exit__(*raised)  # type: ignore[no-untyped-call]
+        self._add(self.notes.doubts())
+
+    def _add(self, found: Iterator[Found]) -> None:
         for code, severity, text, (file, line) in found:
-            finding = Finding(code, severity, text, shown_path(file), line)  # type: ignore[arg-type]
+            finding = Finding(code, severity, text, shown_path(file), line)
             if finding not in self.findings:
                 self.findings.append(finding)
 

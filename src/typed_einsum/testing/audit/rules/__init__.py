@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from typed_einsum.testing.audit.findings import Found
 from typed_einsum.testing.audit.labels import Labels
 from typed_einsum.testing.audit.notes import Notes
 from typed_einsum.testing.audit.operations import Operation
@@ -18,7 +19,6 @@ from typed_einsum.testing.audit.rules import (
     precision,
     softmaxes,
 )
-from typed_einsum.testing.audit.rules.rule import Found
 
 
 def before(operation: Operation, labels: Labels) -> Iterator[Found]:

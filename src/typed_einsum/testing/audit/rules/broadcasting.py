@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from torch import Tensor
 
 from typed_einsum.tensors import shape_of
+from typed_einsum.testing.audit.findings import Found
 from typed_einsum.testing.audit.labels import WRITTEN_ONE, Label, Labels, shown, shown_all, size_of
 from typed_einsum.testing.audit.notes import Difference, Notes
 from typed_einsum.testing.audit.operations import POINTWISE, REDUCTIONS, Operation, is_total
-from typed_einsum.testing.audit.rules.rule import Found
 
 LOSSES = {
     *("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "binary_cross_entropy", "kl_div"),

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from itertools import combinations
 
+from typed_einsum.testing.audit.findings import Found
 from typed_einsum.testing.audit.labels import Label, Labels, shown, size_of
 from typed_einsum.testing.audit.operations import Operation, letters_of
-from typed_einsum.testing.audit.rules.rule import Found
 
 
 def strict(operation: Operation, labels: Labels) -> Iterator[Found]:

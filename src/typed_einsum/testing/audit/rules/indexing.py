@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from typed_einsum.testing.audit.findings import Found
 from typed_einsum.testing.audit.labels import Labels, shown
 from typed_einsum.testing.audit.operations import Operation
-from typed_einsum.testing.audit.rules.rule import Found
 
 SMALLEST = 7
 """An index below this may be any number; the sizes of axes begin above."""

@@ -8,10 +8,10 @@ from typing import Any
 from torch import Tensor
 
 from typed_einsum.tensors import shape_of
+from typed_einsum.testing.audit.findings import Found
 from typed_einsum.testing.audit.labels import Labels, shown, shown_all
 from typed_einsum.testing.audit.notes import Masked, Notes, Penalty
 from typed_einsum.testing.audit.operations import PERMUTES, POINTWISE, VIEWS, Operation
-from typed_einsum.testing.audit.rules.rule import Found
 
 FILLS = {"masked_fill", "masked_fill_"}
 SUMS = {"add", "__add__", "__radd__", "__iadd__", "add_"}

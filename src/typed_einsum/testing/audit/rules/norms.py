@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from weakref import ref
 
 from typed_einsum.tensors import shape_of
+from typed_einsum.testing.audit.findings import Found
 from typed_einsum.testing.audit.labels import Labels, are_apart, shown
 from typed_einsum.testing.audit.notes import Notes, Reduced, Unit
 from typed_einsum.testing.audit.operations import (
@@ -17,7 +18,6 @@ from typed_einsum.testing.audit.operations import (
     Operation,
     reduced_axes,
 )
-from typed_einsum.testing.audit.rules.rule import Found
 from typed_einsum.testing.audit.rules.softmaxes import summed_axes
 
 NORMS = {"norm", "linalg_norm", "vector_norm", "linalg_vector_norm"}

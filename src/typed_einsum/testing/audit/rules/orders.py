@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from typed_einsum.tensors import shape_of
+from typed_einsum.testing.audit.findings import Found
 from typed_einsum.testing.audit.labels import Label, Labels, shown
 from typed_einsum.testing.audit.operations import MATMULS, POINTWISE, Operation, letters_of
 from typed_einsum.testing.audit.rules.broadcasting import LOSSES
-from typed_einsum.testing.audit.rules.rule import Found
 
 CLASSES = {"cross_entropy", "nll_loss"}
 """Losses whose target lacks the axis of the classes, the second one."""

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from typed_einsum.tensors import dtype_of
+from typed_einsum.testing.audit.findings import Found
 from typed_einsum.testing.audit.labels import Label, Labels, are_apart, shown, shown_all, size_of
 from typed_einsum.testing.audit.notes import Crossed, FlatIndex, Notes
 from typed_einsum.testing.audit.operations import PERMUTES, VIEWS, Operation, is_total
-from typed_einsum.testing.audit.rules.rule import Found
 
 SCATTERS = {"scatter", "scatter_add", "scatter_reduce", "scatter_", "scatter_add_", "scatter_reduce_"}
 POSITIONS = {"argmax", "argmin", "max", "min", "topk", "sort", "argsort"}

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import torch
 
 from typed_einsum.tensors import dtype_of, short
+from typed_einsum.testing.audit.findings import Found
 from typed_einsum.testing.audit.notes import Lowered, Notes
 from typed_einsum.testing.audit.operations import Operation
-from typed_einsum.testing.audit.rules.rule import Found
 
 LOW = (torch.bfloat16, torch.float16)
 SUMS = {"add", "sub", "__add__", "__radd__", "__sub__", "__rsub__", "__iadd__", "__isub__", "add_", "sub_"}

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import Parameter
 
 from typed_einsum.tensors import shape_of
+from typed_einsum.testing.audit.findings import Found
 from typed_einsum.testing.audit.labels import Label, Labels, are_apart, shown, shown_all
 from typed_einsum.testing.audit.notes import Normalised, Notes, Scores, Weighted
 from typed_einsum.testing.audit.operations import (
@@ -20,7 +21,6 @@ from typed_einsum.testing.audit.operations import (
     letters_of,
     reduced_axes,
 )
-from typed_einsum.testing.audit.rules.rule import Found
 
 SOFTMAXES = {"softmax": False, "log_softmax": True}
 PRODUCTS = {"mul", "__mul__", "__rmul__", "multiply"}
@@ -34,7 +34,7 @@ def contracted(operation: Operation, labels: Labels, notes: Notes) -> Iterator[F
             _note_softmax(operation, labels, notes)
         case name if name in MATMULS or name == "einsum":
             if len(tensors) == 2 and not any(isinstance(tensor, Parameter) for tensor in tensors):
-                yield from _weights(operation, labels, notes)
+                _weights(operation, labels, notes)
                 notes.add(operation.results, Scores())
         case name if name in PRODUCTS and len(tensors) == 2:
             logs = [note for note in _normalised(notes, tensors) if note.logarithm]
@@ -85,14 +85,19 @@ def _normalised(notes: Notes, tensors: Sequence[Tensor]) -> list[Normalised]:
     return [note for note in notes.of(tensors) if isinstance(note, Normalised)]
 
 
-def _weights(operation: Operation, labels: Labels, notes: Notes) -> Iterator[Found]:
+def _weights(operation: Operation, labels: Labels, notes: Notes) -> None:
+    """Weights may be mixed over another axis first, as heads that talk are; then their own is still there."""
     for index, tensor in enumerate(operation.tensors[:2]):
+        summed = summed_axes(operation, index, labels)
         for note in _normalised(notes, [tensor]):
-            summed = summed_axes(operation, index, labels)
             if not note.of_scores or note.logarithm or not summed:
                 continue
-            if all(are_apart(note.over, label) for label in summed):
-                yield "TE706", "error", _message(note.over, summed, labels.of(tensor)), note.place
+            if not all(are_apart(note.over, label) for label in summed):
+                notes.settle(note)
+                continue
+            text = _message(note.over, summed, labels.of(tensor))
+            notes.doubt(note, ("TE706", "error", text, note.place))
+            notes.add(operation.results, note)
 
 
 def _message(over: Label, summed: Sequence[Label], own: Sequence[Label]) -> str:
