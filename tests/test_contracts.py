@@ -226,6 +226,16 @@ def test_operands_that_are_not_matched_are_advice() -> None:
     assert codes(report) == ["TE710", "TE710"]
 
 
+def test_operands_are_not_said_to_be_unmatched_where_no_result_is_compared() -> None:
+    """The solver does not read the result's annotation, so nothing was seen."""
+
+    def f(x: Float[Tensor, "b n"], y: Float[Tensor, "b m"]) -> Float[Tensor, "b min(n,m)"]:
+        few = min(x.size(1), y.size(1))
+        return x[:, :few] * y[:, :few]
+
+    assert codes(check_contract(f)) == []
+
+
 def dropped(x: Float[Tensor, "b t d"]) -> Float[Tensor, "b t d"]:
     return F.dropout(x, 0.5)
 

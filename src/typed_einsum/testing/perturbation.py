@@ -220,8 +220,8 @@ def centred(hint: TensorHint, value: Tensor) -> Tensor:
 
 def ignores_order(call: Call, name: str, only: str) -> bool:
     """Whether permuting an axis in one argument alone changes nothing, as far as can be seen."""
-    found = permuted(call, name, only)
-    return found is not None and all(_unmoved(one, two) for (_, one), (_, two) in zip(*found, strict=True))
+    before, after = permuted(call, name, only) or ([], [])
+    return bool(before) and all(_unmoved(one, two) for (_, one), (_, two) in zip(before, after, strict=True))
 
 
 def _unmoved(one: Tensor, other: Tensor) -> bool:
