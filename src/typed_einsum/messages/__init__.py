@@ -2,6 +2,7 @@
 
 from typed_einsum.messages.facts import (
     AXIS_SIZES,
+    MASK,
     Held,
     code_for,
     dtype_summary,
@@ -15,6 +16,7 @@ from typed_einsum.messages.shapes import Locate, shape_error
 
 __all__ = [
     "AXIS_SIZES",
+    "MASK",
     "Held",
     "Locate",
     "code_for",

@@ -14,6 +14,9 @@ from typed_einsum.tensors import described, dtype_of, short
 AXIS_SIZES = "axis_sizes"
 """The label of names that an object knows by itself."""
 
+MASK = "the mask"
+"""The label of the mask of a softmax: its axes are some of those of the scores."""
+
 
 @dataclass(frozen=True, slots=True)
 class Held:
@@ -35,6 +38,8 @@ def code_for(label: str) -> str:
     name, bracket, rest = label.partition("[")
     if name == RETURN:
         return f"result{bracket}{rest}"
+    if name == MASK:
+        return "mask"
     if not name.isidentifier():
         return "tensor"
     item = rest.removesuffix("]")

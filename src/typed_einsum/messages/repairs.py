@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import combinations, pairwise
 from math import prod
 from typing import Any
 
@@ -12,7 +12,7 @@ import torch
 
 from typed_einsum.equation.axes import ELLIPSIS, Axis, Expression, Fixed, Named, is_variadic, spelled
 from typed_einsum.locations import RETURN
-from typed_einsum.messages.facts import AXIS_SIZES, code_for, kind_of, passing, shown_shape, title, verb
+from typed_einsum.messages.facts import AXIS_SIZES, MASK, code_for, kind_of, passing, shown_shape, title, verb
 from typed_einsum.messages.order import Wanted, likely_order, moved, reordering, sure_order
 from typed_einsum.solver import (
     Bindings,
@@ -158,6 +158,8 @@ def _size_repair(conflict: WrongSize, case: Case) -> str:
     holder = title(tensor.label)
     if origin.label == AXIS_SIZES:
         return f"give {holder} {conflict.expected} entries there, or correct `{name}` in `axis_sizes`"
+    if tensor.label == MASK:
+        return f"make the mask for {conflict.expected} entries of `{name}`, as many as the scores have"
     if origin.position is None:
         return f"`{origin.label}` is part of the equation: every `{name}` has {conflict.expected} entries"
     return f"if these are two axes, give the one in {holder} a name of its own instead of `{name}`"
@@ -192,6 +194,8 @@ def _rank_repair(tensor: Labelled, case: Case) -> str:
         return f"{verb(tensor.label)} a tensor with the axes `{axes}`, where `*` and `...` may stand for none"
     known = case.sizes_without(tensor)
     wanted = [_allowed(axis, known) for axis in tensor.axes]
+    if tensor.label == MASK:
+        return _mask_rank_repair(tensor, wanted)
     if len(tensor.sizes) == len(wanted) + 1 and (told := next(_without_one(tensor, wanted), None)):
         return told
     if len(tensor.sizes) == len(wanted) - 1 and (told := next(_with_one_more(tensor, wanted), None)):
@@ -199,6 +203,18 @@ def _rank_repair(tensor: Labelled, case: Case) -> str:
     if len(tensor.sizes) > len(wanted) > 0:
         return f'name the others, or allow any before them: "... {axes}"'
     return f"{verb(tensor.label)} a tensor {f'with the axes `{axes}`' if axes else 'without axes'}"
+
+
+def _mask_rank_repair(tensor: Labelled, wanted: Wanted) -> str:
+    """A mask may have fewer axes than the scores, if it says which."""
+    axes = [spelled(axis) for axis in tensor.axes]
+    if len(tensor.sizes) > len(axes):
+        return "name all its axes in `mask_axes`, each of them one of the scores'"
+    picks = combinations(range(len(axes)), len(tensor.sizes))
+    fitting = [pick for pick in picks if _fit(tensor.sizes, [wanted[i] for i in pick])]
+    if len(fitting) == 1:
+        return f'say which axes it has: mask_axes="{" ".join(axes[i] for i in fitting[0])}"'
+    return f"say in `mask_axes` which of the axes `{' '.join(axes)}` it has"
 
 
 def _without_one(tensor: Labelled, wanted: Wanted) -> Iterator[str]:

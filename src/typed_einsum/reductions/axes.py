@@ -23,7 +23,7 @@ from typed_einsum.solver import Bindings, Labelled, Origin, bind
 from typed_einsum.switch import switch
 from typed_einsum.tensors import EXACT_TYPES, described, is_tensor, shape_of
 
-VALUE, MASK = "the value", "the mask"
+VALUE = "the value"
 
 
 def name_of(axis: Axis) -> str:

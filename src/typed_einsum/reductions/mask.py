@@ -8,7 +8,8 @@ from torch import Tensor
 from typed_einsum.diagnostics import Diagnostic
 from typed_einsum.errors import DtypeError
 from typed_einsum.locations import caller_place
-from typed_einsum.reductions.axes import MASK, VALUE, NamedAxes
+from typed_einsum.messages import MASK
+from typed_einsum.reductions.axes import VALUE, NamedAxes
 from typed_einsum.tensors import autocasts, dtype_of, short
 
 

@@ -13,8 +13,8 @@ from typed_einsum.equation.axes import AxisSyntaxError, spelled
 from typed_einsum.equation.expressions import NotArithmetic
 from typed_einsum.errors import ArgumentError, EquationError
 from typed_einsum.locations import caller_place, passed_text
-from typed_einsum.messages import with_article
-from typed_einsum.reductions.axes import MASK, VALUE, NamedAxes, name_of
+from typed_einsum.messages import MASK, with_article
+from typed_einsum.reductions.axes import VALUE, NamedAxes, name_of
 from typed_einsum.tensors import described
 from typed_einsum.tracing import constant_while_tracing, keep_for_tracing, traced
 
