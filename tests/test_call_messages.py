@@ -255,6 +255,16 @@ def test_pickled_and_copied_it_says_the_same(kind: type[errors.TypedEinsumError]
         assert (str(again), again.code, again.diagnostic) == (str(error), "TE201", diagnostic)
 
 
+@pytest.mark.parametrize("kind", BASES)
+def test_made_anew_of_its_text_it_says_that_text(kind: type[errors.TypedEinsumError]) -> None:
+    """As torch makes an error anew that the worker process of a loader has raised."""
+    error = kind(raised(CASES["inline, named"][0]).diagnostic)
+    told = f"Caught {kind.__name__} in DataLoader worker process 0.\nOriginal Traceback:\n{error}"
+    for again in (kind(told), pickle.loads(pickle.dumps(kind(told)))):
+        assert (str(again), again.code, again.diagnostic.summary) == (told, "TE201", told)
+    assert kind("something else").code == ""
+
+
 def test_a_message_may_be_a_sentence_alone() -> None:
     error = errors.ShapeError(Diagnostic("TE201", "one axis has two sizes"))
     assert str(error) == f"ShapeError[TE201]: one axis has two sizes\nsee: {PAGES}/TE201"

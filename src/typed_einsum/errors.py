@@ -16,6 +16,7 @@ Examples:
 
 from __future__ import annotations
 
+import re
 from types import MappingProxyType
 from typing import Final
 
@@ -106,14 +107,24 @@ CODES: Final = MappingProxyType(
 4 calls, 5 decorated functions, 7 what `typed-einsum check` alone finds."""
 
 
+_CODE = re.compile(r"\[(TE[0-9]{3})\]: ")
+
+
 class TypedEinsumError(Exception):
     """Base of every error that typed-einsum raises.
 
-    Attributes: `code`, such as `"TE201"`, and `diagnostic`, the message as data.
+    Attributes: `code`, such as `"TE201"`, and `diagnostic`, the message as data. Made of a text, as torch
+    makes an error anew that a `DataLoader` worker has raised, it says that text and finds its code in it.
     """
 
-    def __init__(self, diagnostic: Diagnostic) -> None:
+    _told: str | None = None
+
+    def __init__(self, diagnostic: Diagnostic | str) -> None:
         super().__init__(diagnostic)
+        if isinstance(diagnostic, str):
+            self._told = diagnostic
+            found = _CODE.search(diagnostic)
+            diagnostic = Diagnostic(found[1] if found else "", diagnostic)
         self.diagnostic = diagnostic
 
     @property
@@ -122,7 +133,7 @@ class TypedEinsumError(Exception):
         return self.diagnostic.code
 
     def __str__(self) -> str:
-        return self.diagnostic.render(type(self).__name__)
+        return self._told or self.diagnostic.render(type(self).__name__)
 
 
 class EquationError(TypedEinsumError, ValueError):

@@ -57,11 +57,12 @@ def agrees(
     torch.testing.assert_close(found, row.expected(made, *tensors), rtol=near, atol=near / 10)
 
 
-def refuses(row: Row, call: Callable[..., Any], *tensors: Tensor) -> str:
-    """A wrong shape is our error, with our code and our words, which are returned."""
+def refuses(row: Row, call: Callable[..., Any], *tensors: Tensor, heading: str = "") -> str:
+    """A wrong shape is our error, with our code and our words under a heading; they are returned."""
     with pytest.raises(errors.TypedEinsumError) as caught:
         call(*(tensors or row.wrong_tensors()))
     assert caught.value.code == row.code
     text = str(caught.value)
-    assert text.startswith(f"ShapeError[{row.code}]: ")
+    assert text.startswith(heading or f"ShapeError[{row.code}]: ")
+    assert f"ShapeError[{row.code}]: " in text
     return text

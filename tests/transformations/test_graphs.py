@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -16,9 +17,6 @@ from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 
 SIZES = (2, 3, 5)
 """Batches, in this order: the second makes the size a variable, the third must need no new graph."""
-
-# The small and the large of what Inductor writes code for; each takes it seconds.
-WRITTEN = tuple(row for row in ROWS if row.name in ("@typed_einsum", "MaxSigmoidAttnBlock"))
 
 # After a refusal Dynamo takes up the frames inside one by one, with tensors that are no leaves as arguments.
 # It asks those for a gradient, and hides the warning by other means than filters.
@@ -60,30 +58,38 @@ def test_compile(row: Row) -> None:
 
 
 IN_OUR_WORDS = "typed-einsum refuses a call in this function, which ends the trace"
+AS_USER_ERROR = "a refusal is torch's `UserError`, in our words"
 
 
-@column("`compile(fullgraph=True)`", notes="a refusal is torch's `UserError`, in our words")
+def ends_the_trace(row: Row, made: Callable[..., Tensor], **options: Any) -> None:
+    """A wrong shape while one graph is made is torch's error, and says who refused."""
+    torch._dynamo.reset()
+    with pytest.raises(UserError, match=IN_OUR_WORDS):
+        torch.compile(made, fullgraph=True, **options)(*row.wrong_tensors())
+
+
+@column("`compile(fullgraph=True)`", notes=AS_USER_ERROR)
 def test_compile_into_one_graph(row: Row) -> None:
     made = row.make()
     compiled = torch.compile(made, backend="aot_eager", fullgraph=True)
     agrees(row, made, compiled(*row.tensors()), row.tensors())
-    torch._dynamo.reset()
-    with pytest.raises(UserError, match=IN_OUR_WORDS):
-        torch.compile(made, backend="eager", fullgraph=True)(*row.wrong_tensors())
+    ends_the_trace(row, made, backend="eager")
 
 
-@column("`compile(dynamic=True)`")
+@column("`compile(dynamic=True)`", notes=AS_USER_ERROR)
 def test_compile_with_any_size(row: Row) -> None:
     made = row.make()
     fits(row, torch.compile(made, backend="eager", fullgraph=True, dynamic=True), made)
+    ends_the_trace(row, made, backend="eager", dynamic=True)
 
 
 # Inductor imports a module of torch's that is written in what torch deprecates.
 @pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated")
-@column("`compile`, code by Inductor", rows=WRITTEN)
+@column("`compile`, code by Inductor", notes=AS_USER_ERROR)
 def test_compile_by_inductor(row: Row) -> None:
     made = row.make()
     agrees(row, made, torch.compile(made, fullgraph=True)(*row.tensors()), row.tensors())
+    ends_the_trace(row, made)
 
 
 def exported(
@@ -107,7 +113,7 @@ def test_export(row: Row) -> None:
     refuses(row, lambda *wrong: exported(row, made, False, wrong))
 
 
-@column("`export(strict=True)`", notes="a refusal is torch's `UserError`, in our words")
+@column("`export(strict=True)`", notes=AS_USER_ERROR)
 def test_strict_export(row: Row) -> None:
     made = row.make()
     fits(row, exported(row, made, strict=True).module(), made)

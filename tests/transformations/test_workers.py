@@ -44,6 +44,13 @@ class Samples(Dataset[Tensor]):
             return made(*ROWS[index].tensors(3))
 
 
+class WrongSamples(Samples):
+    """What each row says to tensors of a wrong shape."""
+
+    def __getitem__(self, index: int) -> Tensor:
+        return MADE[ROWS[index].name](*ROWS[index].wrong_tensors())
+
+
 MADE: dict[str, Callable[..., Tensor]] = {row.name: row.make() for row in ROWS}
 """One of each, which worker processes of a loader share with the main process."""
 
@@ -60,6 +67,10 @@ def loaded() -> dict[str, Tensor]:
 @column("`DataLoader` workers")
 def test_loader(row: Row, loaded: dict[str, Tensor]) -> None:
     agrees(row, MADE[row.name], loaded[row.name], row.tensors(3))
+    wrong = DataLoader(
+        WrongSamples(), None, sampler=[ROWS.index(row)], num_workers=1, multiprocessing_context="fork"
+    )
+    refuses(row, lambda *_: next(iter(wrong)), heading="Caught ShapeError in DataLoader worker process 0.")
 
 
 @pytest.fixture(scope="module")
