@@ -6,7 +6,7 @@ the batch divides n it succeeds, and each image is scored against its share of t
 
 What check says:
 
-    TE201 axis `b` is 88 in `images` but 1 in `texts` (in detect)
+    TE201 axis `b` is 11 in `images` but 1 in `texts` (in detect)
 """
 
 import torch

@@ -8,7 +8,7 @@ import inspect
 import math
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
@@ -48,7 +48,8 @@ MOST_REPAIRS = 6
 class Attempt:
     """One call at one choice of sizes: what it raised, if anything, and what was seen while it ran.
 
-    `refused` is an exception that the user's own `raise` made: the function does not take such input.
+    `refused` is an exception that the user's own `raise` made: the function does not take such input. `calls`
+    of torch came through before an error.
     """
 
     error: Exception | None
@@ -57,6 +58,7 @@ class Attempt:
     refused: bool = False
     findings: tuple[Finding, ...] = ()
     repairs: tuple[Repair, ...] = ()
+    calls: int = 0
 
     @property
     def names_axes(self) -> bool:
@@ -77,7 +79,8 @@ class Run:
     def attempts(self) -> list[Attempt]:
         """One attempt for each variant of the input, all of which ran; or the failure that says most.
 
-        That is the first with a message of this library, which names axes, or else the first of all.
+        That is the first with a message of this library, which names axes, or else that which came furthest:
+        what stops others earlier is a size that the body does not take.
         """
         failures: list[Attempt] = []
         begun = time.monotonic()
@@ -93,7 +96,7 @@ class Run:
             failures.append(attempts[-1])
             if self._is_told(failures) or time.monotonic() - begun > LONG:
                 break
-        return [next((each for each in failures if each.names_axes), failures[0])]
+        return [next((each for each in failures if each.names_axes), _furthest(failures))]
 
     def _sharper(self, attempts: list[Attempt], sizes: Sizes) -> list[Attempt]:
         """The same attempts with primes for all axes that take one: multiples of one number divide each
@@ -201,7 +204,7 @@ class Run:
                 attempt = self.attempt(variant, sizes(), device, known)
             except CannotMake:
                 break
-        return attempt if attempt.error is None else first
+        return attempt if attempt.error is None else _furthest([first, attempt])
 
     def attempt(
         self, variant: Variant, sizes: Iterator[int], device: str, given_sizes: Mapping[str, int]
@@ -223,7 +226,12 @@ class Run:
         except Exception as raised:  # whatever the user's function raises is what we are here to see
             error = raised
         refused = error is not None and _refused(error, self.file)
-        return Attempt(error, draw, variant, refused, tuple(watch.findings), tuple(watch.repairs))
+        seen = tuple(watch.findings), tuple(watch.repairs)
+        return Attempt(error, draw, variant, refused, *seen, watch.calls)
+
+
+def _furthest(attempts: Sequence[Attempt]) -> Attempt:
+    return max(attempts, key=lambda attempt: attempt.calls)  # the first of equals
 
 
 def reseed(seed: int) -> None:

@@ -36,7 +36,8 @@ _FOLDERS = tuple(
 class Watch(TorchFunctionMode):
     """A mode under which a function runs; afterwards `findings` holds what was seen.
 
-    `repairs` are sizes that would have let a failed call go on, such as a multiple for a split.
+    `repairs` are sizes that would have let a failed call go on, such as a multiple for a split; `calls` are
+    those that came through.
     """
 
     def __init__(self, labels: Labels) -> None:
@@ -45,6 +46,7 @@ class Watch(TorchFunctionMode):
         self.notes = Notes()
         self.findings: list[Finding] = []
         self.repairs: list[Repair] = []
+        self.calls = 0
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
@@ -62,6 +64,7 @@ class Watch(TorchFunctionMode):
         except (RuntimeError, ValueError, IndexError):
             self.repairs += repair_for(before, self.labels)
             raise
+        self.calls += 1
         operation = Operation(name, args, options, result, file, line)
         if any(0 in shape_of(tensor) for tensor in operation.results):
             return result
