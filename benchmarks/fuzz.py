@@ -41,6 +41,7 @@ COUNTS = {
     "derivations": 20_000,
     "fences": 20_000,
     "the command": 10_000,
+    "pytest": 5_000,
 }
 DISTINCT = 1_000_000
 """Equations through one process, to see what stays in memory."""

@@ -32,7 +32,7 @@ from typed_einsum import errors
 from typed_einsum.diagnostics import PAGES, Diagnostic
 from typed_einsum.markdown import derived
 from typed_einsum.nn import MaxSigmoidAttnBlock
-from typed_einsum.testing import example_inputs
+from typed_einsum.testing import check_contract, example_inputs
 
 ROOT = Path(__file__).parent.parent
 CASES = cases("call_messages.txt")
@@ -51,6 +51,7 @@ NAMES: dict[str, Any] = {
     **{name: getattr(typed_einsum, name) for name in typed_einsum.__all__},
     "MaxSigmoidAttnBlock": MaxSigmoidAttnBlock,
     "Tensor": Tensor,
+    "check_contract": check_contract,
     "derived": derived,
     "example_inputs": example_inputs,
     "nn": nn,

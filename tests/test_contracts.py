@@ -203,6 +203,43 @@ def test_promises_can_be_stored_on_the_function() -> None:
     assert codes(check_contract(f, independent="b")) == []
 
 
+class Widened(nn.Module):
+    def __init__(self, dim: int, heads: int = 4) -> None:
+        super().__init__()
+        self.linear = nn.Linear(dim, dim)
+
+    @contract(sizes={"t": 29})
+    def forward(self, x: Float[Tensor, "b t e"]) -> Float[Tensor, "b t e"]:
+        return self.linear(x)
+
+
+def test_a_class_of_modules_is_built() -> None:
+    report = check_contract(Widened)
+    assert (report.name, report.ok) == ("Widened", True)
+    assert "t=29" in report.sizes
+
+
+def test_what_cannot_be_built_is_skipped_with_its_reason() -> None:
+    class Configured(nn.Module):
+        def __init__(self, config) -> None:  # type: ignore[no-untyped-def]
+            super().__init__()
+
+        def forward(self, x: Float[Tensor, "b e"]) -> Float[Tensor, "b e"]:
+            return x
+
+    assert check_contract(Configured).skipped == "cannot build Configured: parameter `config` has no annotation"
+
+
+def test_a_report_has_short_lines_and_keeps_axes_together() -> None:
+    def merged(x: Float[Tensor, "b h t d"]) -> Float[Tensor, "b t h*d"]:
+        return x.reshape(len(x), x.size(2), -1)
+
+    lines = str(check_contract(merged)).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert [line[:4].isspace() for line in lines] == [False, False, True, True]
+    assert any("(0, 2, 1, 3)" in line for line in lines)
+
+
 def test_numbers_are_compared_with_a_reference() -> None:
     def doubled(x: Float[Tensor, "b d"]) -> Float[Tensor, "b d"]:
         return x * 2

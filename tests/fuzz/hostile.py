@@ -9,11 +9,15 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 
+import pytest
 import torch
 
 from typed_einsum import einsum, explain, shape_checked, shaped, softmax
@@ -167,6 +171,52 @@ def _through_the_command(random: Random) -> None:
         raise LeftOtherwise(f"{arguments}: {status}")
 
 
+SETTINGS = ("shape_contracts", "shape_check", "strict_einsum", "markers", "python_files")
+OPTIONS = ("--shape-contracts", "--shape-check", "--strict-einsum")
+ENDS = {
+    pytest.ExitCode.OK,
+    pytest.ExitCode.TESTS_FAILED,
+    pytest.ExitCode.USAGE_ERROR,
+    pytest.ExitCode.NO_TESTS_COLLECTED,
+}
+"""What a run of pytest may end with: neither interrupted nor by an error inside of it."""
+
+
+def _through_pytest(random: Random) -> None:
+    """A run in a folder with one sound module, under options and settings that are neither."""
+    given = []
+    for _ in range(random.randrange(1, 4)):
+        option = random.choice(OPTIONS)
+        value = "sound.py" if random.random() < 0.2 else _nowhere(text(random))
+        given += [option] if random.random() < 0.2 else [f"{option}={value}"]
+    if random.random() < 0.5:
+        given += ["-o", f"{random.choice(SETTINGS)}={text(random)}"]
+    with TemporaryDirectory() as folder, contextlib.chdir(folder):
+        Path("sound.py").write_text(SOUND, encoding="utf-8")
+        Path("pytest.ini").write_text("[pytest]\n", encoding="utf-8")
+        quiet = ["-q", "-p", "no:cacheprovider", "--capture=no", "--collect-only"]
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            status = pytest.main([*quiet, *given])
+    sys.modules.pop("sound", None)
+    if status not in ENDS:
+        raise LeftOtherwise(f"{given}: {status}")
+
+
+def _nowhere(value: str) -> str:
+    """A text that is no folder of this machine: pytest would search all of it, and import what it finds."""
+    return f"{value}!" if value == "torch" or os.path.exists(value.replace("\0", "")) else value
+
+
+SOUND = """
+from jaxtyping import Float
+from torch import Tensor
+
+
+def twice(x: Float[Tensor, "b c"]) -> Float[Tensor, "b c"]:
+    return 2 * x
+"""
+
+
 DOORS: dict[str, Callable[[Random], None]] = {
     "equations": _through_equations,
     "calls of einsum": _through_calls,
@@ -176,6 +226,7 @@ DOORS: dict[str, Callable[[Random], None]] = {
     "derivations": _through_derivations,
     "fences": _through_fences,
     "the command": _through_the_command,
+    "pytest": _through_pytest,
 }
 """What takes a text from a user, by its name."""
 

@@ -31,7 +31,7 @@ import fuzz  # noqa: E402
 import mutation  # noqa: E402
 import pages  # noqa: E402
 
-TRIES = {"the command": 150, "derivations": 300, "fences": 300, "calls of einsum": 600}
+TRIES = {"the command": 150, "pytest": 100, "derivations": 300, "fences": 300, "calls of einsum": 600}
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -40,7 +40,7 @@ def test_only_our_errors_come_out(door: str) -> None:
     found = hostile.counted(door, seed=10**9, count=TRIES.get(door, 1000))
     assert sum(found.values()) == TRIES.get(door, 1000)
     assert set(found) <= {"accepted", *errors.CODES}
-    assert len(found) > 1 or door == "the command"
+    assert len(found) > 1 or door in ("the command", "pytest")
 
 
 def test_every_door_accepts_something() -> None:
@@ -56,6 +56,12 @@ def test_an_error_of_another_kind_is_let_through(monkeypatch: pytest.MonkeyPatch
     with pytest.raises(KeyError) as caught:
         hostile.counted("sizes", 5, 3)
     assert caught.value.__notes__ == ["door 'sizes', seed 5"]
+
+
+def test_an_end_that_pytest_should_not_have_is_let_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pytest, "main", lambda arguments: pytest.ExitCode.INTERNAL_ERROR)
+    with pytest.raises(hostile.LeftOtherwise):
+        hostile.counted("pytest", 5, 1)
 
 
 @given(st.text(), st.one_of(st.none(), st.text()))

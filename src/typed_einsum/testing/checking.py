@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import inspect
 import traceback
 from collections import OrderedDict
@@ -10,7 +9,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from typed_einsum.annotations import TensorHint
@@ -30,12 +28,14 @@ from typed_einsum.testing.perturbation import Call, NoSuchAxis
 from typed_einsum.testing.promises import Promises
 from typed_einsum.testing.report import Report
 from typed_einsum.testing.sizes import Draw, Variant, is_prime, primes
+from typed_einsum.testing.subjects import subject
+
+MOST_PARAMETERS = 10**8
+"""A module with more is run on `meta` alone."""
 
 BATCH = ("b", "batch")
 """Names of an axis whose entries are taken to be independent samples."""
 
-MOST_PARAMETERS = 10**8
-"""A module with more is run on `meta` alone."""
 
 REFUSALS = {"TE207"}
 """Codes that say of a size what may be said of it: no maximum over nothing."""
@@ -53,21 +53,14 @@ class Check:
 
     @classmethod
     def of(cls, fn_or_module: Callable[..., Any], promises: Promises) -> Check:
-        """A check of a function, or of a module's `forward`."""
-        owner: Callable[[str], Any] | None = None
-        function = fn_or_module
-        if isinstance(fn_or_module, nn.Module):
-            module = fn_or_module
-            owner, function = (lambda device: _on(module, device)), type(module).forward
-        elif inspect.ismethod(fn_or_module):
-            owned = fn_or_module.__self__
-            owner, function = (lambda device: owned), fn_or_module.__func__
+        """A check of a function, or of the `forward` of a module or of a class of modules, which is built."""
+        given = subject(fn_or_module)
+        function = given.function
         checked = function if is_checked(function) else shape_checked(function)
         resolve = inspect.getattr_static(checked, "resolve", None)
         checked = checked if resolve is None else resolve()
-        name = getattr(fn_or_module, "__name__", type(fn_or_module).__name__)
         place = definition_place(function) or Place(inspect.getfile(inspect.unwrap(function)), 1)
-        return cls(name, checked, owner, place, promises)
+        return cls(given.name, checked, given.owner, place, promises)
 
     def run(self) -> Run:
         """How the function is called."""
@@ -269,25 +262,6 @@ def raised_at(file: str, error: BaseException) -> Place | None:
     return Place(shown_path(file), frames[-1].lineno, (frames[-1].colno or 0) + 1)
 
 
-def _on(module: nn.Module, device: str) -> nn.Module:
-    """A copy of a module on a device, so that the user's own stays as it is; on `meta`, without numbers."""
-    if device == "meta":
-        return copy.deepcopy(module, _without_numbers(module))
-    return copy.deepcopy(module)
-
-
 def _is_large(owner: Any) -> bool:
     """Whether a module is too large to be copied and run."""
     return isinstance(owner, nn.Module) and sum(each.numel() for each in owner.parameters()) > MOST_PARAMETERS
-
-
-def _without_numbers(module: nn.Module) -> dict[int, Any]:
-    """What `copy.deepcopy` is to take for each parameter and buffer: a tensor on `meta`."""
-    memo: dict[int, Any] = {}
-    for parameter in module.parameters():
-        memo[id(parameter)] = nn.Parameter(
-            torch.empty_like(parameter, device="meta"), parameter.requires_grad
-        )
-    for buffer in module.buffers():
-        memo[id(buffer)] = torch.empty_like(buffer, device="meta")
-    return memo

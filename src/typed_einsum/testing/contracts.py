@@ -27,7 +27,8 @@ def check_contract(
     other. What is passed here is held in both directions: a promise that is not true is a finding.
 
     Args:
-        fn_or_module: a function with jaxtyping annotations, a `@typed_einsum`, or an `nn.Module`.
+        fn_or_module: a function with jaxtyping annotations, a `@typed_einsum`, an `nn.Module`, or a class of
+            modules, which is built from its defaults and from guesses.
         independent: axes whose entries do not affect each other's results.
         ordered: axes whose order matters; permuting any other axis must permute the result.
         couples: batch axes whose entries do affect each other.

@@ -9,8 +9,6 @@ import torch
 from torch import Tensor
 
 from typed_einsum.annotations import TensorHint
-from typed_einsum.diagnostics import Diagnostic
-from typed_einsum.errors import ArgumentError
 from typed_einsum.tensors import dtype_of
 from typed_einsum.testing.attempts import Attempt, Run, reseed
 from typed_einsum.testing.checking import Check
@@ -18,6 +16,7 @@ from typed_einsum.testing.inputs import CannotMake
 from typed_einsum.testing.perturbation import changed
 from typed_einsum.testing.promises import Promises
 from typed_einsum.testing.sizes import Draw
+from typed_einsum.testing.subjects import not_made
 
 
 def example_inputs(
@@ -34,7 +33,7 @@ def example_inputs(
     anything; boolean ones are True, which mask nothing out.
 
     Args:
-        fn: a function with jaxtyping annotations, a bound method, or an `nn.Module` (for its `forward`).
+        fn: a function with jaxtyping annotations, a bound method, an `nn.Module` or a class of modules.
         sizes: sizes of some axes; the others are chosen.
         seed: of the numbers in floating-point tensors, which are between 0 and 1.
         device: where the tensors are made; `"meta"` makes none of their numbers.
@@ -63,7 +62,7 @@ def example_inputs(
         owned = list(run.recipe.signature.parameters)[:1] if run.owner is not None else []
         arguments = dict(run.recipe.make(draw, dict.fromkeys(owned)).arguments)
     except CannotMake as error:
-        raise ArgumentError(Diagnostic("TE412", str(error), help="give the parameter a default")) from None
+        raise not_made(error) from None
 
     def cast(hint: TensorHint, value: Tensor) -> Tensor:
         allowed = hint.dtypes is None or dtype in hint.dtypes

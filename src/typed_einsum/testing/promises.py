@@ -52,5 +52,6 @@ def stored_on(function: Any) -> Promises:
     """The promises that `@contract` stored on a function, or on the `forward` of a module; else none."""
     found = getattr(function, STORED, None)
     if found is None:
-        found = getattr(getattr(type(function), "forward", None), STORED, None)
+        kind = function if isinstance(function, type) else type(function)
+        found = getattr(getattr(kind, "forward", None), STORED, None)
     return found if isinstance(found, Promises) else Promises()

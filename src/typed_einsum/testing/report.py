@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import html
 import json
+import re
 from dataclasses import asdict, dataclass
+from textwrap import wrap
 
 from typed_einsum.testing.audit import Finding
+
+WIDTH = 80
+"""Characters in a line of a report, where words allow it."""
+
+_TOGETHER = re.compile(r"\([^()]*\)|`[^`]*`")
+"""Axes in brackets and code: what a line break would tear apart."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +47,7 @@ class Report:
         if not self.findings:
             return f"{self.name}: ok{at}"
         count = f"{len(self.findings)} finding{'' if len(self.findings) == 1 else 's'}"
-        return "\n".join([f"{self.name}: {count}{at}", *(f"  {finding}" for finding in self.findings)])
+        return "\n".join([f"{self.name}: {count}{at}", *map(_lines, self.findings)])
 
     def to_json(self) -> str:
         """The report as JSON."""
@@ -53,3 +61,17 @@ class Report:
         )
         head = html.escape(str(self).splitlines()[0])
         return f"<p>{head}</p>" + (f"<table>{rows}</table>" if rows else "")
+
+
+def _lines(finding: Finding) -> str:
+    """A finding in lines that are not too long; no space is where a NUL is."""
+    tied = _TOGETHER.sub(lambda found: found[0].replace(" ", "\0"), str(finding))
+    lines = wrap(
+        tied,
+        WIDTH,
+        initial_indent="  ",
+        subsequent_indent="    ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return "\n".join(lines).replace("\0", " ")

@@ -13,9 +13,7 @@ import torch
 from torch import Tensor
 
 from typed_einsum.annotations import TensorHint
-from typed_einsum.diagnostics import Diagnostic
 from typed_einsum.equation.axes import Anonymous
-from typed_einsum.errors import ArgumentError
 from typed_einsum.tensors import shape_of
 from typed_einsum.testing.attempts import tensors_with_hints
 from typed_einsum.testing.checking import Check
@@ -36,6 +34,7 @@ from typed_einsum.testing.inputs import CannotMake
 from typed_einsum.testing.perturbation import changed
 from typed_einsum.testing.promises import Promises
 from typed_einsum.testing.sizes import Draw
+from typed_einsum.testing.subjects import not_made
 
 try:
     from hypothesis import reject
@@ -101,7 +100,7 @@ def inputs(
     try:
         body.arguments(Draw())
     except CannotMake as error:
-        raise ArgumentError(Diagnostic("TE412", str(error), help="give the parameter a default")) from None
+        raise not_made(error) from None
     return _arguments(_Choices(body, largest, tuple(dtypes or USUAL), tuple(layouts)))
 
 
