@@ -227,7 +227,8 @@ def test_what_cannot_be_built_is_skipped_with_its_reason() -> None:
         def forward(self, x: Float[Tensor, "b e"]) -> Float[Tensor, "b e"]:
             return x
 
-    assert check_contract(Configured).skipped == "cannot build Configured: parameter `config` has no annotation"
+    reason = "cannot build Configured: parameter `config` has no annotation"
+    assert check_contract(Configured).skipped == reason
 
 
 def test_a_report_has_short_lines_and_keeps_axes_together() -> None:
