@@ -123,6 +123,18 @@ def names_in(tree: Tree) -> tuple[str, ...]:
             return ()
 
 
+def factors(tree: Tree) -> tuple[Number | Size, ...]:
+    """The factors of a product of names and numbers, in order; none for anything else."""
+    match tree:
+        case Number() | Size():
+            return (tree,)
+        case Arithmetic("*", left, right):
+            both = factors(left), factors(right)
+            return (*both[0], *both[1]) if all(both) else ()
+        case _:
+            return ()
+
+
 def compute(tree: Tree, sizes: Mapping[str, int], arguments: Mapping[str, Any]) -> int:
     """The size that the expression has now. Raises `Unknown` with the first name that has no size.
 

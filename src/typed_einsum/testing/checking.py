@@ -21,10 +21,11 @@ from typed_einsum.tensors import dtype_of, shape_of
 from typed_einsum.testing import perturbation
 from typed_einsum.testing.attempts import Attempt, Run, reseed
 from typed_einsum.testing.audit import Finding, Severity
+from typed_einsum.testing.calls import Call, same
 from typed_einsum.testing.discovery import is_checked
 from typed_einsum.testing.findings import first_line
 from typed_einsum.testing.inputs import CannotMake, Recipe
-from typed_einsum.testing.perturbation import Call, NoSuchAxis
+from typed_einsum.testing.perturbation import NoSuchAxis
 from typed_einsum.testing.promises import Promises
 from typed_einsum.testing.report import Report
 from typed_einsum.testing.sizes import Draw, Variant, is_prime, primes
@@ -162,7 +163,7 @@ class Check:
         given = {} if owner is None else {next(iter(recipe.signature.parameters)): owner}
         reseed(0)
         arguments = recipe.make(Draw(on="cpu", variant=variant, known=tried.draw.sizes), given).arguments
-        return Call(self.function, recipe, arguments)
+        return Call(self.function, recipe, arguments, tried.draw.sizes)
 
     def _leaks(self, call: Call, random: bool) -> Iterator[Finding]:
         coupled = self.promises.couples or ()
@@ -178,6 +179,8 @@ class Check:
                 if found is None and perturbation.alone(call, name, 1):
                     yield self._found("TE712", f"`{name}` is said to couple, but no sample moves another")
                 continue
+            if perturbation.is_about_the_axis(call, name) or call.uses_batch_statistics():
+                continue
             if found is not None:
                 text = f"samples leak: changing sample {found[0]} of `{name}` changes the result of sample "
                 text += f'{found[1]}; if that is meant, say couples="{name}"'
@@ -185,6 +188,9 @@ class Check:
             elif not random and not perturbation.alone(call, name, 1):
                 text = f"sample 1 of `{name}`, passed alone, gives another result than in its batch: "
                 yield self._found("TE709", text + "something depends on a sample's place in the batch")
+            elif not random and not perturbation.moves_with_order(call, name):
+                text = f"the results do not follow when the samples of `{name}` change places: their order "
+                yield self._found("TE709", f'{text}matters; if that is meant, say couples="{name}"')
 
     def _declared(self, call: Call, recipe: Recipe) -> Iterator[Finding]:
         for name in self.promises.independent or ():
@@ -239,7 +245,7 @@ class Check:
             if not isinstance(expected, Tensor) or shape_of(expected) != shape_of(result):
                 what = tuple(shape_of(expected)) if isinstance(expected, Tensor) else type(expected).__name__
                 yield self._found("TE713", f"the reference gives {what}, not {tuple(shape_of(result))}")
-            elif not perturbation.same(expected.to(dtype_of(result)), result):
+            elif not same(expected.to(dtype_of(result)), result):
                 most = (expected - result).abs().max().item()
                 yield self._found("TE713", f"the numbers differ from the reference by up to {most:.3g}")
 

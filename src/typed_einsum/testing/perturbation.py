@@ -6,85 +6,22 @@ is compared with a second call of the same function, never with a formula.
 
 from __future__ import annotations
 
-import inspect
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from typed_einsum.annotations import Hint, TensorHint
+from typed_einsum.annotations import TensorHint
 from typed_einsum.equation.axes import Expression, Named, Variadic
-from typed_einsum.equation.expressions import names_in, read_expression
+from typed_einsum.equation.expressions import factors, names_in, read_expression
 from typed_einsum.tensors import dtype_of, is_tensor, shape_of
-from typed_einsum.testing.attempts import exhaust, reseed, tensors_with_hints
+from typed_einsum.testing.attempts import tensors_with_hints
+from typed_einsum.testing.calls import Call, Tensors, same
 from typed_einsum.testing.inputs import Recipe
-
-RELATIVE, ABSOLUTE = 1e-3, 1e-4
-"""Numbers closer than this are taken to be the same: single precision, summed in another order."""
 
 LEAST_CHANGE = 2e-6
 """A change of this part of the largest number is more than rounding, where nothing but an order differs."""
-
-Outputs = list[tuple[TensorHint, Tensor]]
-
-
-@dataclass(frozen=True)
-class Call:
-    """A function with arguments that it runs on, and how to make its object anew."""
-
-    function: Callable[..., Any]
-    recipe: Recipe
-    arguments: Mapping[str, Any]
-
-    def outputs(self, arguments: Mapping[str, Any]) -> Outputs | None:
-        """The tensors of a result, with their annotations; None where the call fails."""
-        bound = inspect.BoundArguments(self.recipe.signature, OrderedDict(arguments))
-        reseed(0)
-        try:
-            with torch.no_grad():
-                result = self.function(*bound.args, **bound.kwargs)
-                exhaust(result)
-        except Exception:  # the user's function: an input it does not take says nothing here
-            return None
-        return [
-            (hint, value.detach().clone()) for hint, value in tensors_with_hints(self.recipe.result, result)
-        ]
-
-    def changed(self, change: Callable[[TensorHint, Tensor], Tensor]) -> dict[str, Any]:
-        """The arguments with every tensor changed; `change` may return its tensor as it is."""
-        return {
-            name: changed(self.recipe.hints[name], value, change) if name in self.recipe.hints else value
-            for name, value in self.arguments.items()
-        }
-
-    def is_random(self) -> bool:
-        """Whether two calls on the same arguments differ when the seed does."""
-        first = self.outputs(self.arguments)
-        reseed(1)
-        bound = inspect.BoundArguments(self.recipe.signature, OrderedDict(self.arguments))
-        with torch.no_grad():
-            second = [
-                value
-                for _, value in tensors_with_hints(
-                    self.recipe.result, self.function(*bound.args, **bound.kwargs)
-                )
-            ]
-        return first is None or not all(same(one, two) for (_, one), two in zip(first, second, strict=True))
-
-
-def changed(hint: Hint, value: Any, change: Callable[[TensorHint, Tensor], Tensor]) -> Any:
-    """A value with every tensor in it changed."""
-    if isinstance(value, tuple):
-        found = [each for _, each in tensors_with_hints(hint, value)]
-        hints = {id(each): own for own, each in tensors_with_hints(hint, value)}
-        if not found:
-            return value
-        return tuple(change(hints[id(each)], each) if id(each) in hints else each for each in value)
-    pairs = list(tensors_with_hints(hint, value))
-    return change(pairs[0][0], value) if pairs and is_tensor(value) else value
 
 
 def position_of(hint: TensorHint, name: str, rank: int) -> int | None:
@@ -101,15 +38,6 @@ def position_of(hint: TensorHint, name: str, rank: int) -> int | None:
 def axis_is_many(axis: Any) -> bool:
     """Whether an axis without a name stands for any number of them."""
     return bool(getattr(axis, "variadic", False))
-
-
-def same(one: Tensor, other: Tensor) -> bool:
-    """Whether two results are equal, but for rounding."""
-    if shape_of(one) != shape_of(other) or dtype_of(one) != dtype_of(other):
-        return False
-    if dtype_of(one).is_floating_point or dtype_of(one).is_complex:
-        return torch.allclose(one, other, RELATIVE, ABSOLUTE, equal_nan=True)
-    return torch.equal(one, other)
 
 
 def moved(call: Call, name: str, index: int = 0) -> tuple[int, int] | None:
@@ -154,7 +82,7 @@ def _other_choices(part: Tensor) -> Tensor | None:
     return None if is_number else torch.ones_like(part)
 
 
-def _after(call: Call, name: str, index: int, fresh: Callable[[Tensor], Tensor | None]) -> Outputs | None:
+def _after(call: Call, name: str, index: int, fresh: Callable[[Tensor], Tensor | None]) -> Tensors | None:
     """The results where one entry of an axis is another one; None where nothing is changed, or all fails."""
     touched: list[bool] = []
 
@@ -186,7 +114,7 @@ def alone(call: Call, name: str, index: int) -> bool:
         at = position_of(hint, name, len(shape_of(value)))
         return value if at is None else value.narrow(at, index, 1).clone()
 
-    after = call.outputs(call.changed(narrowed))
+    after = call.outputs(call.changed(narrowed), **{name: 1})
     if before is None or after is None:
         return True  # a function may refuse a batch of one
     for (hint, one), (_, two) in zip(before, after, strict=True):
@@ -196,7 +124,7 @@ def alone(call: Call, name: str, index: int) -> bool:
     return True
 
 
-def permuted(call: Call, name: str, only: str | None = None) -> tuple[Outputs, Outputs] | None:
+def permuted(call: Call, name: str, only: str | None = None) -> tuple[Tensors, Tensors] | None:
     """The results before and after an axis of the input is permuted, in all arguments or in one alone."""
     before = call.outputs(call.arguments)
 
@@ -251,6 +179,31 @@ def is_equivariant(call: Call, name: str) -> bool | None:
     return True
 
 
+def is_about_the_axis(call: Call, name: str) -> bool:
+    """Whether nothing has this axis beside another one: then its entries are all that there is to relate."""
+    tensors = [*call.inputs(), *(call.outputs(call.arguments) or ())]
+    holders = [hint for hint, _ in tensors if name in [getattr(axis, "name", "") for axis in hint.axes]]
+    return all(len(hint.axes) == 1 for hint in holders)
+
+
+def moves_with_order(call: Call, name: str) -> bool:
+    """Whether every result that has an axis follows a permutation of it; True where that cannot be seen.
+
+    It cannot where the axis may be part of another one, such as `bh`.
+    """
+    before, after = permuted(call, name) or ([], [])
+    places = [position_of(hint, name, len(shape_of(value))) for hint, value in call.inputs()]
+    size = call.sizes.get(name, 0)
+    sizes = {each for _, value in (*call.inputs(), *before) for each in shape_of(value)}
+    if all(at is None for at in places) or any(size and each > size and each % size == 0 for each in sizes):
+        return True
+    for (hint, one), (_, two) in zip(before, after, strict=True):
+        at = position_of(hint, name, len(shape_of(one)))
+        if at is not None and not same(one.index_select(at, shuffled(shape_of(one)[at])), two):
+            return False
+    return True
+
+
 def depends_on_order(call: Call, name: str) -> bool:
     """Whether one number for all entries of an axis changes with their order."""
     if any(_is_folded(hint, name) for hint in call.recipe.tensors):
@@ -268,7 +221,10 @@ def _is_folded(hint: TensorHint, name: str) -> bool:
     """Whether an axis is part of another one, or there twice: then its order is not that of its entries."""
     names = [axis.name for axis in hint.axes if isinstance(axis, Named)]
     return names.count(name) > 1 or any(
-        isinstance(axis, Expression) and name in names_in(read_expression(axis.text)) for axis in hint.axes
+        isinstance(axis, Expression)
+        and name in names_in(read_expression(axis.text))
+        and not factors(read_expression(axis.text))
+        for axis in hint.axes
     )
 
 

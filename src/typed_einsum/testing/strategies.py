@@ -16,6 +16,7 @@ from typed_einsum.annotations import TensorHint
 from typed_einsum.equation.axes import Anonymous
 from typed_einsum.tensors import shape_of
 from typed_einsum.testing.attempts import tensors_with_hints
+from typed_einsum.testing.calls import changed
 from typed_einsum.testing.checking import Check
 from typed_einsum.testing.contents import (
     FLOATS,
@@ -31,7 +32,6 @@ from typed_einsum.testing.contents import (
 )
 from typed_einsum.testing.fitting import AtMost, Between, Body, Fit, Times
 from typed_einsum.testing.inputs import CannotMake
-from typed_einsum.testing.perturbation import changed
 from typed_einsum.testing.promises import Promises
 from typed_einsum.testing.sizes import Draw
 from typed_einsum.testing.subjects import not_made

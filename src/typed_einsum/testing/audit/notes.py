@@ -23,19 +23,25 @@ class Scores:
 
 @dataclass(frozen=True)
 class Normalised:
-    """A softmax, or its logarithm, over this axis."""
+    """A softmax, or its logarithm, over this axis.
+
+    The axis was the last one if `at_end`, and the tensor has been permuted since if `turned`.
+    """
 
     over: Label
     of_scores: bool
     logarithm: bool
     place: Place
+    at_end: bool = False
+    turned: bool = False
 
 
 @dataclass(frozen=True)
 class Weighted:
-    """The logarithm of a softmax over this axis, times something."""
+    """The logarithm of a softmax over this axis, times something; `at` counts the axis from the right."""
 
     over: Label
+    at: int
     place: Place
 
 

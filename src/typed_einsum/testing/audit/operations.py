@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from typed_einsum.tensors import shape_of
-from typed_einsum.testing.audit.labels import Label, Labels, twins_apart
+from typed_einsum.testing.audit.labels import WRITTEN_ONE, Label, Labels, size_of, twins_apart
 from typed_einsum.testing.audit.reshapes import Mixed, regrouped
 
 VIEWS = {"view", "reshape", "flatten", "unflatten", "view_as", "reshape_as"}
@@ -23,7 +23,15 @@ REDUCTIONS = {
     *("sum", "mean", "amax", "amin", "max", "min", "argmax", "argmin", "logsumexp", "prod", "norm"),
     *("std", "var", "any", "all", "median", "nansum", "nanmean"),
 }
+JOINS = {"cat", "concat", "concatenate"}
+ACTIVATIONS = {
+    *("tanh", "sigmoid", "elu", "selu", "celu", "gelu", "silu", "mish", "leaky_relu", "prelu", "softplus"),
+    *("relu6", "hardtanh", "relu_", "tanh_", "sigmoid_", "logsigmoid"),
+}
 POINTWISE = {
+    *ACTIVATIONS,
+    *("addcmul", "addcdiv", "lerp", "atan2", "xlogy", "fmod", "hypot", "logaddexp", "logical_xor", "__xor__"),
+    *("bitwise_and", "bitwise_or", "bitwise_xor", "addcmul_", "lerp_", "true_divide_", "__mod__"),
     *("add", "sub", "mul", "div", "true_divide", "pow", "rsub", "maximum", "minimum", "where", "remainder"),
     *("__add__", "__radd__", "__sub__", "__rsub__", "__mul__", "__rmul__", "__truediv__", "__rtruediv__"),
     *("__iadd__", "__isub__", "__imul__", "__itruediv__", "add_", "sub_", "mul_", "div_", "__pow__"),
@@ -88,8 +96,12 @@ def result_labels(call: Any, operation: Operation, labels: Labels) -> Mixed | No
             found = _permuted(call, operation, sources[0])
         case name if name in MATMULS and len(sources) == 2:
             found = _multiplied(operation, labels, sources)
+        case "linear" if shape_of(result) and shape_of(result)[-1] == 1:
+            found = (*_followed(result, operation, labels, sources)[:-1], WRITTEN_ONE)
         case "einsum":
             found = _contracted(operation, labels)
+        case "__getitem__" if (indexed := _indexed(operation, labels, sources[0])) is not None:
+            found = indexed
         case name if name in REDUCTIONS and reduced_axes(operation) is not None:
             found = _reduced(operation, sources[0])
         case _ if all(len(labels_) == 0 for labels_ in sources):
@@ -128,6 +140,30 @@ def _multiplied(operation: Operation, labels: Labels, sources: list[tuple[Label,
     stacked = len(shape) - len(rows) - len(columns)
     batch = labels.inherited(shape[:stacked], [left[:-2], right[:-2]])
     return twins_apart([*batch, *rows, *columns])
+
+
+def _indexed(operation: Operation, labels: Labels, source: Sequence[Label]) -> tuple[Label, ...] | None:
+    """What numbers, slices, `None` and `...` leave; a slice of one entry is an axis that the data has."""
+    key = operation.arguments[1]
+    items = key if isinstance(key, tuple) else (key,)
+    if not all(item is None or item is ... or type(item) in (int, slice) for item in items):
+        return None
+    taken = len([item for item in items if item is not None and item is not ...])
+    at = items.index(...) if ... in items else len(items)
+    whole = (slice(None),) * (len(source) - taken)
+    axes, sizes = iter(source), iter(shape_of(operation.results[0]))
+    found: list[Label] = []
+    for item in (*items[:at], *whole, *items[at + 1 :]):
+        if item is None:
+            found.append(labels.by_size(next(sizes)))
+            continue
+        label = next(axes)
+        if isinstance(item, slice):
+            size = next(sizes)
+            found.append(
+                label if size == size_of(label) else WRITTEN_ONE if size == 1 else labels.by_size(size)
+            )
+    return tuple(found)
 
 
 def letters_of(operation: Operation) -> tuple[list[str], str] | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from torch import Tensor
 
 from typed_einsum.equation.axes import Axis, Expression, Fixed, Named
-from typed_einsum.equation.expressions import Arithmetic, NotArithmetic, Number, Size, read_expression
+from typed_einsum.equation.expressions import NotArithmetic, Number, Size, factors, read_expression
 from typed_einsum.tensors import shape_of
 from typed_einsum.testing.audit.labels import WRITTEN_ONE, Label, Labels, Part, size_of, twins_apart
 
@@ -49,18 +49,12 @@ def _compound(name: str, size: int, labels: Labels) -> Label:
 def _factors(text: str, labels: Labels) -> Iterator[Part]:
     """The factors of a written product, in order; nothing for what is no product."""
     try:
-        trees = [read_expression(text)]
+        found = factors(read_expression(text))
     except NotArithmetic:
         return
-    while trees:
-        match trees.pop(0):
-            case Arithmetic("*", left, right):
-                trees[:0] = [left, right]
+    for factor in found:
+        match factor:
             case Size(name) if labels.size_of_name(name):
                 yield Part(name, labels.size_of_name(name))
             case Number(value) if value > 1:
                 yield Part(str(value), value)
-            case Number(_):
-                continue
-            case _:
-                return

@@ -12,10 +12,9 @@ from typing import Any
 
 from typed_einsum.tensors import shape_of
 from typed_einsum.testing.audit.labels import Label, Labels, Part, joined, size_of
-from typed_einsum.testing.audit.operations import Operation
+from typed_einsum.testing.audit.operations import JOINS, Operation
 from typed_einsum.testing.audit.reshapes import Mixed, regrouped
 
-JOINS = {"cat", "concat", "concatenate"}
 CUTS = {"chunk", "split", "tensor_split", "split_with_sizes"}
 REPEATS = {"repeat", "tile", "repeat_interleave"}
 

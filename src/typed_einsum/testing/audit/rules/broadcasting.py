@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import combinations
 
 from torch import Tensor
 
@@ -22,9 +23,12 @@ POWERS = {"pow", "__pow__", "square", "abs"}
 
 def against_itself(operation: Operation, labels: Labels) -> Iterator[Found]:
     """`(n, 1)` against `(n,)`: torch adds an axis in front, and each entry meets every other."""
-    if operation.name not in POINTWISE or len(operation.tensors) != 2:
-        return
-    one, other = (labels.of(tensor) for tensor in operation.tensors)
+    if operation.name in POINTWISE:
+        for pair in combinations(operation.tensors, 2):
+            yield from _against(operation, *(labels.of(tensor) for tensor in pair))
+
+
+def _against(operation: Operation, one: Sequence[Label], other: Sequence[Label]) -> Iterator[Found]:
     if not one or not other or len(one) == len(other):
         return
     long, short = (one, other) if len(one) > len(other) else (other, one)

@@ -84,7 +84,7 @@ def _note_unit(operation: Operation, notes: Notes) -> None:
 
 
 def _products(operation: Operation, labels: Labels, notes: Notes) -> Iterator[Found]:
-    """Both operands have unit vectors, and neither along the axis that is summed: no cosines."""
+    """Both operands have unit vectors, but not both along the axis that is summed: no cosines."""
     units = [[note for note in notes.of([tensor]) if isinstance(note, Unit)] for tensor in operation.tensors]
     if not all(units):
         return
@@ -93,7 +93,8 @@ def _products(operation: Operation, labels: Labels, notes: Notes) -> Iterator[Fo
         bool(axes) and all(are_apart(note.over, label) for note in notes_ for label in axes)
         for notes_, axes in zip(units, summed, strict=True)
     ]
-    if all(astray):
-        over, sums = shown(units[0][0].over), shown(summed[0][0])
+    if any(astray):
+        at = astray.index(True)
+        over, sums = shown(units[at][0].over), shown(summed[at][0])
         text = f"vectors are normalised along `{over}` but multiplied along `{sums}`: the products are no "
-        yield "TE706", "error", f"{text}cosines; normalise along `{sums}`", units[0][0].place
+        yield "TE706", "error", f"{text}cosines; normalise along `{sums}`", units[at][0].place

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 
 from typed_einsum.tensors import shape_of
 from typed_einsum.testing.audit.findings import Found
-from typed_einsum.testing.audit.labels import Label, Labels, shown
-from typed_einsum.testing.audit.operations import MATMULS, POINTWISE, Operation, letters_of
+from typed_einsum.testing.audit.labels import Label, Labels, Part, shown, size_of
+from typed_einsum.testing.audit.operations import JOINS, MATMULS, POINTWISE, Operation, letters_of
 from typed_einsum.testing.audit.rules.broadcasting import LOSSES
 
+PAIRED = {"cosine_embedding_loss", "margin_ranking_loss", "triplet_margin_loss", "cosine_similarity"}
 CLASSES = {"cross_entropy", "nll_loss"}
 """Losses whose target lacks the axis of the classes, the second one."""
 
@@ -17,16 +18,30 @@ CLASSES = {"cross_entropy", "nll_loss"}
 def meeting(operation: Operation, labels: Labels) -> Iterator[Found]:
     """`x.reshape(b * t)` beside `y.T.reshape(t * b)`: as many entries, in another order."""
     for one, other in _meetings(operation, labels):
-        if one != other and len(one) == len(other) and set(one) == set(other) == _distinct(one):
+        if are_astray(one, other):
             name = operation.name.strip("_")
-            text = f"`{name}` lays `{shown(one)}` against `{shown(other)}`: the same axes, merged in another "
-            text += "order, so that entries meet which do not belong together; permute one before its reshape"
+            text = f"`{name}` lays `{shown(one)}` against `{shown(other)}`: axes merged in another order, so "
+            text += "that entries meet which do not belong together; permute one before its reshape"
             yield "TE703", "error", text, (operation.file, operation.line)
 
 
-def _distinct(label: Label) -> set[object]:
-    """The parts of a dimension, if no two of them are of one axis; twins may be symmetric."""
-    return set(label) if len({part.axis for part in label}) == len(label) else set()
+def are_astray(one: Label, other: Label) -> bool:
+    """Whether an axis that is part of both has another stride in each; twins may be symmetric."""
+    if size_of(one) != size_of(other) or not (_is_distinct(one) and _is_distinct(other)):
+        return False
+    strides = _strides(other)
+    return any(strides.get(part, stride) != stride for part, stride in _strides(one).items())
+
+
+def _is_distinct(label: Label) -> bool:
+    return len({part.axis for part in label}) == len(label) > 1
+
+
+def _strides(label: Label) -> dict[Part, int]:
+    """How far apart the entries of each named axis are within a dimension."""
+    return {
+        part: size_of(label[at + 1 :]) for at, part in enumerate(label) if part.named and not part.extends
+    }
 
 
 def _meetings(operation: Operation, labels: Labels) -> Iterator[tuple[Label, Label]]:
@@ -36,7 +51,7 @@ def _meetings(operation: Operation, labels: Labels) -> Iterator[tuple[Label, Lab
         return
     one, other = (labels.of(tensor) for tensor in tensors)
     match operation.name:
-        case name if name in POINTWISE | LOSSES:
+        case name if name in POINTWISE | LOSSES | PAIRED:
             yield from _from_the_right(one, other)
         case name if name in CLASSES:
             same = len(shape_of(tensors[0])) == len(shape_of(tensors[1]))
@@ -44,6 +59,11 @@ def _meetings(operation: Operation, labels: Labels) -> Iterator[tuple[Label, Lab
         case name if name in MATMULS and one and other:
             yield one[-1], other[-2] if len(other) > 1 else other[-1]
             yield from _from_the_right(one[:-2], other[:-2])
+        case name if name in JOINS:
+            along = operation.option("dim", 1, 0)
+            if isinstance(along, int) and len(one) == len(other) and -len(one) <= along < len(one):
+                pairs = list(zip(one, other, strict=True))
+                yield from pairs[: along % len(one)] + pairs[along % len(one) + 1 :]
         case "einsum" if (letters := letters_of(operation)) is not None:
             held: dict[str, Label] = {}
             for operand, tensor in zip(letters[0], operation.tensors, strict=True):

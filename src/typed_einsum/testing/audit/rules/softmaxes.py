@@ -13,6 +13,7 @@ from typed_einsum.testing.audit.findings import Found
 from typed_einsum.testing.audit.labels import Label, Labels, are_apart, shown, shown_all
 from typed_einsum.testing.audit.notes import Normalised, Notes, Scores, Weighted
 from typed_einsum.testing.audit.operations import (
+    ACTIVATIONS,
     MATMULS,
     PERMUTES,
     POINTWISE,
@@ -37,8 +38,7 @@ def contracted(operation: Operation, labels: Labels, notes: Notes) -> Iterator[F
                 _weights(operation, labels, notes)
                 notes.add(operation.results, Scores())
         case name if name in PRODUCTS and len(tensors) == 2:
-            logs = [note for note in _normalised(notes, tensors) if note.logarithm]
-            notes.add(operation.results, *(Weighted(note.over, note.place) for note in logs))
+            _note_weighted(operation, labels, notes)
             _carry(operation, notes)
         case "sum":
             yield from _summed(operation, labels, notes)
@@ -60,13 +60,23 @@ def _note_softmax(operation: Operation, labels: Labels, notes: Notes) -> None:
         over = labels.of(tensor)[dim]
         scores = any(isinstance(note, Scores) for note in notes.of([tensor]))
         place = operation.file, operation.line
-        notes.add(operation.results, Normalised(over, scores, SOFTMAXES[operation.name], place))
+        at_end = dim % rank == rank - 1
+        notes.add(operation.results, Normalised(over, scores, SOFTMAXES[operation.name], place, at_end))
+
+
+def _note_weighted(operation: Operation, labels: Labels, notes: Notes) -> None:
+    for tensor in operation.tensors:
+        own = labels.of(tensor)
+        for note in _normalised(notes, [tensor]):
+            if note.logarithm and note.over in own:
+                at = own.index(note.over) - len(own)
+                notes.add(operation.results, Weighted(note.over, at, note.place))
 
 
 def _carry(operation: Operation, notes: Notes) -> None:
-    """Scores scaled or masked are scores; weights divided by something may be normalised anew."""
+    """Scores scaled or masked are scores; weights divided, or through a function, are other weights."""
     first = operation.tensors[:1]
-    divided = "div" in operation.name and len(operation.tensors) > 1
+    divided = operation.name in ACTIVATIONS or ("div" in operation.name and len(operation.tensors) > 1)
     same = operation.name in PERMUTES | VIEWS or all(
         shape_of(tensor) == shape_of(result) for tensor in first for result in operation.results
     )
@@ -76,6 +86,8 @@ def _carry(operation: Operation, notes: Notes) -> None:
             for note in notes.of(first)
             if isinstance(note, Scores | Weighted) or (isinstance(note, Normalised) and not divided)
         ]
+        if operation.name in PERMUTES:
+            kept = [replace(note, turned=True) if isinstance(note, Normalised) else note for note in kept]
         if operation.name == "log":
             kept = [replace(note, logarithm=True) if isinstance(note, Normalised) else note for note in kept]
         notes.add(operation.results, *kept)
@@ -86,13 +98,17 @@ def _normalised(notes: Notes, tensors: Sequence[Tensor]) -> list[Normalised]:
 
 
 def _weights(operation: Operation, labels: Labels, notes: Notes) -> None:
-    """Weights may be mixed over another axis first, as heads that talk are; then their own is still there."""
+    """Weights may be mixed over another axis first, as heads that talk are; then their own is still there.
+
+    Weights over the last axis that are turned round for the sum are meant: shares, as of clusters.
+    """
     for index, tensor in enumerate(operation.tensors[:2]):
         summed = summed_axes(operation, index, labels)
         for note in _normalised(notes, [tensor]):
             if not note.of_scores or note.logarithm or not summed:
                 continue
-            if not all(are_apart(note.over, label) for label in summed):
+            is_share = note.at_end and (note.turned or operation.name == "einsum")
+            if is_share or not all(are_apart(note.over, label) for label in summed):
                 notes.settle(note)
                 continue
             text = _message(note.over, summed, labels.of(tensor))
@@ -141,6 +157,7 @@ def _summed(operation: Operation, labels: Labels, notes: Notes) -> Iterator[Foun
             isinstance(note, Weighted)
             and axes is not None
             and len(axes) == 1
+            and axes[0] - len(own) != note.at
             and are_apart(own[axes[0]], note.over)
         ):
             over, sums = shown(note.over), shown(own[axes[0]])

@@ -1,0 +1,176 @@
+"""A function with arguments on which it runs, to be called again with others.
+
+An axis that is written as a product, `b*t`, is seen as its factors here: so a sample of `b` can be changed,
+and followed, in a tensor that has it merged.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import prod
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+from typed_einsum.annotations import Hint, TensorHint
+from typed_einsum.equation.axes import Axis, Expression, Fixed, Named
+from typed_einsum.equation.expressions import NotArithmetic, Number, Size, factors, read_expression
+from typed_einsum.tensors import dtype_of, is_tensor, shape_of
+from typed_einsum.testing.attempts import exhaust, reseed, tensors_with_hints
+from typed_einsum.testing.inputs import Recipe
+
+RELATIVE, ABSOLUTE = 1e-3, 1e-4
+"""Numbers closer than this are taken to be the same: single precision, summed in another order."""
+
+
+Tensors = list[tuple[TensorHint, Tensor]]
+
+
+@dataclass(frozen=True)
+class Call:
+    """A function with arguments that it runs on, at these sizes."""
+
+    function: Callable[..., Any]
+    recipe: Recipe
+    arguments: Mapping[str, Any]
+    sizes: Mapping[str, int]
+
+    def inputs(self) -> Tensors:
+        """The tensors among the arguments, with their annotations."""
+        return [
+            _unfolded(hint, each, self.sizes)
+            for name, value in self.arguments.items()
+            if name in self.recipe.hints
+            for hint, each in tensors_with_hints(self.recipe.hints[name], value)
+        ]
+
+    def outputs(self, arguments: Mapping[str, Any], **sizes: int) -> Tensors | None:
+        """The tensors of a result, with their annotations; None where the call fails.
+
+        `sizes` are those that the arguments have changed.
+        """
+        reseed(0)
+        try:
+            return self._outputs(arguments, {**self.sizes, **sizes})
+        except Exception:  # the user's function: an input it does not take says nothing here
+            return None
+
+    def _outputs(self, arguments: Mapping[str, Any], sizes: Mapping[str, int]) -> Tensors:
+        bound = inspect.BoundArguments(self.recipe.signature, OrderedDict(arguments))
+        with torch.no_grad():
+            result = self.function(*bound.args, **bound.kwargs)
+            exhaust(result)
+        found = tensors_with_hints(self.recipe.result, result)
+        return [_unfolded(hint, value.detach().clone(), sizes) for hint, value in found]
+
+    def changed(self, change: Callable[[TensorHint, Tensor], Tensor]) -> dict[str, Any]:
+        """The arguments with every tensor changed; `change` may return its tensor as it is."""
+
+        def opened(hint: TensorHint, value: Tensor) -> Tensor:
+            return _folded(change(*_unfolded(hint, value, self.sizes)), _split(hint, value, self.sizes))
+
+        return {
+            name: changed(self.recipe.hints[name], value, opened) if name in self.recipe.hints else value
+            for name, value in self.arguments.items()
+        }
+
+    def is_random(self) -> bool:
+        """Whether two calls on the same arguments differ when the seed does."""
+        first = self.outputs(self.arguments)
+        reseed(1)
+        second = self._outputs(self.arguments, self.sizes)
+        return first is None or not all(
+            same(one, two) for (_, one), (_, two) in zip(first, second, strict=True)
+        )
+
+    def uses_batch_statistics(self) -> bool:
+        """Whether the call runs a batch norm in training, which ties samples together for all to know."""
+        with _BatchNorms() as norms:
+            self.outputs(self.arguments)
+        return bool(norms.seen)
+
+
+class _BatchNorms(TorchFunctionMode):
+    """Sees the batch norms that take their statistics from the batch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen = False
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        options = dict(kwargs or {})
+        if getattr(func, "__name__", "") == "batch_norm":
+            self.seen |= bool(options.get("training", args[5] if len(args) > 5 else False))
+        return func(*args, **options)
+
+
+def _factors(axis: Axis, size: int, sizes: Mapping[str, int]) -> list[tuple[Axis, int]]:
+    """An axis with its size, or the factors of a product, each with its own."""
+    if isinstance(axis, Expression):
+        try:
+            parts = factors(read_expression(axis.text))
+        except NotArithmetic:
+            parts = ()
+        if all(isinstance(part, Number) or part.name in sizes for part in parts):
+            named = [_factor(part, sizes) for part in parts]
+            if len(named) > 1 and prod(count for _, count in named) == size:
+                return named
+    return [(axis, size)]
+
+
+def _factor(part: Number | Size, sizes: Mapping[str, int]) -> tuple[Axis, int]:
+    if isinstance(part, Number):
+        return Fixed(part.value), part.value
+    return Named(part.name), sizes[part.name]
+
+
+def _split(hint: TensorHint, value: Tensor, sizes: Mapping[str, int]) -> list[list[tuple[Axis, int]]]:
+    """The factors of each axis of a tensor."""
+    if len(hint.axes) != len(shape_of(value)):  # an axis that stands for several
+        return []
+    return [_factors(axis, size, sizes) for axis, size in zip(hint.axes, shape_of(value), strict=True)]
+
+
+def _unfolded(hint: TensorHint, value: Tensor, sizes: Mapping[str, int]) -> tuple[TensorHint, Tensor]:
+    """A tensor with its products as their factors."""
+    groups = _split(hint, value, sizes)
+    if all(len(group) == 1 for group in groups):
+        return hint, value
+    axes, shape = zip(*(factor for group in groups for factor in group), strict=True)
+    return replace(hint, axes=axes), value.reshape(shape)
+
+
+def _folded(value: Tensor, groups: Sequence[Sequence[object]]) -> Tensor:
+    """A tensor with the factors of each product merged again."""
+    for position in reversed(range(len(groups))):
+        if len(groups[position]) > 1:
+            value = value.flatten(position, position + len(groups[position]) - 1)
+    return value
+
+
+def changed(hint: Hint, value: Any, change: Callable[[TensorHint, Tensor], Tensor]) -> Any:
+    """A value with every tensor in it changed."""
+    if isinstance(value, tuple):
+        found = [each for _, each in tensors_with_hints(hint, value)]
+        hints = {id(each): own for own, each in tensors_with_hints(hint, value)}
+        if not found:
+            return value
+        return tuple(change(hints[id(each)], each) if id(each) in hints else each for each in value)
+    pairs = list(tensors_with_hints(hint, value))
+    return change(pairs[0][0], value) if pairs and is_tensor(value) else value
+
+
+def same(one: Tensor, other: Tensor) -> bool:
+    """Whether two results are equal, but for rounding."""
+    if shape_of(one) != shape_of(other) or dtype_of(one) != dtype_of(other):
+        return False
+    if dtype_of(one).is_floating_point or dtype_of(one).is_complex:
+        return torch.allclose(one, other, RELATIVE, ABSOLUTE, equal_nan=True)
+    return torch.equal(one, other)
