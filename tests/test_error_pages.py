@@ -37,6 +37,11 @@ def missing_or_left_over(pages: Mapping[str, str], codes: Mapping[str, str]) -> 
     return without_page + [f"{name} is no code" for name in pages if name not in codes and name != INDEX]
 
 
+def unknown_codes(source: str, codes: Mapping[str, str]) -> set[str]:
+    """The codes in a source that are not in the list."""
+    return set(re.findall(r"\bTE\d{3}\b", source)) - set(codes)
+
+
 def wrong_titles(pages: Mapping[str, str], codes: Mapping[str, str]) -> list[str]:
     """Pages that do not begin with the code and its meaning."""
     titles = {code: f"# {code}: {meaning}" for code, meaning in codes.items() if code in pages}
@@ -248,3 +253,9 @@ def test_a_page_without_a_repair_is_seen(tree: Path, old: str, new: str) -> None
 )
 def test_a_site_without_the_index_is_seen(settings: str, leads: bool) -> None:
     assert in_navigation(settings) is leads
+
+
+def test_every_code_in_the_source_is_in_the_list() -> None:
+    sources = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "src").rglob("*.py"))
+    assert unknown_codes(sources, CODES) == set()
+    assert unknown_codes('yield "TE201"; yield "TE799"', CODES) == {"TE799"}

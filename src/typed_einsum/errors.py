@@ -101,6 +101,9 @@ CODES: Final = MappingProxyType(
         "TE713": "numbers that differ from the reference",
         "TE714": "an index that is the size of an axis",
         "TE715": "a diagonal taken inside a product",
+        "TE716": "an index that picks other entries than it says",
+        "TE717": "a softmax, a mask or a reduction without effect",
+        "TE718": "a squeeze that drops more than one axis",
     }
 )
 """Every code with what it means, in a few words. The hundreds: 1 equations, 2 shapes, 3 dtypes and devices,

@@ -6,9 +6,8 @@ model runs whenever the size of a head equals the number of heads.
 
 What check says:
 
-    TE701 fails at sizes that its annotations allow: RuntimeError: Attempting to broadcast a dimension of
-    length 13 at -2! Mismatching argument at index 1 had torch.Size([11, 13, 13, 1]); but expected shape
-    should be broadcastable to [11, 13, 17, 19] (at b=11 h=13 p=17 n=19) (in decayed)
+    TE701 fails at sizes that its annotations allow: `mul` of (b, h, p, n) and (b, h, h, 1), which do not
+    broadcast (at b=11 h=13 p=17 n=19) (in decayed)
 """
 
 import torch

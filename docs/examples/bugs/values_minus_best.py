@@ -6,9 +6,8 @@ in the batch nothing raises, and column j is compared with the maximum of row j.
 
 What check says:
 
-    TE701 fails at sizes that its annotations allow: RuntimeError: Attempting to broadcast a dimension of
-    length 13 at -1! Mismatching argument at index 1 had torch.Size([11, 13]); but expected shape should
-    be broadcastable to [1, 11] (at b=11 n=13) (in regret)
+    TE701 fails at sizes that its annotations allow: `sub` of (b) and (b, n), which do not broadcast (at
+    b=11 n=13) (in regret)
 """
 
 from jaxtyping import Float

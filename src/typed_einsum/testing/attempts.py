@@ -16,14 +16,13 @@ from typing import Any
 
 import torch
 
-from typed_einsum.annotations import Hint, OptionalHint, TensorHint, TupleHint
 from typed_einsum.checked.owner import axis_sizes_of
 from typed_einsum.errors import TypedEinsumError
-from typed_einsum.tensors import is_tensor
 from typed_einsum.testing.audit import Finding, Watch
 from typed_einsum.testing.audit.labels import Labels
 from typed_einsum.testing.audit.origins import input_labels
 from typed_einsum.testing.audit.repairs import Repair
+from typed_einsum.testing.hinted import passed_tensors
 from typed_einsum.testing.inputs import CannotMake, Recipe
 from typed_einsum.testing.sizes import Draw, Variant, falling, is_prime, multiples, numbers_in, primes, rising
 
@@ -49,7 +48,8 @@ class Attempt:
     """One call at one choice of sizes: what it raised, if anything, and what was seen while it ran.
 
     `refused` is an exception that the user's own `raise` made: the function does not take such input. `calls`
-    of torch came through before an error.
+    of torch came through before an error; `failed` shows that of torch which did not,
+    and each `squeeze()` dropped as many axes as `squeezed` says.
     """
 
     error: Exception | None
@@ -59,6 +59,8 @@ class Attempt:
     findings: tuple[Finding, ...] = ()
     repairs: tuple[Repair, ...] = ()
     calls: int = 0
+    failed: str = ""
+    squeezed: Mapping[tuple[str, int], int] = field(default_factory=dict)
 
     @property
     def names_axes(self) -> bool:
@@ -226,8 +228,8 @@ class Run:
         except Exception as raised:  # whatever the user's function raises is what we are here to see
             error = raised
         refused = error is not None and _refused(error, self.file)
-        seen = tuple(watch.findings), tuple(watch.repairs)
-        return Attempt(error, draw, variant, refused, *seen, watch.calls)
+        seen = tuple(watch.findings), tuple(watch.repairs), watch.calls, watch.failed, watch.squeezed
+        return Attempt(error, draw, variant, refused, *seen)
 
 
 def _furthest(attempts: Sequence[Attempt]) -> Attempt:
@@ -245,31 +247,6 @@ def repaired_size(repair: Repair, draw: Draw) -> int:
         return repair.size
     taken = set(draw.sizes.values())
     return next(size for size in multiples(repair.size, 5) if size not in taken)
-
-
-def passed_tensors(
-    hints: Mapping[str, Hint], arguments: Mapping[str, Any]
-) -> Iterator[tuple[TensorHint, Any]]:
-    """Every tensor among the arguments, with its annotation."""
-    for name, value in arguments.items():
-        if name in hints:
-            yield from tensors_with_hints(hints[name], value)
-
-
-def tensors_with_hints(hint: Hint, value: Any) -> Iterator[tuple[TensorHint, Any]]:
-    """Every tensor in a value, with its annotation."""
-    match hint:
-        case TensorHint() if isinstance(value, tuple):  # the tensors under `*args`
-            yield from ((hint, item) for item in value)
-        case TensorHint() if is_tensor(value):
-            yield hint, value
-        case OptionalHint(inner) if value is not None:
-            yield from tensors_with_hints(inner, value)
-        case TupleHint(items) if isinstance(value, tuple):
-            for item, each in zip(items, value, strict=False):
-                yield from tensors_with_hints(item, each)
-        case _:
-            return
 
 
 def exhaust(result: Any) -> None:

@@ -17,11 +17,12 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from typed_einsum.annotations import Hint, TensorHint
+from typed_einsum.annotations import TensorHint
 from typed_einsum.equation.axes import Axis, Expression, Fixed, Named
 from typed_einsum.equation.expressions import NotArithmetic, Number, Size, factors, read_expression
-from typed_einsum.tensors import dtype_of, is_tensor, shape_of
-from typed_einsum.testing.attempts import exhaust, reseed, tensors_with_hints
+from typed_einsum.tensors import dtype_of, shape_of
+from typed_einsum.testing.attempts import exhaust, reseed
+from typed_einsum.testing.hinted import changed, tensors_with_hints
 from typed_einsum.testing.inputs import Recipe
 
 RELATIVE, ABSOLUTE = 1e-3, 1e-4
@@ -153,18 +154,6 @@ def _folded(value: Tensor, groups: Sequence[Sequence[object]]) -> Tensor:
         if len(groups[position]) > 1:
             value = value.flatten(position, position + len(groups[position]) - 1)
     return value
-
-
-def changed(hint: Hint, value: Any, change: Callable[[TensorHint, Tensor], Tensor]) -> Any:
-    """A value with every tensor in it changed."""
-    if isinstance(value, tuple):
-        found = [each for _, each in tensors_with_hints(hint, value)]
-        hints = {id(each): own for own, each in tensors_with_hints(hint, value)}
-        if not found:
-            return value
-        return tuple(change(hints[id(each)], each) if id(each) in hints else each for each in value)
-    pairs = list(tensors_with_hints(hint, value))
-    return change(pairs[0][0], value) if pairs and is_tensor(value) else value
 
 
 def same(one: Tensor, other: Tensor) -> bool:

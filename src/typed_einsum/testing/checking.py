@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import traceback
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -77,7 +77,7 @@ class Check:
             attempts = run.attempts()
         except CannotMake as error:
             return Report(self.name, skipped=str(error))
-        findings = [finding for attempt in attempts for finding in attempt.findings]
+        findings = list(_once_a_line(finding for attempt in attempts for finding in attempt.findings))
         findings += self._written_twice(recipe)
         last = attempts[-1]
         if isinstance(last.error, TypedEinsumError) and not last.refused:
@@ -85,7 +85,7 @@ class Check:
         elif last.error is not None and not last.findings:  # what was seen says why it failed
             if reason := _untold(last):
                 return Report(self.name, tuple(dict.fromkeys(findings)), skipped=reason)
-            text = f"fails at sizes that its annotations allow: {first_line(last.error)} (at {last.draw})"
+            text = f"fails at sizes that its annotations allow: {_why(last)} (at {last.draw})"
             at = raised_at(self._file, last.error) or self.place
             findings.append(Finding("TE701", "error", text, at.file, at.line, at.column or 1))
         elif last.error is None:
@@ -135,6 +135,8 @@ class Check:
                 error = tried.error
                 if isinstance(error, TypedEinsumError) and not tried.refused and error.code not in REFUSALS:
                     yield self._told(error, f"where `{name}` is {size}: ")
+                elif error is not None and not tried.refused:
+                    yield from _squeezed_away(name, attempt, tried)
 
     def _moved(self, run: Run, recipe: Recipe, variant: Variant) -> Iterator[Finding]:
         """Everything that needs numbers."""
@@ -248,6 +250,34 @@ class Check:
             elif not same(expected.to(dtype_of(result)), result):
                 most = (expected - result).abs().max().item()
                 yield self._found("TE713", f"the numbers differ from the reference by up to {most:.3g}")
+
+
+def _why(attempt: Attempt) -> str:
+    """What went wrong, with the axes of what was passed to torch. Of broadcasting, torch says no more."""
+    assert attempt.error is not None
+    said = first_line(attempt.error)
+    if attempt.failed and "broadcast" in said:
+        return f"{attempt.failed}, which do not broadcast"
+    return f"{attempt.failed}: {said}" if attempt.failed else said
+
+
+def _once_a_line(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """The first finding of a code in each line: others say the same of other sizes or another tensor."""
+    seen = set()
+    for finding in findings:
+        if (place := (finding.code, finding.file, finding.line)) not in seen:
+            seen.add(place)
+            yield finding
+
+
+def _squeezed_away(name: str, attempt: Attempt, tried: Attempt) -> Iterator[Finding]:
+    """A `squeeze()` after which a call fails where an axis has one entry: it took that axis, too."""
+    for place, dropped in tried.squeezed.items():
+        if dropped > attempt.squeezed.get(place, dropped):
+            assert tried.error is not None
+            text = f"where `{name}` is 1, `squeeze()` drops it as well: say which to drop, as in squeeze(1). "
+            text += f"It ends with {first_line(tried.error)}"
+            yield Finding("TE718", "error", text, shown_path(place[0]), place[1])
 
 
 def _untold(attempt: Attempt) -> str:

@@ -16,8 +16,8 @@ from typed_einsum.annotations import TensorHint
 from typed_einsum.equation.axes import Expression, Named, Variadic
 from typed_einsum.equation.expressions import factors, names_in, read_expression
 from typed_einsum.tensors import dtype_of, is_tensor, shape_of
-from typed_einsum.testing.attempts import tensors_with_hints
 from typed_einsum.testing.calls import Call, Tensors, same
+from typed_einsum.testing.hinted import tensors_with_hints
 from typed_einsum.testing.inputs import Recipe
 
 LEAST_CHANGE = 2e-6

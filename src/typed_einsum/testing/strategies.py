@@ -15,8 +15,6 @@ from torch import Tensor
 from typed_einsum.annotations import TensorHint
 from typed_einsum.equation.axes import Anonymous
 from typed_einsum.tensors import shape_of
-from typed_einsum.testing.attempts import tensors_with_hints
-from typed_einsum.testing.calls import changed
 from typed_einsum.testing.checking import Check
 from typed_einsum.testing.contents import (
     FLOATS,
@@ -31,6 +29,7 @@ from typed_einsum.testing.contents import (
     laid_out,
 )
 from typed_einsum.testing.fitting import AtMost, Between, Body, Fit, Times
+from typed_einsum.testing.hinted import changed, tensors_with_hints
 from typed_einsum.testing.inputs import CannotMake
 from typed_einsum.testing.promises import Promises
 from typed_einsum.testing.sizes import Draw

@@ -54,6 +54,13 @@ class Lowered:
 
 
 @dataclass(frozen=True)
+class Bounded:
+    """Numbers between -1 and 1, from this function."""
+
+    function: str
+
+
+@dataclass(frozen=True)
 class Difference:
     """A difference in which a size of 1 in the data met a named axis; `squared` since."""
 
@@ -114,6 +121,7 @@ Note = (
     | Normalised
     | Weighted
     | Lowered
+    | Bounded
     | Difference
     | Reduced
     | Unit

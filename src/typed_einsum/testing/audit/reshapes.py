@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain, combinations
 
@@ -80,23 +80,38 @@ def message(before: Sequence[Label], after: Sequence[Label], mixed: Mixed) -> st
     axes = list(dict.fromkeys(f"`{part.axis if part.named else part.size}`" for part in mixed.parts))
     listed = " and ".join([", ".join(axes[:-1]), axes[-1]]) if len(axes) > 1 else axes[0]
     meant = _meant(before, [size_of(label) for label in after])
-    if meant is None:
-        shapes, repair = f"{shown_all(before)} to {shown_all(after)}", "the axes into the order of the result"
-    else:
-        order = [
-            next(i for i, label in enumerate(before) if part in label) for label in meant for part in label
-        ]
-        shapes, repair = f"{shown_all(before)} to {shown_all(meant)}", f"({', '.join(map(str, order))})"
+    shapes = f"{shown_all(before)} to {shown_all(after if meant is None else meant)}"
+    repair = "permute the axes into the order of the result" if meant is None else _repair(before, meant)
     return (
         f"a reshape from {shapes} mixes {listed}: it keeps the order of entries in memory, not of axes; "
-        f"permute {repair} first"
+        f"{repair} first"
     )
+
+
+def _repair(before: Sequence[Label], meant: Sequence[Label]) -> str:
+    """The permutation to make first; where it parts what is merged, the split that must come before it."""
+    parts = [part for label in before for part in label]
+    wanted = [part for label in meant for part in label]
+    starts = [wanted.index(label[0]) for label in before if label]
+    together = all(
+        wanted[at : at + len(label)] == list(label)
+        for at, label in zip(starts, (label for label in before if label), strict=True)
+    )
+    if together and len(starts) == len(before):
+        order = sorted(range(len(before)), key=lambda index: starts[index])
+        return f"permute {_numbers(order)}"
+    split = shown_all((part,) for part in parts)
+    return f"split it into {split} and permute {_numbers(map(parts.index, wanted))}"
+
+
+def _numbers(order: Iterable[int]) -> str:
+    return f"({', '.join(map(str, order))})"
 
 
 def _meant(before: Sequence[Label], sizes: Sequence[int]) -> list[Label] | None:
     """The axes that a result of these sizes is likely to have meant, each used once; None if unclear."""
     left = [part for label in before for part in label]
-    if any(len(label) > 1 for label in before) or len(left) != len(before):
+    if len(set(left)) != len(left):
         return None
     found: list[Label] = []
     for size in sizes:

@@ -15,7 +15,7 @@ from typed_einsum.locations import shown_path
 from typed_einsum.tensors import shape_of
 from typed_einsum.testing.audit import reshapes, rules
 from typed_einsum.testing.audit.findings import Finding, Found
-from typed_einsum.testing.audit.labels import Labels
+from typed_einsum.testing.audit.labels import Labels, shown_all
 from typed_einsum.testing.audit.notes import Notes
 from typed_einsum.testing.audit.operations import VIEWS, Operation, result_labels
 from typed_einsum.testing.audit.pieces import pieced
@@ -36,8 +36,9 @@ _FOLDERS = tuple(
 class Watch(TorchFunctionMode):
     """A mode under which a function runs; afterwards `findings` holds what was seen.
 
-    `repairs` are sizes that would have let a failed call go on, such as a multiple for a split; `calls` are
-    those that came through.
+    `repairs` are sizes that would have let a failed call go on, such as a multiple for a split. `calls` are
+    those that came through, `failed` shows the last that did not, and `squeezed` says how many axes each
+    `squeeze()` without a number has dropped.
     """
 
     def __init__(self, labels: Labels) -> None:
@@ -47,6 +48,8 @@ class Watch(TorchFunctionMode):
         self.findings: list[Finding] = []
         self.repairs: list[Repair] = []
         self.calls = 0
+        self.failed = ""
+        self.squeezed: dict[tuple[str, int], int] = {}
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
@@ -63,11 +66,14 @@ class Watch(TorchFunctionMode):
             result = func(*args, **options)
         except (RuntimeError, ValueError, IndexError):
             self.repairs += repair_for(before, self.labels)
+            self.failed = _shown_call(before, self.labels)
             raise
         self.calls += 1
         operation = Operation(name, args, options, result, file, line)
         if any(0 in shape_of(tensor) for tensor in operation.results):
             return result
+        if name == "squeeze" and operation.option("dim", 1) is None:
+            self.squeezed[file, line] = len(shape_of(args[0])) - len(shape_of(result))
         self._add(rules.after(operation, self.labels, self.notes))
         sources = [self.labels.of(tensor) for tensor in operation.tensors] if name in VIEWS else []
         mixed = None if pieced(operation, self.labels) else result_labels(func, operation, self.labels)
@@ -93,6 +99,15 @@ def _name(func: Any) -> str:
     if name in ("__get__", "__set__"):  # an attribute, such as `x.mT`
         return str(getattr(getattr(func, "__self__", None), "__name__", name))
     return str(name)
+
+
+def _shown_call(operation: Operation, labels: Labels) -> str:
+    """A call with the axes of what it was given: `mul` of (b, 1, t) and (b, t, d)."""
+    tensors = operation.tensors
+    if not tensors or len(tensors) > 3:
+        return ""
+    operands = " and ".join(shown_all(labels.of(tensor)) for tensor in tensors)
+    return f"`{operation.name.strip('_')}` of {operands}"
 
 
 def _place() -> tuple[str, int]:

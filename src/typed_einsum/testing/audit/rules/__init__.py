@@ -10,6 +10,7 @@ from typed_einsum.testing.audit.notes import Notes
 from typed_einsum.testing.audit.operations import Operation
 from typed_einsum.testing.audit.rules import (
     broadcasting,
+    effects,
     einsums,
     indexing,
     masks,
@@ -33,6 +34,7 @@ def after(operation: Operation, labels: Labels, notes: Notes) -> Iterator[Found]
     yield from broadcasting.losses(operation, labels, notes)
     yield from indexing.at_a_size(operation, labels)
     yield from precision.lowered(operation, notes)
+    yield from precision.truncated(operation, notes)
     yield from precision.booleans(operation)
     yield from softmaxes.contracted(operation, labels, notes)
     yield from orders.meeting(operation, labels)
@@ -40,4 +42,5 @@ def after(operation: Operation, labels: Labels, notes: Notes) -> Iterator[Found]
     yield from picks.crossed(operation, labels, notes)
     yield from picks.positions(operation, labels, notes)
     yield from norms.own(operation, labels, notes)
+    yield from effects.none_at_all(operation, labels)
     yield from masks.orientation(operation, labels, notes)

@@ -82,7 +82,7 @@ def _softmax(operation: Operation, labels: Labels, notes: Notes) -> Iterator[Fou
             continue
         text = f"a mask varies along axis {twins[0]} of {shown_all(own)}, and the softmax is over axis "
         text += f"{dim % len(own)}: it takes whole rows or none, and masks no `{shown(over)}` out; "
-        yield "TE716", "error", f"{text}lay it along the axis of the softmax", mask.place
+        yield "TE717", "error", f"{text}lay it along the axis of the softmax", mask.place
 
 
 def _covers(other: Masked, mask: Masked, roles: list[int]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import combinations
 
 from typed_einsum.tensors import shape_of
 from typed_einsum.testing.audit.findings import Found
@@ -10,7 +11,10 @@ from typed_einsum.testing.audit.labels import Label, Labels, Part, shown, size_o
 from typed_einsum.testing.audit.operations import JOINS, MATMULS, POINTWISE, Operation, letters_of
 from typed_einsum.testing.audit.rules.broadcasting import LOSSES
 
-PAIRED = {"cosine_embedding_loss", "margin_ranking_loss", "triplet_margin_loss", "cosine_similarity"}
+MOST = 4
+"""Tensors that meet in one operation, as far as is looked."""
+
+PAIRED = {"cosine_embedding_loss", "margin_ranking_loss", "triplet_margin_loss", "cosine_similarity", "stack"}
 CLASSES = {"cross_entropy", "nll_loss"}
 """Losses whose target lacks the axis of the classes, the second one."""
 
@@ -46,13 +50,14 @@ def _strides(label: Label) -> dict[Part, int]:
 
 def _meetings(operation: Operation, labels: Labels) -> Iterator[tuple[Label, Label]]:
     """The pairs of dimensions that an operation lays against each other."""
-    tensors = operation.tensors[:2]
+    tensors = operation.tensors
     if len(tensors) < 2:
         return
-    one, other = (labels.of(tensor) for tensor in tensors)
+    one, other = (labels.of(tensor) for tensor in tensors[:2])
     match operation.name:
         case name if name in POINTWISE | LOSSES | PAIRED:
-            yield from _from_the_right(one, other)
+            for pair in combinations(tensors[:MOST], 2):
+                yield from _from_the_right(*(labels.of(tensor) for tensor in pair))
         case name if name in CLASSES:
             same = len(shape_of(tensors[0])) == len(shape_of(tensors[1]))
             yield from _from_the_right(one if same else (*one[:1], *one[2:]), other)

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from typed_einsum.tensors import dtype_of
+from typed_einsum.tensors import dtype_of, shape_of
 from typed_einsum.testing.audit.findings import Found
 from typed_einsum.testing.audit.labels import Label, Labels, are_apart, shown, shown_all, size_of
 from typed_einsum.testing.audit.notes import Crossed, FlatIndex, Notes
@@ -18,6 +18,7 @@ from typed_einsum.testing.audit.operations import PERMUTES, VIEWS, Operation, is
 SCATTERS = {"scatter", "scatter_add", "scatter_reduce", "scatter_", "scatter_add_", "scatter_reduce_"}
 POSITIONS = {"argmax", "argmin", "max", "min", "topk", "sort", "argsort"}
 QUOTIENTS = {"__floordiv__", "floor_divide", "div", "divide", "__truediv__", "true_divide"}
+EQUALITIES = {"eq", "ne", "__eq__", "__ne__"}
 REMAINDERS = {"__mod__", "remainder", "fmod"}
 SAME_NUMBERS = {"to", "long", "int", "float", "clone", "contiguous", "detach", "type", "squeeze", "type_as"}
 
@@ -98,12 +99,24 @@ def positions(operation: Operation, labels: Labels, notes: Notes) -> Iterator[Fo
             if isinstance(by, int):
                 for note in _flat(notes, tensors[:1]):
                     yield from _divided(operation, by, note, notes)
+        case name if name in EQUALITIES and len(tensors) == 2:
+            yield from _compared(operation, notes)
         case "unravel_index":
             shape = operation.option("shape", 1)
             for note in _flat(notes, tensors[:1]):
                 yield from _unravelled(operation, shape, note)
         case _:
             return
+
+
+def _compared(operation: Operation, notes: Notes) -> Iterator[Found]:
+    """`logits.argmax() == labels`: one position among all entries, compared with each of many."""
+    for one, many in (operation.tensors, operation.tensors[::-1]):
+        found = _flat(notes, [one])
+        if found and not shape_of(one) and shape_of(many):
+            text = f"one position among all of `{shown(found[0].into)}` is compared with each of several; "
+            place = operation.file, operation.line
+            yield "TE716", "error", f"{text}say `dim=` where it is found", place
 
 
 def _flat(notes: Notes, tensors: Sequence[Tensor]) -> list[FlatIndex]:

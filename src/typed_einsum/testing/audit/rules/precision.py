@@ -8,9 +8,11 @@ import torch
 
 from typed_einsum.tensors import dtype_of, short
 from typed_einsum.testing.audit.findings import Found
-from typed_einsum.testing.audit.notes import Lowered, Notes
-from typed_einsum.testing.audit.operations import Operation
+from typed_einsum.testing.audit.notes import Bounded, Lowered, Notes
+from typed_einsum.testing.audit.operations import JOINS, PERMUTES, VIEWS, Operation
 
+BOUNDED = {"sin", "cos", "tanh", "sigmoid", "softmax"}
+CASTS = {"to", "type", "type_as", "long", "int", "short", "contiguous", "clone", "detach", "float", "double"}
 LOW = (torch.bfloat16, torch.float16)
 SUMS = {"add", "sub", "__add__", "__radd__", "__sub__", "__rsub__", "__iadd__", "__isub__", "add_", "sub_"}
 
@@ -36,6 +38,24 @@ def lowered(operation: Operation, notes: Notes) -> Iterator[Found]:
         text = f"a dip in precision: what becomes {dip.to} here is {short(now)} again later; "
         text += "neighbouring values have become one"
         yield "TE707", "error", text, dip.place
+
+
+def truncated(operation: Operation, notes: Notes) -> Iterator[Found]:
+    """A sine as a whole number: cast back, as to the dtype of the positions that it was computed from."""
+    name = operation.name
+    found = [note for note in notes.of(operation.tensors) if isinstance(note, Bounded)]
+    results = operation.results
+    if name in BOUNDED:
+        notes.add(results, Bounded(name))
+    elif name in CASTS and found and results and _is_whole(dtype_of(results[0])):
+        text = f"what `{found[0].function}` returns, at most 1, becomes {short(dtype_of(results[0]))} here: "
+        yield "TE707", "error", f"{text}nothing but whole numbers is left", (operation.file, operation.line)
+    elif found and name in VIEWS | PERMUTES | CASTS | JOINS | {"stack", "__getitem__", "repeat_interleave"}:
+        notes.add(results, *dict.fromkeys(found))
+
+
+def _is_whole(dtype: torch.dtype) -> bool:
+    return not dtype.is_floating_point and not dtype.is_complex and dtype != torch.bool
 
 
 def booleans(operation: Operation) -> Iterator[Found]:

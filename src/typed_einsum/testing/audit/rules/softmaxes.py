@@ -10,7 +10,7 @@ from torch.nn import Parameter
 
 from typed_einsum.tensors import shape_of
 from typed_einsum.testing.audit.findings import Found
-from typed_einsum.testing.audit.labels import Label, Labels, are_apart, shown, shown_all
+from typed_einsum.testing.audit.labels import WRITTEN_ONE, Label, Labels, are_apart, shown, shown_all
 from typed_einsum.testing.audit.notes import Normalised, Notes, Scores, Weighted
 from typed_einsum.testing.audit.operations import (
     ACTIVATIONS,
@@ -58,6 +58,8 @@ def _note_softmax(operation: Operation, labels: Labels, notes: Notes) -> None:
     rank = len(shape_of(tensor))
     if isinstance(dim, int) and -rank <= dim < rank:
         over = labels.of(tensor)[dim]
+        if over == WRITTEN_ONE:  # whose weights are all 1, which has a code of its own
+            return
         scores = any(isinstance(note, Scores) for note in notes.of([tensor]))
         place = operation.file, operation.line
         at_end = dim % rank == rank - 1
