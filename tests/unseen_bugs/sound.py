@@ -14,7 +14,7 @@ def relative_shift(x: Float[Tensor, "b h q k"]) -> Float[Tensor, "b h q k"]:
     return x.view(b, h, k + 1, q)[:, :, 1:].reshape(b, h, q, k)
 
 
-def windows_of_two_segments(mem: Float[Tensor, "b t d"], x: Float[Tensor, "b t d"], w: int = 2) -> Float[Tensor, "b t 2 d"]:
+def windows_of_two_segments(mem: Float[Tensor, "b t d"], x: Float[Tensor, "b t d"], w: int = 4) -> Float[Tensor, "b t//2 4 d"]:
     return torch.cat([mem, x], 1).view(x.shape[0], -1, w, x.shape[-1])
 
 

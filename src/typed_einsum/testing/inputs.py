@@ -127,6 +127,8 @@ class Recipe:
     def _is_passed(self, parameter: Parameter, draw: Draw) -> bool:
         if parameter.default is Parameter.empty:
             return True
+        if type(parameter.default) is int and parameter.name in self.axis_names:
+            return True  # it is the size of that axis, whatever it usually is
         if not any(_tensors_in(self.hints.get(parameter.name, AnyHint()))):
             return False
         if self._is_left_out(parameter.name, draw):

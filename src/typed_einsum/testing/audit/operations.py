@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from typed_einsum.tensors import shape_of
-from typed_einsum.testing.audit.labels import WRITTEN_ONE, Label, Labels, size_of, twins_apart
+from typed_einsum.testing.audit.labels import WRITTEN_ONE, Label, Labels, Part, size_of, twins_apart
 from typed_einsum.testing.audit.reshapes import Mixed, regrouped
 
 VIEWS = {"view", "reshape", "flatten", "unflatten", "view_as", "reshape_as"}
@@ -89,7 +89,7 @@ def result_labels(call: Any, operation: Operation, labels: Labels) -> Mixed | No
         case name if name in VIEWS:
             found = regrouped(sources[0], shape_of(result))
             if isinstance(found, Mixed):
-                mixed, found = found, tuple(labels.by_size(size) for size in shape_of(result))
+                mixed, found = found, _mixed_up(found, sources[0], shape_of(result), labels)
             for part in (part for label in found for part in label):
                 labels.remember_part(part)
         case name if name in PERMUTES:
@@ -113,6 +113,17 @@ def result_labels(call: Any, operation: Operation, labels: Labels) -> Mixed | No
     for tensor in operation.results:
         labels.remember(tensor, found)
     return mixed
+
+
+def _mixed_up(
+    mixed: Mixed, source: Sequence[Label], shape: Sequence[int], labels: Labels
+) -> tuple[Label, ...]:
+    """Nothing is known of the dimensions that a reshape has mixed: their sizes no longer tell."""
+    whole = {size_of(label) for label in source if not set(label) & set(mixed.parts)}
+    return tuple(
+        labels.by_size(size) if size == 1 or size in whole else (Part("?", size, named=False),)
+        for size in shape
+    )
 
 
 def _followed(
@@ -159,11 +170,17 @@ def _indexed(operation: Operation, labels: Labels, source: Sequence[Label]) -> t
             continue
         label = next(axes)
         if isinstance(item, slice):
-            size = next(sizes)
-            found.append(
-                label if size == size_of(label) else WRITTEN_ONE if size == 1 else labels.by_size(size)
-            )
+            found.append(_slice(label, next(sizes), labels))
     return tuple(found)
+
+
+def _slice(label: Label, size: int, labels: Labels) -> Label:
+    """A part of a dimension; of one whose entries are mixed nothing is known."""
+    if size == size_of(label):
+        return label
+    if size == 1:
+        return WRITTEN_ONE
+    return labels.by_size(size) if all(part.named for part in label) else (Part("?", size, named=False),)
 
 
 def letters_of(operation: Operation) -> tuple[list[str], str] | None:

@@ -1,0 +1,28 @@
+"""Variant of 033 with k = 2 and a data-sized axis.
+
+Source: https://github.com/tiangexiang/CurveNet/pull/25
+Fix: squeeze(1).
+"""
+
+import torch
+from drawn import rnd
+from jaxtyping import Float
+from torch import Tensor
+
+
+def buggy(score: Float[Tensor, "b 1 n"], x: Float[Tensor, "b c n"]) -> Float[Tensor, "b c 2"]:
+    idx = torch.topk(score, 2, dim=2)[1].squeeze()
+    return torch.gather(x, 2, idx.unsqueeze(1).expand(-1, x.shape[1], -1))
+
+
+def fixed(score: Float[Tensor, "b 1 n"], x: Float[Tensor, "b c n"]) -> Float[Tensor, "b c 2"]:
+    idx = torch.topk(score, 2, dim=2)[1].squeeze(1)
+    return torch.gather(x, 2, idx.unsqueeze(1).expand(-1, x.shape[1], -1))
+
+
+def reference(score, x):
+    return torch.stack([x[i][:, score[i, 0].topk(2)[1]] for i in range(len(x))])
+
+
+def example():
+    return dict(score=rnd(2, 1, 7), x=rnd(2, 3, 7))
