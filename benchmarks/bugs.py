@@ -16,6 +16,7 @@ import json
 import os
 import platform
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -41,6 +42,8 @@ from typed_einsum.testing import check_contract
 
 HERE = Path(__file__).parent
 BUGS = sorted((HERE.parent / "tests" / "bugs").glob("*.py"))
+OTHERS = sorted((HERE.parent / "tests" / "unseen_bugs" / "cited").glob("*.py"))
+sys.path.append(str(HERE.parent / "tests" / "unseen_bugs"))  # where their examples find their numbers
 RECORD = HERE / "bugs.json"
 PAGE = HERE.parent / "docs" / "which-tool.md"
 
@@ -139,6 +142,8 @@ def by_torchtyc(paths: Sequence[Path]) -> dict[tuple[str, str], str]:
         folder = Path(name)
         (folder / "pyproject.toml").write_text('[tool.torchtyc]\nseverity = "warning"\n', encoding="utf-8")
         # A file of a name that begins with a digit is no module.
+        if set(paths) <= set(OTHERS):
+            shutil.copy(OTHERS[0].parent.parent / "drawn.py", folder)
         for path in paths:
             (folder / f"bug_{path.stem}.py").write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
         program = "from torchtyc.cli import main; raise SystemExit(main())"
@@ -201,6 +206,17 @@ def record(tools: Sequence[Tool], paths: Sequence[Path] = BUGS) -> dict[str, Any
         "python": platform.python_version(),
         "bugs": {path.stem: described(load(path)) for path in paths},
         "cells": {tool.name: cells(tool, paths) for tool in tools},
+        "others": record_of_others(tools),
+    }
+
+
+def record_of_others(tools: Sequence[Tool], paths: Sequence[Path] = OTHERS) -> dict[str, Any]:
+    """The same for the bugs that were collected later, which have no form in einops."""
+    asked = [tool for tool in tools if tool.name not in ("einops", "einx")]
+    loud = {path.stem: bool(by_torch(load(path), "buggy")) for path in paths}
+    return {
+        "bugs": {stem: {"at_example": "raises" if raises else "wrong"} for stem, raises in loud.items()},
+        "cells": {tool.name: cells(tool, paths) for tool in asked},
     }
 
 
@@ -237,6 +253,7 @@ def tables(results: Mapping[str, Any]) -> dict[str, str]:
         "bugs: tools": _by_tool(results),
         "bugs: kinds": _by_kind(results),
         "bugs: all": _all(results),
+        "bugs: others": _by_tool(results["others"]),
         "bugs: versions": _measured(results),
     }
 
