@@ -316,14 +316,16 @@ def test_the_formulation_is_chosen_by_size_and_by_what_is_asked(monkeypatch: pyt
         original = getattr(maximum, name)
         monkeypatch.setattr(maximum, name, lambda *a, **k: (called.append(name), original(*a, **k))[1])
 
-    for name in ("_all_at_once", "largest", "largest_with_rows"):
+    monkeypatch.setattr(maximum, "MOST_IN_TRAINING", 2**22)
+    for name in ("_all_at_once", "_at_once_by_column", "largest", "largest_with_rows"):
         spied(name)
     for n, c, p, differentiated, expected in [
         (7, 5, 300, False, "_all_at_once"),
         (7, 5, 30000, False, "largest"),
-        (7, 5, 30000, True, "largest_with_rows"),
-        (7, 9, 30000, True, "_all_at_once"),
-        (70, 9, 3000, True, "largest_with_rows"),
+        (7, 5, 30000, True, "_at_once_by_column"),
+        (70, 9, 3000, True, "_at_once_by_column"),
+        (70, 9, 60000, True, "largest_with_rows"),
+        (170, 9, 3000, True, "largest_with_rows"),
     ]:
         rows, columns = operands(1, 1, n, c, p, torch.float32)
         called.clear()
@@ -387,7 +389,7 @@ def test_one_operand_alone_has_a_gradient(which: int, small_tiles: None) -> None
 
 def test_what_is_gathered_backward_comes_in_tiles_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
-    rows, columns = operands(1, 60, 40, 64, 200, torch.float32)
+    rows, columns = operands(1, 60, 140, 64, 200, torch.float32)
     result = best_products(rows, columns)
     with Largest() as largest:
         result.sum().backward()

@@ -26,8 +26,11 @@ from typed_einsum.tensors import device_of, dtype_of, shape_of
 SMALL = 2**16
 """Up to so many products it is faster to make them all."""
 
-FEW_ROWS_IN_TRAINING = 32
-"""Up to so many rows, gradients are faster as products of matrices, which then cost no more than a gather."""
+FEW_ROWS_IN_TRAINING = 128
+"""Up to so many rows, gradients are faster as products of matrices, which then cost less than a scatter."""
+
+MOST_IN_TRAINING = 2**24
+"""More products than these, 64 MiB in single precision, never exist at once, however few rows there are."""
 
 
 def best_products(rows: Tensor, columns: Tensor) -> Tensor:
@@ -43,8 +46,8 @@ def best_products(rows: Tensor, columns: Tensor) -> Tensor:
     rows, columns = _autocast(rows), _autocast(columns)
     if not differentiated:
         return largest(rows, columns)
-    if shape_of(rows)[2] <= min(FEW_ROWS_IN_TRAINING, shape_of(rows)[3]):
-        return _all_at_once(rows, columns, with_row=True)
+    if _is_little(rows, columns) and not maximum_triton.is_fused(rows, columns):
+        return _at_once_by_column(rows, columns)
     best: Tensor = BestProducts.apply(rows, columns)[0]  # type: ignore[no-untyped-call]
     return best
 
@@ -80,9 +83,17 @@ def _is_transformed() -> bool:
 
 def _can_stream(rows: Tensor, columns: Tensor) -> bool:
     """Whether tiles pay: real numbers, of which there would be many."""
+    return _products(rows, columns) > SMALL and dtype_of(rows).is_floating_point and not rows.is_meta
+
+
+def _is_little(rows: Tensor, columns: Tensor) -> bool:
+    """Whether all products at once are best for gradients, and not too many."""
+    return shape_of(rows)[2] <= FEW_ROWS_IN_TRAINING and _products(rows, columns) <= MOST_IN_TRAINING
+
+
+def _products(rows: Tensor, columns: Tensor) -> int:
     b, e, n, _ = shape_of(rows)
-    p = shape_of(columns)[2]
-    return b * e * n * p > SMALL and dtype_of(rows).is_floating_point and not rows.is_meta
+    return b * e * n * shape_of(columns)[2]
 
 
 def largest(rows: Tensor, columns: Tensor) -> Tensor:
@@ -103,6 +114,14 @@ def _all_at_once(rows: Tensor, columns: Tensor, *, with_row: bool) -> Tensor:
     """The plain formulation. A gradient needs the row: that of `amax` is spread over equals."""
     products = all_products(rows, columns)
     return products.max(2).values if with_row else products.amax(2)
+
+
+def _at_once_by_column(rows: Tensor, columns: Tensor) -> Tensor:
+    """The plain formulation with the products of a column side by side, where the search for their best one,
+    and the way back, are fastest."""
+    b, e, n, c = shape_of(rows)
+    products = torch.bmm(columns.transpose(1, 2), rows.reshape(b, e * n, c).transpose(1, 2))
+    return products.reshape(b, shape_of(columns)[2], e, n).max(3).values.transpose(1, 2)
 
 
 class BestProducts(torch.autograd.Function):

@@ -19,6 +19,9 @@ LARGER, SHARE = 4, 16
 """A tile may be so many times larger where it remains so small a part of all products: threads meet at the
 end of each tile, which costs tens of microseconds."""
 
+FEW_TILES = 4
+"""Where so few tiles would do, they are twice as large: little is saved, and threads meet less often."""
+
 TILE_ELSEWHERE = 2**25
 """The same on other devices, whose every call must have enough to do. Not measured."""
 
@@ -51,6 +54,8 @@ def tile_size(tensor: Tensor, products: int = 0) -> int:
     if device_of(tensor).type != "cpu":
         return TILE_ELSEWHERE
     least = TILE * torch.get_num_threads()
+    if 0 < products <= FEW_TILES * least:
+        return 2 * least
     return max(least, min(LARGER * least, products // SHARE))
 
 
