@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import traceback
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -16,14 +15,14 @@ from typed_einsum.checked import shape_checked
 from typed_einsum.diagnostics import Place
 from typed_einsum.equation.axes import Named
 from typed_einsum.errors import TypedEinsumError
-from typed_einsum.locations import definition_place, shown_path
+from typed_einsum.locations import definition_place
 from typed_einsum.tensors import dtype_of, shape_of
 from typed_einsum.testing import perturbation
 from typed_einsum.testing.attempts import Attempt, Run, reseed
 from typed_einsum.testing.audit import Finding, Severity
 from typed_einsum.testing.calls import Call, same
 from typed_einsum.testing.discovery import is_checked
-from typed_einsum.testing.findings import first_line
+from typed_einsum.testing.failures import excuse, raised_at, squeezed_away, why
 from typed_einsum.testing.inputs import CannotMake, Recipe
 from typed_einsum.testing.perturbation import NoSuchAxis
 from typed_einsum.testing.promises import Promises
@@ -83,9 +82,9 @@ class Check:
         if isinstance(last.error, TypedEinsumError) and not last.refused:
             findings.append(self._told(last.error))
         elif last.error is not None and not last.findings:  # what was seen says why it failed
-            if reason := _untold(last):
+            if reason := excuse(last):
                 return Report(self.name, tuple(dict.fromkeys(findings)), skipped=reason)
-            text = f"fails at sizes that its annotations allow: {_why(last)} (at {last.draw})"
+            text = f"fails at sizes that its annotations allow: {why(last)} (at {last.draw})"
             at = raised_at(self._file, last.error) or self.place
             findings.append(Finding("TE701", "error", text, at.file, at.line, at.column or 1))
         elif last.error is None:
@@ -136,7 +135,7 @@ class Check:
                 if isinstance(error, TypedEinsumError) and not tried.refused and error.code not in REFUSALS:
                     yield self._told(error, f"where `{name}` is {size}: ")
                 elif error is not None and not tried.refused:
-                    yield from _squeezed_away(name, attempt, tried)
+                    yield from squeezed_away(name, attempt, tried)
 
     def _moved(self, run: Run, recipe: Recipe, variant: Variant) -> Iterator[Finding]:
         """Everything that needs numbers."""
@@ -252,15 +251,6 @@ class Check:
                 yield self._found("TE713", f"the numbers differ from the reference by up to {most:.3g}")
 
 
-def _why(attempt: Attempt) -> str:
-    """What went wrong, with the axes of what was passed to torch. Of broadcasting, torch says no more."""
-    assert attempt.error is not None
-    said = first_line(attempt.error)
-    if attempt.failed and "broadcast" in said:
-        return f"{attempt.failed}, which do not broadcast"
-    return f"{attempt.failed}: {said}" if attempt.failed else said
-
-
 def _once_a_line(findings: Iterable[Finding]) -> Iterator[Finding]:
     """The first finding of a code in each line: others say the same of other sizes or another tensor."""
     seen = set()
@@ -268,34 +258,6 @@ def _once_a_line(findings: Iterable[Finding]) -> Iterator[Finding]:
         if (place := (finding.code, finding.file, finding.line)) not in seen:
             seen.add(place)
             yield finding
-
-
-def _squeezed_away(name: str, attempt: Attempt, tried: Attempt) -> Iterator[Finding]:
-    """A `squeeze()` after which a call fails where an axis has one entry: it took that axis, too."""
-    for place, dropped in tried.squeezed.items():
-        if dropped > attempt.squeezed.get(place, dropped):
-            assert tried.error is not None
-            text = f"where `{name}` is 1, `squeeze()` drops it as well: say which to drop, as in squeeze(1). "
-            text += f"It ends with {first_line(tried.error)}"
-            yield Finding("TE718", "error", text, shown_path(place[0]), place[1])
-
-
-def _untold(attempt: Attempt) -> str:
-    """Why a failure may be no fault of the function: the input was guessed, or is refused on purpose."""
-    assert attempt.error is not None
-    said, at = first_line(attempt.error), f" (at {attempt.draw})" if str(attempt.draw) else ""
-    if attempt.draw.guesses:
-        guesses = ", ".join(f"{name}={value!r}" for name, value in attempt.draw.guesses.items())
-        return f"with {guesses}, a guess, it raised {said}"
-    return f"it refused all inputs tried: {said}{at}" if attempt.refused else ""
-
-
-def raised_at(file: str, error: BaseException) -> Place | None:
-    """The innermost place in a file that an exception passed through."""
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
-    if not frames or frames[-1].lineno is None:
-        return None
-    return Place(shown_path(file), frames[-1].lineno, (frames[-1].colno or 0) + 1)
 
 
 def _is_large(owner: Any) -> bool:
