@@ -241,6 +241,51 @@ def test_a_report_has_short_lines_and_keeps_axes_together() -> None:
     assert any("(0, 2, 1, 3)" in line for line in lines)
 
 
+class Biased(nn.Module):
+    """Its parameters, and what it makes of them, fix sizes that the annotations leave open."""
+
+    def __init__(self, heads: int = 3, dim: int = 8) -> None:
+        super().__init__()
+        self.table = nn.Embedding(7, heads)
+        self.proxies = nn.Parameter(torch.randn(6, dim))
+
+    def forward(self, scores: Float[Tensor, "b h q k"], x: Float[Tensor, "b d"]) -> Float[Tensor, "b h q k"]:
+        _, _, q, k = scores.shape
+        distance = (torch.arange(q)[:, None] - torch.arange(k)).clamp(0, 6)
+        similar = x @ torch.nn.functional.normalize(self.proxies, dim=1).T
+        return scores + self.table(distance).permute(2, 0, 1) + similar.sum(1)[:, None, None, None]
+
+
+def test_a_module_fixes_sizes() -> None:
+    report = check_contract(Biased())
+    assert report.findings == ()
+    assert {"h=3", "d=8"} <= set(report.sizes.split())
+
+
+def test_a_size_that_a_function_alone_fixes_is_a_finding() -> None:
+    def biased(x: Float[Tensor, "b h"]) -> Float[Tensor, "b h"]:
+        return x + torch.ones(3)
+
+    assert codes(check_contract(biased)) == ["TE701"]
+
+
+def test_a_function_may_ask_for_gradients() -> None:
+    def penalty(x: Float[Tensor, "b c"]) -> Float[Tensor, "b"]:
+        x = x.detach().requires_grad_()
+        (gradient,) = torch.autograd.grad(x.square().sum(), x)
+        return gradient.norm(dim=1)
+
+    assert codes(check_contract(penalty)) == []
+
+
+def test_groups_within_the_channels_are_no_mixture() -> None:
+    def normed(x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
+        groups = x.reshape(x.shape[0], 2, -1)
+        return ((groups - groups.mean(-1, keepdim=True)) / groups.std(-1, keepdim=True)).view_as(x)
+
+    assert codes(check_contract(normed)) == []
+
+
 def test_numbers_are_compared_with_a_reference() -> None:
     def doubled(x: Float[Tensor, "b d"]) -> Float[Tensor, "b d"]:
         return x * 2

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import dis
 import inspect
 import math
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from typed_einsum.testing.audit import Finding, Watch
 from typed_einsum.testing.audit.labels import Labels
 from typed_einsum.testing.audit.origins import input_labels
 from typed_einsum.testing.audit.repairs import Repair
+from typed_einsum.testing.calling import reseed, run
 from typed_einsum.testing.hinted import passed_tensors
 from typed_einsum.testing.inputs import CannotMake, Recipe
 from typed_einsum.testing.sizes import Draw, Variant, falling, is_prime, multiples, numbers_in, primes, rising
@@ -48,8 +48,8 @@ class Attempt:
     """One call at one choice of sizes: what it raised, if anything, and what was seen while it ran.
 
     `refused` is an exception that the user's own `raise` made: the function does not take such input. `calls`
-    of torch came through before an error; `failed` shows that of torch which did not,
-    and each `squeeze()` dropped as many axes as `squeezed` says.
+    of torch came through before an error, and `failed` shows the one that did not; each `squeeze()` dropped as
+    many axes as `squeezed` says. The sizes of the axes in `fitted` are those that the body asks for.
     """
 
     error: Exception | None
@@ -61,6 +61,7 @@ class Attempt:
     calls: int = 0
     failed: str = ""
     squeezed: Mapping[tuple[str, int], int] = field(default_factory=dict)
+    fitted: frozenset[str] = frozenset()
 
     @property
     def names_axes(self) -> bool:
@@ -108,14 +109,31 @@ class Run:
         loose = sorted(name for name, size in first.draw.sizes.items() if name in free and not is_prime(size))
         if len(loose) < 2 or first.error is not None:
             return attempts
+        known = self._with_one_loose(first, sizes, loose) or self._with_few_loose(first, sizes, loose)
+        again = [self.attempt(each.variant, sizes(), each.draw.on, known) for each in attempts]
+        again = [replace(each, fitted=first.fitted) for each in again]
+        return again if all(each.error is None for each in again) else attempts
+
+    def _with_one_loose(self, first: Attempt, sizes: Sizes, loose: Sequence[str]) -> Mapping[str, int] | None:
+        """Primes for all axes but one, with which least is found: a reshape that fits may mix others."""
+        tried = []
+        for kept in loose:
+            known = dict(first.draw.sizes)
+            for name in loose:
+                if name != kept:
+                    known[name] = _fresh(known)
+            tried.append(self.attempt(first.variant, sizes(), first.draw.on, known))
+        ran = [attempt for attempt in tried if attempt.error is None]
+        return min(ran, key=lambda attempt: len(attempt.findings)).draw.sizes if ran else None
+
+    def _with_few_loose(self, first: Attempt, sizes: Sizes, loose: Sequence[str]) -> Mapping[str, int]:
+        """Primes for one axis after the other, as long as the function runs."""
         known = dict(first.draw.sizes)
         for name in loose:
-            fresh = (p for p in primes(11) if all(size % p for size in known.values() if size))
-            tried = {**known, name: next(fresh)}
+            tried = {**known, name: _fresh(known)}
             if self.attempt(first.variant, sizes(), first.draw.on, tried).error is None:
                 known = tried
-        again = [self.attempt(each.variant, sizes(), each.draw.on, known) for each in attempts]
-        return again if all(each.error is None for each in again) else attempts
+        return known
 
     def _given(self) -> set[str]:
         """The axes whose sizes the user or the object gives."""
@@ -197,7 +215,11 @@ class Run:
         known, mended = dict(self.sizes), self._given()
         first = attempt = self.attempt(variant, sizes(), device, known)
         for _ in range(MOST_REPAIRS):
-            fresh = [repair for repair in attempt.repairs if repair.name not in mended]
+            fresh = [
+                repair
+                for repair in attempt.repairs
+                if repair.name not in mended and (self.owner is not None or not repair.held)
+            ]
             if attempt.error is None or not fresh:
                 break
             mended.add(fresh[0].name)
@@ -206,7 +228,9 @@ class Run:
                 attempt = self.attempt(variant, sizes(), device, known)
             except CannotMake:
                 break
-        return attempt if attempt.error is None else _furthest([first, attempt])
+        if attempt.error is not None:
+            return _furthest([first, attempt])
+        return replace(attempt, fitted=frozenset(mended - self._given()))
 
     def attempt(
         self, variant: Variant, sizes: Iterator[int], device: str, given_sizes: Mapping[str, int]
@@ -223,8 +247,8 @@ class Run:
             watch.labels.remember(value, input_labels(hint.axes, value, watch.labels))
         error: Exception | None = None
         try:
-            with torch.device(device), torch.no_grad(), watch:
-                exhaust(self.function(*bound.args, **bound.kwargs))
+            with torch.device(device), watch:
+                run(self.function, bound)
         except Exception as raised:  # whatever the user's function raises is what we are here to see
             error = raised
         refused = error is not None and _refused(error, self.file)
@@ -236,9 +260,9 @@ def _furthest(attempts: Sequence[Attempt]) -> Attempt:
     return max(attempts, key=lambda attempt: attempt.calls)  # the first of equals
 
 
-def reseed(seed: int) -> None:
-    """Begin the CPU's random numbers anew. (`torch.manual_seed` also looks for devices: a millisecond.)"""
-    torch.default_generator.manual_seed(seed)
+def _fresh(known: Mapping[str, int]) -> int:
+    """A prime that divides no size."""
+    return next(p for p in primes(11) if all(size % p for size in known.values() if size))
 
 
 def repaired_size(repair: Repair, draw: Draw) -> int:
@@ -247,14 +271,6 @@ def repaired_size(repair: Repair, draw: Draw) -> int:
         return repair.size
     taken = set(draw.sizes.values())
     return next(size for size in multiples(repair.size, 5) if size not in taken)
-
-
-def exhaust(result: Any) -> None:
-    """Run what a call has only begun: a coroutine, or a generator up to its first item."""
-    if inspect.iscoroutine(result):
-        asyncio.run(result)
-    elif inspect.isgenerator(result):
-        next(result, None)
 
 
 def needs_numbers(error: Exception) -> bool:

@@ -21,7 +21,7 @@ from typed_einsum.annotations import TensorHint
 from typed_einsum.equation.axes import Axis, Expression, Fixed, Named
 from typed_einsum.equation.expressions import NotArithmetic, Number, Size, factors, read_expression
 from typed_einsum.tensors import dtype_of, shape_of
-from typed_einsum.testing.attempts import exhaust, reseed
+from typed_einsum.testing.calling import reseed, run
 from typed_einsum.testing.hinted import changed, tensors_with_hints
 from typed_einsum.testing.inputs import Recipe
 
@@ -63,9 +63,7 @@ class Call:
 
     def _outputs(self, arguments: Mapping[str, Any], sizes: Mapping[str, int]) -> Tensors:
         bound = inspect.BoundArguments(self.recipe.signature, OrderedDict(arguments))
-        with torch.no_grad():
-            result = self.function(*bound.args, **bound.kwargs)
-            exhaust(result)
+        result = run(self.function, bound)
         found = tensors_with_hints(self.recipe.result, result)
         return [_unfolded(hint, value.detach().clone(), sizes) for hint, value in found]
 

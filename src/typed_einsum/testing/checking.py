@@ -18,8 +18,9 @@ from typed_einsum.errors import TypedEinsumError
 from typed_einsum.locations import definition_place
 from typed_einsum.tensors import dtype_of, shape_of
 from typed_einsum.testing import perturbation
-from typed_einsum.testing.attempts import Attempt, Run, reseed
+from typed_einsum.testing.attempts import Attempt, Run
 from typed_einsum.testing.audit import Finding, Severity
+from typed_einsum.testing.calling import reseed
 from typed_einsum.testing.calls import Call, same
 from typed_einsum.testing.discovery import is_checked
 from typed_einsum.testing.failures import excuse, raised_at, squeezed_away, why
@@ -124,7 +125,7 @@ class Check:
         An axis whose size is no prime had to fit another one, and is left as it is.
         """
         free = [name for name, size in attempt.draw.sizes.items() if is_prime(size)]
-        for name in sorted(recipe.axis_names.intersection(free)):
+        for name in sorted(recipe.axis_names.intersection(free) - attempt.fitted):
             for size in (1, 0):
                 known = {**attempt.draw.sizes, name: size}
                 try:

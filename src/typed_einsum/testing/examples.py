@@ -10,7 +10,8 @@ from torch import Tensor
 
 from typed_einsum.annotations import TensorHint
 from typed_einsum.tensors import dtype_of
-from typed_einsum.testing.attempts import Attempt, Run, reseed
+from typed_einsum.testing.attempts import Attempt, Run
+from typed_einsum.testing.calling import reseed
 from typed_einsum.testing.checking import Check
 from typed_einsum.testing.hinted import changed
 from typed_einsum.testing.inputs import CannotMake

@@ -17,7 +17,8 @@ from typing import Any
 import torch
 
 from typed_einsum.checked.owner import axis_sizes_of
-from typed_einsum.testing.attempts import Run, exhaust, reseed
+from typed_einsum.testing.attempts import Run
+from typed_einsum.testing.calling import exhaust, reseed
 from typed_einsum.testing.sizes import Draw, Variant, primes
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from math import gcd, prod
 from typing import Any
 
@@ -17,16 +18,21 @@ from torch.nn import Parameter
 
 from typed_einsum.tensors import shape_of
 from typed_einsum.testing.audit.labels import Label, Labels, Part
-from typed_einsum.testing.audit.operations import Operation
+from typed_einsum.testing.audit.operations import POINTWISE, Operation
 
 
 @dataclass(frozen=True)
 class Repair:
-    """The axis `name` must have this size, or one divisible by it."""
+    """The axis `name` must have this size, or one divisible by it.
+
+    `held` is the size of a tensor that has no name, such as what a module keeps. Of a function alone it says
+    that the annotation allows too much, of a module how large the module is.
+    """
 
     name: str
     size: int
     exact: bool
+    held: bool = False
 
 
 def repair_for(operation: Operation, labels: Labels) -> Iterator[Repair]:
@@ -50,6 +56,14 @@ def repair_for(operation: Operation, labels: Labels) -> Iterator[Repair]:
                 yield from _whole(source[dim], sum(sizes), exact=True)
         case name if name in FEATURES:
             yield from _layer(operation, source)
+            yield from _features_held(operation, labels)
+        case "addmm" | "addmm_" | "baddbmm" | "baddbmm_" if len(operation.tensors) == 3:
+            left, right = (labels.of(tensor) for tensor in operation.tensors[1:])
+            yield from _held(left[-1], right[-2])
+        case name if name in POINTWISE:
+            for one, other in combinations([labels.of(tensor) for tensor in operation.tensors[:3]], 2):
+                for pair in zip(reversed(one), reversed(other), strict=False):
+                    yield from _held(*pair)
         case _:
             return
 
@@ -72,6 +86,26 @@ def _layer(operation: Operation, source: Sequence[Label]) -> Iterator[Repair]:
     if -len(source) <= here < len(source) and -len(shape) <= there < len(shape):
         groups = operation.option("groups", 6, 1) if operation.name.startswith("conv") else 1
         yield from _whole(source[here], shape[there] * groups, exact=True)
+
+
+def _features_held(operation: Operation, labels: Labels) -> Iterator[Repair]:
+    """As many features as a tensor has that was made of parameters, such as normalised weights."""
+    here, there = FEATURES[operation.name]
+    if len(operation.tensors) < 2:
+        return
+    source, weight = (labels.of(tensor) for tensor in operation.tensors[:2])
+    if -len(source) <= here < len(source) and -len(weight) <= there < len(weight):
+        yield from _held(source[here], weight[there])
+
+
+def _held(one: Label, other: Label) -> Iterator[Repair]:
+    """Where a named axis meets a size without a name, it must have that size."""
+    for named, held in ((one, other), (other, one)):
+        if len(held) == 1 and not held[0].named and held[0].whole is None:
+            yield from (
+                Repair(found.name, found.size, True, held=True)
+                for found in _whole(named, held[0].size, exact=True)
+            )
 
 
 def _sizes(arguments: Sequence[Any], named: Any) -> list[int]:

@@ -1,0 +1,38 @@
+"""One call of a user's function, always with the same random numbers."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+
+def reseed(seed: int) -> None:
+    """Begin the CPU's random numbers anew. (`torch.manual_seed` also looks for devices: a millisecond.)"""
+    torch.default_generator.manual_seed(seed)
+
+
+def run(function: Callable[..., Any], bound: inspect.BoundArguments) -> Any:
+    """Call a function without gradients, unless it asks for some itself, as a gradient penalty does."""
+    try:
+        with torch.no_grad():
+            result = function(*bound.args, **bound.kwargs)
+            exhaust(result)
+    except RuntimeError as error:
+        if "does not require grad" not in str(error):
+            raise
+        with torch.enable_grad():
+            result = function(*bound.args, **bound.kwargs)
+            exhaust(result)
+    return result
+
+
+def exhaust(result: Any) -> None:
+    """Run what a call has only begun: a coroutine, or a generator up to its first item."""
+    if inspect.iscoroutine(result):
+        asyncio.run(result)
+    elif inspect.isgenerator(result):
+        next(result, None)
