@@ -20,7 +20,7 @@ from typed_einsum.errors import TypedEinsumError
 from typed_einsum.testing.audit import Finding, Watch
 from typed_einsum.testing.audit.labels import Labels
 from typed_einsum.testing.audit.origins import input_labels
-from typed_einsum.testing.audit.repairs import Repair
+from typed_einsum.testing.audit.repairs import Repair, told_by
 from typed_einsum.testing.calling import reseed, run
 from typed_einsum.testing.hinted import passed_tensors
 from typed_einsum.testing.inputs import CannotMake, Recipe
@@ -48,8 +48,8 @@ class Attempt:
     """One call at one choice of sizes: what it raised, if anything, and what was seen while it ran.
 
     `refused` is an exception that the user's own `raise` made: the function does not take such input. `calls`
-    of torch came through before an error, and `failed` shows the one that did not; each `squeeze()` dropped as
-    many axes as `squeezed` says. The sizes of the axes in `fitted` are those that the body asks for.
+    of torch came through before an error, and `failed` shows the one that did not; each `squeeze()` dropped
+    as many axes as `squeezed` says. The axes in `fitted` have sizes that are given, or that the body needs.
     """
 
     error: Exception | None
@@ -230,7 +230,7 @@ class Run:
                 break
         if attempt.error is not None:
             return _furthest([first, attempt])
-        return replace(attempt, fitted=frozenset(mended - self._given()))
+        return replace(attempt, fitted=frozenset(mended))
 
     def attempt(
         self, variant: Variant, sizes: Iterator[int], device: str, given_sizes: Mapping[str, int]
@@ -252,7 +252,8 @@ class Run:
         except Exception as raised:  # whatever the user's function raises is what we are here to see
             error = raised
         refused = error is not None and _refused(error, self.file)
-        seen = tuple(watch.findings), tuple(watch.repairs), watch.calls, watch.failed, watch.squeezed
+        repairs = (*watch.repairs, *(told_by(error, draw.sizes) if error is not None else ()))
+        seen = tuple(watch.findings), repairs, watch.calls, watch.failed, watch.squeezed
         return Attempt(error, draw, variant, refused, *seen)
 
 

@@ -7,7 +7,8 @@ must have.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import gcd, prod
@@ -18,7 +19,7 @@ from torch.nn import Parameter
 
 from typed_einsum.tensors import shape_of
 from typed_einsum.testing.audit.labels import Label, Labels, Part
-from typed_einsum.testing.audit.operations import POINTWISE, Operation
+from typed_einsum.testing.audit.operations import POINTWISE, Operation, letters_of
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,13 @@ def repair_for(operation: Operation, labels: Labels) -> Iterator[Repair]:
         case "addmm" | "addmm_" | "baddbmm" | "baddbmm_" if len(operation.tensors) == 3:
             left, right = (labels.of(tensor) for tensor in operation.tensors[1:])
             yield from _held(left[-1], right[-2])
+        case "einsum" if (letters := letters_of(operation)) is not None:
+            met: dict[str, Label] = {}
+            for operand, tensor in zip(letters[0], operation.tensors, strict=True):
+                for letter, label in zip(operand, labels.of(tensor), strict=True):
+                    yield from _held(met.setdefault(letter, label), label)
+        case "cdist" if len(operation.tensors) > 1:
+            yield from _held(source[-1], labels.of(operation.tensors[1])[-1])
         case name if name in POINTWISE:
             for one, other in combinations([labels.of(tensor) for tensor in operation.tensors[:3]], 2):
                 for pair in zip(reversed(one), reversed(other), strict=False):
@@ -74,6 +82,24 @@ FEATURES = {
     **{"layer_norm": (-1, -1), "rms_norm": (-1, -1), "batch_norm": (1, 0)},
 }
 """Where a layer has its features: in the input, and in the parameter that must have as many."""
+
+
+_TOLD = re.compile(
+    r"xpect\w*\D*(?P<wanted>\d+)\D+got \D*(?P<given>\d+)|got (?P<has>\d+) expected (?P<needs>\d+)"
+)
+
+
+def told_by(error: Exception, sizes: Mapping[str, int]) -> Iterator[Repair]:
+    """What a layer says that refuses an input itself: `Expected 5, got 17`, where one axis is 17."""
+    found = _TOLD.search(str(error))
+    if found is None:
+        return
+    wanted, given = (
+        int(found[one] or found[other]) for one, other in (("wanted", "needs"), ("given", "has"))
+    )
+    names = [name for name, size in sizes.items() if size == given]
+    if len(names) == 1 and wanted > 1:
+        yield Repair(names[0], wanted, exact=True, held=True)
 
 
 def _layer(operation: Operation, source: Sequence[Label]) -> Iterator[Repair]:
@@ -101,7 +127,7 @@ def _features_held(operation: Operation, labels: Labels) -> Iterator[Repair]:
 def _held(one: Label, other: Label) -> Iterator[Repair]:
     """Where a named axis meets a size without a name, it must have that size."""
     for named, held in ((one, other), (other, one)):
-        if len(held) == 1 and not held[0].named and held[0].whole is None:
+        if len(held) == 1 and not held[0].named:
             yield from (
                 Repair(found.name, found.size, True, held=True)
                 for found in _whole(named, held[0].size, exact=True)
@@ -128,6 +154,8 @@ def _reshape(source: Sequence[Label], sizes: list[int], labels: Labels) -> Itera
             left.remove(match)
         elif size != 1:
             rest.append(size)
+    if len(left) > 1 and rest and rest[0] > 1:
+        yield from _whole(left[:1], rest[0], exact=False)  # groups are taken from the first axis
     if len(left) != 1 or not rest:
         return
     needed = prod(size for size in rest if size > 0)
