@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from typed_einsum.testing.pytest_einsum import StrictEinsum
-    from typed_einsum.testing.pytest_sources import Source
+    from typed_einsum.testing.pytest.sources import Source
+    from typed_einsum.testing.pytest.strict_einsum import StrictEinsum
 
 ITEM = "::shape-contract["
 """What the node id of a contract holds, and no other."""
@@ -150,7 +150,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     """Change what imports give, before a `conftest.py` imports anything."""
     asked = _asked(early_config, early_config.known_args_namespace)
     if asked.packages:
-        from typed_einsum.testing.pytest_jaxtyping import install_checks
+        from typed_einsum.testing.pytest.jaxtyping_checks import install_checks
 
         for package in asked.packages:
             if package in sys.modules:
@@ -160,7 +160,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
                 )
         early_config.add_cleanup(install_checks(asked.packages))
     if asked.strict:
-        from typed_einsum.testing.pytest_einsum import StrictEinsum
+        from typed_einsum.testing.pytest.strict_einsum import StrictEinsum
 
         strict = early_config.stash[_strict] = StrictEinsum(early_config.rootpath)
         early_config.add_cleanup(strict.install())
@@ -173,7 +173,7 @@ def pytest_configure(config: pytest.Config) -> None:
     asked = _asked(config, config.option)
     config.stash[_sources] = ()
     if asked.packages or asked.contracts or asked.settled:
-        from typed_einsum.testing.pytest_sources import found, source
+        from typed_einsum.testing.pytest.sources import found, source
 
         for package in asked.packages:
             if found(package, config) is None:
@@ -201,12 +201,12 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     config = parent.config
     if not config.stash[_sources] or not _names_contracts(config):
         return None
-    from typed_einsum.testing.pytest_sources import contract_files
+    from typed_einsum.testing.pytest.sources import contract_files
 
     files = contract_files(config.stash[_sources], config)
     if file_path not in files:
         return None
-    from typed_einsum.testing.pytest_contracts import ContractFile
+    from typed_einsum.testing.pytest.contracts import ContractFile
 
     return ContractFile.of(parent, file_path, files[file_path])
 
@@ -218,8 +218,8 @@ def pytest_collection_modifyitems(
     """Add the contracts after the tests, wherever pytest was told to look for tests."""
     if not config.stash[_sources]:
         return
-    from typed_einsum.testing.pytest_contracts import ContractFile, ContractItem
-    from typed_einsum.testing.pytest_sources import contract_files
+    from typed_einsum.testing.pytest.contracts import ContractFile, ContractItem
+    from typed_einsum.testing.pytest.sources import contract_files
 
     if not _names_contracts(config):
         for file, name in contract_files(config.stash[_sources], config).items():
@@ -236,7 +236,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
     strict = item.config.stash.get(_strict, None)
     off = item.get_closest_marker("no_shape_checks") is not None and not is_contract
     if off:
-        from typed_einsum.testing.pytest_jaxtyping import all_checks_off
+        from typed_einsum.testing.pytest.jaxtyping_checks import all_checks_off
 
         with all_checks_off():
             return (yield)

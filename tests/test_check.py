@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from typed_einsum.testing.session import Session, WorkerFailed
+from typed_einsum.testing.process.session import Session, WorkerFailed
 
 ROOT = Path(__file__).parent.parent
 HEAD = """\

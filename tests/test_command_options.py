@@ -15,7 +15,7 @@ from typed_einsum.cli import main, pages
 from typed_einsum.cli.checking import Report
 from typed_einsum.cli.formats import as_annotation, as_sarif
 from typed_einsum.cli.settings import BadSettings, Settings, prefixes, settings_near
-from typed_einsum.testing.findings import Outcome
+from typed_einsum.testing.process.outcome import Outcome
 
 WRONG = """\
 from jaxtyping import Float

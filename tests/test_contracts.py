@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from typed_einsum import einsum, shape_checked, shaped, typed_einsum
 from typed_einsum.nn import C2fAttn, MaxSigmoidAttnBlock
 from typed_einsum.testing import Report, assert_contract, check_contract, contract
-from typed_einsum.testing.promises import stored_on
+from typed_einsum.testing.contracts.promises import stored_on
 
 BUGS = sorted((Path(__file__).parent / "bugs").glob("*.py"))
 

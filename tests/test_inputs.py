@@ -16,9 +16,8 @@ from jaxtyping import Bool, Complex, Float, Float16, Int, Num, Shaped, UInt8
 from torch import Tensor, nn
 
 from typed_einsum import shape_checked
-from typed_einsum.testing.building import build
-from typed_einsum.testing.inputs import CannotMake, Recipe
-from typed_einsum.testing.sizes import (
+from typed_einsum.testing.inputs.constructors import build
+from typed_einsum.testing.inputs.draw import (
     Draw,
     Variant,
     falling,
@@ -27,6 +26,7 @@ from typed_einsum.testing.sizes import (
     primes,
     rising,
 )
+from typed_einsum.testing.inputs.recipe import CannotMake, Recipe
 
 
 def recipe(function: Callable[..., Any]) -> Recipe:

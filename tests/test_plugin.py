@@ -11,10 +11,6 @@ import torch
 
 # A run in this process leaves no module behind that it has imported, and torch cannot be imported twice.
 # So what the plugin imports is here before.
-import typed_einsum.testing.pytest_contracts
-import typed_einsum.testing.pytest_einsum
-import typed_einsum.testing.pytest_jaxtyping
-import typed_einsum.testing.pytest_sources  # noqa: F401
 
 PAGE = Path(__file__).parent.parent / "docs" / "pytest.md"
 

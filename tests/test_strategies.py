@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float, Float16, Int, Num, Shaped
 from torch import Tensor, nn
 
 from typed_einsum import errors, shape_checked, typed_einsum
-from typed_einsum.testing.contents import FLOATS, INDICES, INTEGERS, LAYOUTS
+from typed_einsum.testing.inputs.contents import FLOATS, INDICES, INTEGERS, LAYOUTS
 from typed_einsum.testing.strategies import inputs
 
 FEW = settings(

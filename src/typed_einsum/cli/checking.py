@@ -11,8 +11,8 @@ from pathlib import Path
 from typed_einsum.cli.formats import as_annotation, as_json, as_sarif
 from typed_einsum.cli.settings import Settings
 from typed_einsum.cli.statuses import CLEAN, COULD_NOT_RUN, FINDINGS
-from typed_einsum.testing.findings import Outcome
-from typed_einsum.testing.session import Session, WorkerFailed
+from typed_einsum.testing.process.outcome import Outcome
+from typed_einsum.testing.process.session import Session, WorkerFailed
 
 SKIPPED_FOLDERS = {"__pycache__", "node_modules", "site-packages"}
 

@@ -10,7 +10,7 @@ from typing import Any
 from typed_einsum import __version__
 from typed_einsum.diagnostics import PAGES
 from typed_einsum.errors import CODES
-from typed_einsum.testing.findings import Outcome
+from typed_einsum.testing.process.outcome import Outcome
 
 FORMATS = ("text", "json", "github", "sarif")
 

@@ -4,22 +4,22 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from typed_einsum.testing.audit import Finding
-    from typed_einsum.testing.contracts import assert_contract, check_contract
-    from typed_einsum.testing.examples import example_inputs
-    from typed_einsum.testing.lints import lint
-    from typed_einsum.testing.promises import contract
-    from typed_einsum.testing.report import Report
+    from typed_einsum.testing.contracts.api import assert_contract, check_contract
+    from typed_einsum.testing.contracts.lints import lint
+    from typed_einsum.testing.contracts.promises import contract
+    from typed_einsum.testing.contracts.report import Report
+    from typed_einsum.testing.inputs.examples import example_inputs
 
 __all__ = ["Finding", "Report", "assert_contract", "check_contract", "contract", "example_inputs", "lint"]
 
 _HOMES = {
     "Finding": "audit",
-    "Report": "report",
-    "assert_contract": "contracts",
-    "check_contract": "contracts",
-    "contract": "promises",
-    "example_inputs": "examples",
-    "lint": "lints",
+    "Report": "contracts.report",
+    "assert_contract": "contracts.api",
+    "check_contract": "contracts.api",
+    "contract": "contracts.promises",
+    "example_inputs": "inputs.examples",
+    "lint": "contracts.lints",
 }
 
 

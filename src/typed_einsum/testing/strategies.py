@@ -15,8 +15,9 @@ from torch import Tensor
 from typed_einsum.annotations import TensorHint
 from typed_einsum.equation.axes import Anonymous
 from typed_einsum.tensors import shape_of
-from typed_einsum.testing.checking import Check
-from typed_einsum.testing.contents import (
+from typed_einsum.testing.contracts.check import Check
+from typed_einsum.testing.contracts.promises import Promises
+from typed_einsum.testing.inputs.contents import (
     FLOATS,
     INDICES,
     LAYOUTS,
@@ -28,12 +29,11 @@ from typed_einsum.testing.contents import (
     filled,
     laid_out,
 )
-from typed_einsum.testing.fitting import AtMost, Between, Body, Fit, Times
-from typed_einsum.testing.hinted import changed, tensors_with_hints
-from typed_einsum.testing.inputs import CannotMake
-from typed_einsum.testing.promises import Promises
-from typed_einsum.testing.sizes import Draw
-from typed_einsum.testing.subjects import not_made
+from typed_einsum.testing.inputs.draw import Draw
+from typed_einsum.testing.inputs.leaves import changed, tensors_with_hints
+from typed_einsum.testing.inputs.recipe import CannotMake
+from typed_einsum.testing.running.fitting import AtMost, Between, Body, Fit, Times
+from typed_einsum.testing.targets.given import not_made
 
 try:
     from hypothesis import reject

@@ -10,14 +10,14 @@ from torch import Tensor
 
 from typed_einsum.annotations import TensorHint
 from typed_einsum.tensors import dtype_of
-from typed_einsum.testing.attempts import Attempt, Run
-from typed_einsum.testing.calling import reseed
-from typed_einsum.testing.checking import Check
-from typed_einsum.testing.hinted import changed
-from typed_einsum.testing.inputs import CannotMake
-from typed_einsum.testing.promises import Promises
-from typed_einsum.testing.sizes import Draw
-from typed_einsum.testing.subjects import not_made
+from typed_einsum.testing.contracts.check import Check
+from typed_einsum.testing.contracts.promises import Promises
+from typed_einsum.testing.inputs.draw import Draw
+from typed_einsum.testing.inputs.leaves import changed
+from typed_einsum.testing.inputs.recipe import CannotMake
+from typed_einsum.testing.running.attempts import Attempt, Run
+from typed_einsum.testing.running.invoke import reseed
+from typed_einsum.testing.targets.given import not_made
 
 
 def example_inputs(

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from typed_einsum.diagnostics import Place
 from typed_einsum.locations import shown_path
-from typed_einsum.testing.attempts import Attempt
 from typed_einsum.testing.audit import Finding
-from typed_einsum.testing.findings import first_line
+from typed_einsum.testing.process.outcome import first_line
+from typed_einsum.testing.running.attempts import Attempt
 
 
 def why(attempt: Attempt) -> str:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from typed_einsum.testing.checking import Check
-from typed_einsum.testing.promises import Promises, names, stored_on
-from typed_einsum.testing.report import Report
+from typed_einsum.testing.contracts.check import Check
+from typed_einsum.testing.contracts.promises import Promises, names, stored_on
+from typed_einsum.testing.contracts.report import Report
 
 
 def check_contract(

@@ -27,7 +27,7 @@ from typed_einsum.annotations import (
 )
 from typed_einsum.equation.axes import ELLIPSIS, Anonymous, Axis, Expression, Fixed, Named, Variadic
 from typed_einsum.equation.expressions import NotArithmetic, Unknown, compute, names_in, read_expression
-from typed_einsum.testing.sizes import Draw, SizesAsAsked, Variant
+from typed_einsum.testing.inputs.draw import Draw, SizesAsAsked, Variant
 
 PREFERRED = (torch.float32, torch.int64, torch.bool, torch.complex64, torch.uint8)
 """The dtype that a tensor gets is the first of these that its annotation allows."""

@@ -18,7 +18,7 @@ from typing import Any
 from typed_einsum.diagnostics import Place
 from typed_einsum.errors import TypedEinsumError
 from typed_einsum.locations import shown_path
-from typed_einsum.testing.findings import Outcome, finding_of, first_line, outcome
+from typed_einsum.testing.process.outcome import Outcome, finding_of, first_line, outcome
 
 Event = dict[str, Any]
 
@@ -39,7 +39,10 @@ def main() -> None:
         answers.write(f"\n{json.dumps(event)}\n")  # on a line of its own, whatever a file wrote there
         answers.flush()
 
-    for name in ("importing", "running"):  # with torch, most of the start-up, which has a limit of its own
+    for name in (
+        "targets.importer",
+        "process.target_run",
+    ):  # with torch, most of the start-up, which has a limit of its own
         importlib.import_module(f"typed_einsum.testing.{name}")
     os.dup2(nowhere, 2)  # not before: why a worker does not start can be read there
     _limit_memory(float(sys.argv[1]))
@@ -78,9 +81,9 @@ def events(file: Path, skip: int) -> Iterator[Event]:
     The first `skip` functions are passed over: an earlier worker has dealt with them.
     """
     # With torch, these are most of the start-up: `main` imports them first, and says when it is done.
-    from typed_einsum.testing.discovery import targets
-    from typed_einsum.testing.importing import as_if_alone, import_file
-    from typed_einsum.testing.running import run_target
+    from typed_einsum.testing.process.target_run import run_target
+    from typed_einsum.testing.targets.importer import as_if_alone, import_file
+    from typed_einsum.testing.targets.target import targets
 
     shown = shown_path(str(file))
     yield {"event": "begin", "file": shown, "line": 1, "name": ""}

@@ -17,19 +17,19 @@ from typed_einsum.equation.axes import Named
 from typed_einsum.errors import TypedEinsumError
 from typed_einsum.locations import definition_place
 from typed_einsum.tensors import dtype_of, shape_of
-from typed_einsum.testing import perturbation
-from typed_einsum.testing.attempts import Attempt, Run
 from typed_einsum.testing.audit import Finding, Severity
-from typed_einsum.testing.calling import reseed
-from typed_einsum.testing.calls import Call, same
-from typed_einsum.testing.discovery import is_checked
-from typed_einsum.testing.failures import excuse, raised_at, squeezed_away, why
-from typed_einsum.testing.inputs import CannotMake, Recipe
-from typed_einsum.testing.perturbation import NoSuchAxis
-from typed_einsum.testing.promises import Promises
-from typed_einsum.testing.report import Report
-from typed_einsum.testing.sizes import Draw, Variant, is_prime, primes
-from typed_einsum.testing.subjects import subject
+from typed_einsum.testing.contracts import perturbation
+from typed_einsum.testing.contracts.perturbation import NoSuchAxis
+from typed_einsum.testing.contracts.promises import Promises
+from typed_einsum.testing.contracts.report import Report
+from typed_einsum.testing.inputs.draw import Draw, Variant, is_prime, primes
+from typed_einsum.testing.inputs.recipe import CannotMake, Recipe
+from typed_einsum.testing.running.attempts import Attempt, Run
+from typed_einsum.testing.running.call import Call, same
+from typed_einsum.testing.running.failures import excuse, raised_at, squeezed_away, why
+from typed_einsum.testing.running.invoke import reseed
+from typed_einsum.testing.targets.given import subject
+from typed_einsum.testing.targets.target import is_checked
 
 MOST_PARAMETERS = 10**8
 """A module with more is run on `meta` alone."""

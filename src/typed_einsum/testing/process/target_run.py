@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from typed_einsum.errors import TypedEinsumError
-from typed_einsum.testing.checking import Check
-from typed_einsum.testing.discovery import Target
-from typed_einsum.testing.findings import Kind, Outcome, finding_of, outcome
-from typed_einsum.testing.promises import stored_on
+from typed_einsum.testing.contracts.check import Check
+from typed_einsum.testing.contracts.promises import stored_on
+from typed_einsum.testing.process.outcome import Kind, Outcome, finding_of, outcome
+from typed_einsum.testing.targets.target import Target
 
 
 def run_target(target: Target, file: str) -> Iterator[Outcome]:

@@ -12,9 +12,9 @@ import torch
 
 from typed_einsum.annotations import AnyHint, Hint, NotDescribed, read_hint
 from typed_einsum.resolution import Unresolved, resolved_annotations
-from typed_einsum.testing.findings import first_line
-from typed_einsum.testing.inputs import CannotMake, Recipe
-from typed_einsum.testing.sizes import Draw
+from typed_einsum.testing.inputs.draw import Draw
+from typed_einsum.testing.inputs.recipe import CannotMake, Recipe
+from typed_einsum.testing.process.outcome import first_line
 
 WIDTHS = (48, 72, 120, 168, 264, 312, 408, 456)
 """Sizes of axes: 24 times a prime each, so that no two agree and all counts divide them."""

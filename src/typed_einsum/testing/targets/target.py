@@ -17,7 +17,7 @@ from typed_einsum.contraction.signature import Signature
 from typed_einsum.diagnostics import Place
 from typed_einsum.locations import definition_place
 from typed_einsum.resolution import resolved_annotations
-from typed_einsum.testing.building import build
+from typed_einsum.testing.inputs.constructors import build
 
 
 @dataclass(frozen=True)

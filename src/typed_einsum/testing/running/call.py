@@ -21,9 +21,9 @@ from typed_einsum.annotations import TensorHint
 from typed_einsum.equation.axes import Axis, Expression, Fixed, Named
 from typed_einsum.equation.expressions import NotArithmetic, Number, Size, factors, read_expression
 from typed_einsum.tensors import dtype_of, shape_of
-from typed_einsum.testing.calling import reseed, run
-from typed_einsum.testing.hinted import changed, tensors_with_hints
-from typed_einsum.testing.inputs import Recipe
+from typed_einsum.testing.inputs.leaves import changed, tensors_with_hints
+from typed_einsum.testing.inputs.recipe import Recipe
+from typed_einsum.testing.running.invoke import reseed, run
 
 RELATIVE, ABSOLUTE = 1e-3, 1e-4
 """Numbers closer than this are taken to be the same: single precision, summed in another order."""

@@ -12,7 +12,7 @@ from torch import Tensor
 from typed_einsum.tensors import is_tensor, shape_of
 from typed_einsum.testing.audit import Watch
 from typed_einsum.testing.audit.labels import Labels
-from typed_einsum.testing.report import Report
+from typed_einsum.testing.contracts.report import Report
 
 
 def lint(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Report:

@@ -14,7 +14,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from typed_einsum.testing.findings import Outcome
+from typed_einsum.testing.process.outcome import Outcome
 
 START_UP = 120.0
 """Seconds that a worker may take to import torch; no fault of the user's file."""
@@ -43,7 +43,7 @@ class Worker:
         kept = {name: value for name, value in os.environ.items() if name not in SWITCHES}
         self._process = subprocess.Popen(
             # -P: the working directory must not shadow what the worker itself imports.
-            [sys.executable, "-P", "-m", "typed_einsum.testing.worker", str(memory_limit)],
+            [sys.executable, "-P", "-m", "typed_einsum.testing.process.worker", str(memory_limit)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

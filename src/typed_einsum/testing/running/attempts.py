@@ -21,10 +21,19 @@ from typed_einsum.testing.audit import Finding, Watch
 from typed_einsum.testing.audit.labels import Labels
 from typed_einsum.testing.audit.origins import input_labels
 from typed_einsum.testing.audit.repairs import Repair, told_by
-from typed_einsum.testing.calling import reseed, run
-from typed_einsum.testing.hinted import passed_tensors
-from typed_einsum.testing.inputs import CannotMake, Recipe
-from typed_einsum.testing.sizes import Draw, Variant, falling, is_prime, multiples, numbers_in, primes, rising
+from typed_einsum.testing.inputs.draw import (
+    Draw,
+    Variant,
+    falling,
+    is_prime,
+    multiples,
+    numbers_in,
+    primes,
+    rising,
+)
+from typed_einsum.testing.inputs.leaves import passed_tensors
+from typed_einsum.testing.inputs.recipe import CannotMake, Recipe
+from typed_einsum.testing.running.invoke import reseed, run
 
 MOST = 4096
 """No axis is multiplied by more than this."""
@@ -35,12 +44,10 @@ SMALL_NUMBER, MOST_NUMBERS = 12, 4
 LONG = 5.0
 """After so many seconds of failing, a function is tried no further."""
 
-
 Sizes = Callable[[], Iterator[int]]
 """Makes the candidates for the sizes of one call."""
 
-MOST_REPAIRS = 6
-"""So many sizes are put right, one call after another, before other sizes are tried."""
+MOST_REPAIRS = 6  # sizes that are put right, one call after another, before other sizes are tried
 
 
 @dataclass(frozen=True)

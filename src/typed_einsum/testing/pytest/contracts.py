@@ -24,12 +24,12 @@ from typed_einsum.diagnostics import Span
 from typed_einsum.errors import TypedEinsumError
 from typed_einsum.locations import shown_path, written_axes
 from typed_einsum.resolution import resolved_annotations
-from typed_einsum.testing.building import build
-from typed_einsum.testing.checking import Check
-from typed_einsum.testing.discovery import Target, is_checked, targets
-from typed_einsum.testing.findings import first_line
-from typed_einsum.testing.inputs import Recipe
-from typed_einsum.testing.promises import Promises, names, stored_on
+from typed_einsum.testing.contracts.check import Check
+from typed_einsum.testing.contracts.promises import Promises, names, stored_on
+from typed_einsum.testing.inputs.constructors import build
+from typed_einsum.testing.inputs.recipe import Recipe
+from typed_einsum.testing.process.outcome import first_line
+from typed_einsum.testing.targets.target import Target, is_checked, targets
 
 OPTIONS = tuple(Promises.__dataclass_fields__)
 """What a `shape_contract` marker may say."""

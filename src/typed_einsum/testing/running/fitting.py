@@ -17,9 +17,9 @@ from typing import Any
 import torch
 
 from typed_einsum.checked.owner import axis_sizes_of
-from typed_einsum.testing.attempts import Run
-from typed_einsum.testing.calling import exhaust, reseed
-from typed_einsum.testing.sizes import Draw, Variant, primes
+from typed_einsum.testing.inputs.draw import Draw, Variant, primes
+from typed_einsum.testing.running.attempts import Run
+from typed_einsum.testing.running.invoke import exhaust, reseed
 
 
 @dataclass(frozen=True)

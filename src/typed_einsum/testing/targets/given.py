@@ -14,9 +14,9 @@ from torch import nn
 from typed_einsum.diagnostics import Diagnostic
 from typed_einsum.errors import ArgumentError, SignatureError
 from typed_einsum.locations import caller_place
-from typed_einsum.testing.building import build
-from typed_einsum.testing.discovery import Target, is_checked
-from typed_einsum.testing.inputs import CannotMake
+from typed_einsum.testing.inputs.constructors import build
+from typed_einsum.testing.inputs.recipe import CannotMake
+from typed_einsum.testing.targets.target import Target, is_checked
 
 
 def subject(given: Any) -> Target:

@@ -1,0 +1,1 @@
+"""What a contract is: promises, their checks, and the report."""

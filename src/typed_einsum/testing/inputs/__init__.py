@@ -1,0 +1,1 @@
+"""Where inputs come from: arguments made from annotations, objects built from guesses."""

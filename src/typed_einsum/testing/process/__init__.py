@@ -1,0 +1,1 @@
+"""The worker process in which the command runs a user's files."""

@@ -1,0 +1,1 @@
+"""How a call is run and varied: sizes that fit, failures, the same call again with other inputs."""

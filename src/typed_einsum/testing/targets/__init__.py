@@ -1,0 +1,1 @@
+"""What is checked: the functions of a file, and how the file is imported."""
