@@ -25,7 +25,7 @@ from typed_einsum.testing.contracts.report import Report
 from typed_einsum.testing.inputs.draw import Draw, Variant, is_prime, primes
 from typed_einsum.testing.inputs.recipe import CannotMake, Recipe
 from typed_einsum.testing.running.attempts import Attempt, Run
-from typed_einsum.testing.running.call import Call, same
+from typed_einsum.testing.calls.call import Call, same
 from typed_einsum.testing.running.failures import excuse, raised_at, squeezed_away, why
 from typed_einsum.testing.running.invoke import reseed
 from typed_einsum.testing.targets.given import subject

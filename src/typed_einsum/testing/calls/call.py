@@ -1,4 +1,4 @@
-"""A function with arguments on which it runs, to be called again with others.
+"""A call: a function with its arguments, to be run again with others.
 
 An axis that is written as a product, `b*t`, is seen as its factors here: so a sample of `b` can be changed,
 and followed, in a tensor that has it merged.
@@ -9,9 +9,9 @@ from __future__ import annotations
 import inspect
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import prod
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -32,14 +32,31 @@ RELATIVE, ABSOLUTE = 1e-3, 1e-4
 Tensors = list[tuple[TensorHint, Tensor]]
 
 
+Source = Literal["made", "observed", "given"]
+"""Where a call comes from: its annotations, a program that was watched, or the user."""
+
+
 @dataclass(frozen=True)
 class Call:
-    """A function with arguments that it runs on, at these sizes."""
+    """A function with the arguments of one call.
+
+    `function` is a checked one, `recipe` its annotations. `arguments` are by the names of the parameters: the
+    object of a method is among them, `*args` is a tuple and `**kwargs` a dict. `sizes` are those of the axis
+    names, as far as they are known, with `*batch[0]` for the first axis under `*batch`. `guesses` are the
+    arguments that nothing said how to make: a failure may be theirs.
+    """
 
     function: Callable[..., Any]
     recipe: Recipe
     arguments: Mapping[str, Any]
     sizes: Mapping[str, int]
+    origin: Source = "made"
+    guesses: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def bound(self) -> inspect.BoundArguments:
+        """The arguments as `inspect` has them."""
+        return inspect.BoundArguments(self.recipe.signature, OrderedDict(self.arguments))
 
     def inputs(self) -> Tensors:
         """The tensors among the arguments, with their annotations."""
