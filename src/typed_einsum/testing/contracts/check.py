@@ -18,6 +18,7 @@ from typed_einsum.errors import TypedEinsumError
 from typed_einsum.locations import definition_place
 from typed_einsum.tensors import dtype_of, shape_of
 from typed_einsum.testing.audit import Finding, Severity
+from typed_einsum.testing.calls.call import Call, same
 from typed_einsum.testing.contracts import perturbation
 from typed_einsum.testing.contracts.perturbation import NoSuchAxis
 from typed_einsum.testing.contracts.promises import Promises
@@ -25,7 +26,6 @@ from typed_einsum.testing.contracts.report import Report
 from typed_einsum.testing.inputs.draw import Draw, Variant, is_prime, primes
 from typed_einsum.testing.inputs.recipe import CannotMake, Recipe
 from typed_einsum.testing.running.attempts import Attempt, Run
-from typed_einsum.testing.calls.call import Call, same
 from typed_einsum.testing.running.failures import excuse, raised_at, squeezed_away, why
 from typed_einsum.testing.running.invoke import reseed
 from typed_einsum.testing.targets.given import subject

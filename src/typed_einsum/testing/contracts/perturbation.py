@@ -16,9 +16,9 @@ from typed_einsum.annotations import TensorHint
 from typed_einsum.equation.axes import Expression, Named, Variadic
 from typed_einsum.equation.expressions import factors, names_in, read_expression
 from typed_einsum.tensors import dtype_of, is_tensor, shape_of
+from typed_einsum.testing.calls.call import Call, Tensors, same
 from typed_einsum.testing.inputs.leaves import tensors_with_hints
 from typed_einsum.testing.inputs.recipe import Recipe
-from typed_einsum.testing.calls.call import Call, Tensors, same
 
 LEAST_CHANGE = 2e-6
 """A change of this part of the largest number is more than rounding, where nothing but an order differs."""
