@@ -14,8 +14,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jaxtyping import AbstractArray, AbstractDtype, Float, Num, Shaped, _array_types
+from support.written_values import Half
 from torch import Tensor
-from written_values import Half
 
 from typed_einsum.annotations import NotDescribed, hint_of_text, read_tensor_hint
 from typed_einsum.equation.axes import (

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-import reference_attention as reference
 import torch
+from support import reference_attention as reference
 from torch import Tensor, nn
 from torch.nn import functional as F
 

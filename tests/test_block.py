@@ -11,9 +11,9 @@ import warnings
 from typing import Any
 
 import pytest
-import reference_nn as reference
 import torch
-from reference_nn import close, randomised, refused
+from support import reference_nn as reference
+from support.reference_nn import close, randomised, refused
 from torch import Tensor, nn
 
 from typed_einsum import checks_off, errors

@@ -23,9 +23,9 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from support.written_messages import FILE, cases, difference, error_code
+from support.written_messages import raised as raised_by
 from torch import Tensor, nn
-from written_messages import FILE, cases, difference, error_code
-from written_messages import raised as raised_by
 
 import typed_einsum
 from typed_einsum import errors

@@ -14,8 +14,8 @@ import jaxtyping
 import numpy
 import pytest
 import torch
+from support.written_messages import cases, cases_in, difference, error_code, raised
 from torch import Tensor, nn
-from written_messages import cases, cases_in, difference, error_code, raised
 
 import typed_einsum
 from typed_einsum import errors

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 import torch
-from derived import Case, Place, cases, indexed
 from hypothesis import given, note, settings
+from support.derived import Case, Place, cases, indexed
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 

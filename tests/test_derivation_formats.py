@@ -12,10 +12,10 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from derived import Case, cases
 from hypothesis import given, settings
 from jaxtyping import Float
-from signatures import defined
+from support.derived import Case, cases
+from support.signatures import defined
 from torch import Tensor
 
 from typed_einsum import einsum, errors, explain, typed_einsum

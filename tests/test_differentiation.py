@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import torch
-from signatures import written_einsum
+from support.signatures import written_einsum
 from torch import Tensor
 from torch.autograd import gradcheck, gradgradcheck
 from torch.func import grad, hessian, jacfwd, jacrev, jvp, vmap

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from signatures import written_einsum
+from support.signatures import written_einsum
 
 from typed_einsum import einsum, errors
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from written_messages import error_code
+from support.written_messages import error_code
 
 from typed_einsum.errors import CODES
 

@@ -15,10 +15,10 @@ import pytest
 import torch
 from hypothesis import given, note, settings
 from hypothesis import strategies as st
-from signatures import defined
+from support.signatures import defined
+from support.written_functions import Call, Writer
+from support.written_values import Marked, Thing
 from torch import Tensor, nn
-from written_functions import Call, Writer
-from written_values import Marked, Thing
 
 from typed_einsum import einsum, errors, shape_checked, shaped, typed_einsum
 from typed_einsum.check_source import NotStraight, ShapeChecks

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 import torch
-from signatures import defined
+from support.signatures import defined
+from support.written_values import Thing
 from test_generated import outcome
-from written_values import Thing
 
 from typed_einsum import shape_checked, typed_einsum
 

@@ -14,8 +14,8 @@ import torch
 from hypothesis import assume, given, note, settings
 from hypothesis import strategies as st
 from jaxtyping import Float, Int, Num
-from loops import contract
-from signatures import written_einsum
+from support.loops import contract
+from support.signatures import written_einsum
 from torch import Tensor
 
 from typed_einsum import einsum, errors, shape_checked, typed_einsum

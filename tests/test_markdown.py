@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 import pytest
 from markdown import Markdown, markdown
 from pymdownx.superfences import SuperFencesException
-from written_messages import cases_in, difference
+from support.written_messages import cases_in, difference
 
 from typed_einsum import errors, explain
 from typed_einsum.attention.kernels import recalled

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import torch
-import triton_cases
+from support import triton_cases
 from torch import nn
 
 from typed_einsum.contraction import maximum, maximum_tiles, maximum_triton

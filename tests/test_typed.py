@@ -13,7 +13,7 @@ import jaxtyping
 import pytest
 import torch
 from jaxtyping import AbstractDtype, Float, Num
-from signatures import defined, written_einsum
+from support.signatures import defined, written_einsum
 from torch import Tensor
 
 from typed_einsum import einsum, errors, typed_einsum

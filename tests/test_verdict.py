@@ -17,10 +17,10 @@ from beartype import beartype
 from hypothesis import given, note, settings
 from hypothesis import strategies as st
 from jaxtyping import AnnotationError, TypeCheckError, jaxtyped
-from signatures import defined
+from support.signatures import defined
+from support.written_functions import Call, Writer
+from support.written_values import NAMES, Thing
 from torch import Tensor
-from written_functions import Call, Writer
-from written_values import NAMES, Thing
 
 from typed_einsum import errors, shape_checked
 

@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import reference_nn as reference
 import torch
 from jaxtyping import Float
+from support import reference_nn as reference
 from torch import Tensor, nn
 
 from typed_einsum import einsum, mean, normalize, shape_checked, shaped, softmax, typed_einsum

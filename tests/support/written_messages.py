@@ -1,4 +1,4 @@
-"""Sources that raise and the whole text of what each raises, from the `.txt` files beside the tests.
+"""Sources that raise and the whole text of what each raises, from the `.txt` files among the tests.
 
 A case: its name after `===`, the user's file `model.py`, `---`, the text but for its last line, which is the
 address of the page.
@@ -24,7 +24,7 @@ CASE = re.compile(
 
 def cases(file: str) -> dict[str, tuple[str, str]]:
     """Source and text of each case of a file, by its name."""
-    return cases_in((Path(__file__).parent / file).read_text(encoding="utf-8"))
+    return cases_in((Path(__file__).parents[1] / file).read_text(encoding="utf-8"))
 
 
 def cases_in(written: str) -> dict[str, tuple[str, str]]:

@@ -1,7 +1,7 @@
 """The kernel in Triton's interpreter: `python triton_cases.py FILE` runs every case and records how it went.
 
 Triton reads its variable when it is first imported, so this is a process of its own, which
-`test_maximum_triton.py` starts. Where there is a GPU, that file runs the same cases on it.
+`tests/test_maximum_triton.py` starts. Where there is a GPU, that file runs the same cases on it.
 `python triton_cases.py FILE build` builds the kernel for GPUs instead, which needs none, and records what
 the machine code does with memory.
 """
@@ -23,7 +23,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 import gpu
 
 from typed_einsum import einsum, typed_einsum

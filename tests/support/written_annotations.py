@@ -13,7 +13,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from written_values import DTYPES, KINDS, PLAIN, WRONG, Marked, allowed
+
+from support.written_values import DTYPES, KINDS, PLAIN, WRONG, Marked, allowed
 
 
 @dataclass

@@ -8,8 +8,8 @@ from itertools import pairwise
 from random import Random
 from typing import Any
 
-from written_annotations import Annotations, Hint, World
-from written_values import NAMES, WRONG, Thing, shown
+from support.written_annotations import Annotations, Hint, World
+from support.written_values import NAMES, WRONG, Thing, shown
 
 KINDS = {0: "only", 1: "any", 2: "args", 3: "named", 4: "kwargs"}
 """Kinds of parameter, in the order that Python demands."""
