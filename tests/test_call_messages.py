@@ -29,7 +29,7 @@ from torch import Tensor, nn
 
 import typed_einsum
 from typed_einsum import errors
-from typed_einsum.diagnostics import PAGES, Diagnostic
+from typed_einsum.diagnostics import Diagnostic
 from typed_einsum.markdown import derived
 from typed_einsum.nn import MaxSigmoidAttnBlock
 from typed_einsum.testing import check_contract, example_inputs
@@ -268,7 +268,7 @@ def test_made_anew_of_its_text_it_says_that_text(kind: type[errors.TypedEinsumEr
 
 def test_a_message_may_be_a_sentence_alone() -> None:
     error = errors.ShapeError(Diagnostic("TE201", "one axis has two sizes"))
-    assert str(error) == f"ShapeError[TE201]: one axis has two sizes\nsee: {PAGES}/TE201"
+    assert str(error) == "ShapeError[TE201]: one axis has two sizes\nsee: typed-einsum errors TE201"
 
 
 def test_the_switch_refuses_a_word_that_it_does_not_know() -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -257,3 +258,11 @@ def test_a_code_without_its_page_is_told_in_short(monkeypatch: pytest.MonkeyPatc
     assert capsys.readouterr().out == (
         "TE201  one axis, two sizes\n       https://typed-einsum.github.io/typed-einsum/errors/TE201\n"
     )
+
+
+def test_the_address_of_the_docs_is_the_one_in_the_project_s_metadata() -> None:
+    root = Path(__file__).parent.parent
+    metadata = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+    assert metadata["project"]["urls"]["Documentation"] == pages.SITE
+    assert f"site_url: {pages.SITE}\n" in (root / "mkdocs.yml").read_text(encoding="utf-8")
+    assert f"url: {pages.SITE}\n" in (root / "CITATION.cff").read_text(encoding="utf-8")

@@ -13,11 +13,11 @@ from pathlib import Path
 from derivations import page_name
 
 from typed_einsum.attention import equations
+from typed_einsum.cli.pages import SITE
 from typed_einsum.derivation import explain
 from typed_einsum.errors import CODES
 
 DOCS = Path(__file__).parent.parent
-SITE = "https://typed-einsum.github.io/typed-einsum/"
 NAVIGATION = re.compile(r"^nav:\n(?P<rows>(?:[ ].*\n)+)", re.MULTILINE)
 NO_PROSE = re.compile(
     r"^(?P<fence>`{3,}).*?^(?P=fence)$|<!--.*?-->|<[^>]+>|^(?:#|\||--8<--|:::)[^\n]*$",

@@ -8,9 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-PAGES = "https://typed-einsum.github.io/typed-einsum/errors"
-"""Every code has a page below this address."""
-
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -78,7 +75,7 @@ class Diagnostic:
         lines += [f"   {note}" for note in self.notes]
         if self.help is not None:
             lines.append(f"help: {self.help}")
-        lines.append(f"see: {PAGES}/{self.code}")
+        lines.append(f"see: typed-einsum errors {self.code}")
         return "\n".join(lines)
 
     def _excerpt(self) -> list[str]:

@@ -1,7 +1,7 @@
 """Sources that raise and the whole text of what each raises, from the `.txt` files among the tests.
 
-A case: its name after `===`, the user's file `model.py`, `---`, the text but for its last line, which is the
-address of the page.
+A case: its name after `===`, the user's file `model.py`, `---`, the text but for its last line, which
+says how to read the page of the code.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 
 from typed_einsum import errors
-from typed_einsum.diagnostics import PAGES
 
 FILE = "model.py"
 CASE = re.compile(
@@ -51,7 +50,7 @@ def raised(source: str, names: dict[str, Any]) -> errors.TypedEinsumError:
 
 def difference(error: errors.TypedEinsumError, text: str) -> str | None:
     """What an error says instead of the text that it should have; None where it says just that."""
-    whole = f"{text}\nsee: {PAGES}/{error.code}"
+    whole = f"{text}\nsee: typed-einsum errors {error.code}"
     return None if str(error) == whole else str(error)
 
 

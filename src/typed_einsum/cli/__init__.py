@@ -13,10 +13,9 @@ from typing import Any
 from typed_einsum import __version__
 from typed_einsum.cli.checking import run_check
 from typed_einsum.cli.formats import FORMATS
-from typed_einsum.cli.pages import page_of
+from typed_einsum.cli.pages import address_of, page_of
 from typed_einsum.cli.settings import BadSettings, prefixes, settings_near
 from typed_einsum.cli.statuses import CLEAN, COULD_NOT_RUN
-from typed_einsum.diagnostics import PAGES
 from typed_einsum.errors import CODES, TypedEinsumError
 
 DERIVATIONS = ("text", "markdown", "latex", "mathml", "html", "svg", "json")
@@ -173,7 +172,7 @@ def _errors(options: argparse.Namespace) -> int:
 
 def _told(code: str) -> str:
     """The page of a code, or its meaning and address where the pages are not at hand."""
-    return page_of(code) or f"{code}  {CODES[code]}\n       {PAGES}/{code}"
+    return page_of(code) or f"{code}  {CODES[code]}\n       {address_of(code)}"
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from typed_einsum import __version__
-from typed_einsum.diagnostics import PAGES
+from typed_einsum.cli.pages import SITE, address_of
 from typed_einsum.errors import CODES
 from typed_einsum.testing.process.outcome import Outcome
 
@@ -50,9 +50,9 @@ def as_sarif(outcomes: Sequence[Outcome]) -> str:
     driver = {
         "name": "typed-einsum",
         "version": __version__,
-        "informationUri": PAGES.removesuffix("/errors"),
+        "informationUri": SITE,
         "rules": [
-            {"id": code, "shortDescription": {"text": CODES[code]}, "helpUri": f"{PAGES}/{code}"}
+            {"id": code, "shortDescription": {"text": CODES[code]}, "helpUri": address_of(code)}
             for code in used
         ],
     }

@@ -5,8 +5,16 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+SITE = "https://typed-einsum.github.io/typed-einsum/"
+"""The address of the docs, as in the project's metadata (`[project.urls]` of pyproject.toml)."""
+
 PACKAGE = Path(__file__).parent.parent
 FOLDERS = (PACKAGE / "pages", PACKAGE.parent.parent / "docs" / "errors")
+
+
+def address_of(code: str) -> str:
+    """The address of the page of a code."""
+    return f"{SITE}errors/{code}"
 
 
 def page_of(code: str) -> str:
