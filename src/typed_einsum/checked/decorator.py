@@ -7,7 +7,15 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from typed_einsum.annotations import VERDICTS, AnyHint, Hint, NotDescribed, by_jaxtyping, read_hint
+from typed_einsum.annotations import (
+    VERDICTS,
+    AnyHint,
+    Hint,
+    NotDescribed,
+    by_jaxtyping,
+    needs_jaxtyping,
+    read_hint,
+)
 from typed_einsum.check_source import NotStraight
 from typed_einsum.checked.judge import ask, passed_through, verdict
 from typed_einsum.checked.signature import CheckedSignature
@@ -122,6 +130,7 @@ def _read(function: Callable[..., Any], annotations: Mapping[str, Any]) -> Check
             hints[name] = AnyHint() if isinstance(annotation, Unresolved) else read_hint(annotation)
         except NotDescribed:
             hints[name], complete = AnyHint(), False
+    complete = complete and not any(map(needs_jaxtyping, hints.values()))
     result = hints.pop(RETURN)
     first = next(iter(signature.parameters), None)
     owner = first if first in OWNERS and isinstance(hints[first], AnyHint) else None

@@ -14,11 +14,14 @@ from typing import Any
 from typed_einsum.annotations import (
     AnyHint,
     BeartypeHint,
+    DictHint,
     Hint,
+    ListHint,
     OptionalHint,
     PlainHint,
     TensorHint,
     TupleHint,
+    UnionHint,
     shown,
 )
 from typed_einsum.checked.judge import ask
@@ -165,7 +168,7 @@ class CheckedSignature:
     def _tensors(self, label: str, hint: Hint, value: Any) -> list[Held]:
         """The tensors in a value whose shapes are to be bound; raises where its type or dtype is wrong."""
         match hint:
-            case AnyHint():
+            case AnyHint() | ListHint() | DictHint() | UnionHint():
                 return []
             case PlainHint(kind):
                 if isinstance(value, kind):
@@ -176,7 +179,7 @@ class CheckedSignature:
                     return []
                 raise self._wrong_type(label, value, shown(annotation))
             case OptionalHint(inner, others):
-                if any(_accepts(other, value) for other in others):
+                if any(other.accepts(value) for other in others):
                     return []
                 return self._tensors(label, inner, value)
             case TupleHint(items):
@@ -270,10 +273,6 @@ def _inner_tensors(label: str, hint: Hint) -> Iterator[tuple[str, TensorHint]]:
         case TupleHint(items):
             for index, item in enumerate(items):
                 yield from _inner_tensors(f"{label}[{index}]", item)
-
-
-def _accepts(hint: PlainHint | BeartypeHint, value: Any) -> bool:
-    return isinstance(value, hint.kind) if isinstance(hint, PlainHint) else hint.accepts(value)
 
 
 def _without_expressions(item: Held) -> Held:

@@ -6,7 +6,7 @@ import inspect
 import math
 import re
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import cached_property
@@ -19,11 +19,15 @@ from torch import Tensor
 from typed_einsum.annotations import (
     AnyHint,
     BeartypeHint,
+    DictHint,
     Hint,
+    ListHint,
     OptionalHint,
     PlainHint,
     TensorHint,
     TupleHint,
+    UnionHint,
+    tensors_in,
 )
 from typed_einsum.equation.axes import ELLIPSIS, Anonymous, Axis, Expression, Fixed, Named, Variadic
 from typed_einsum.equation.expressions import NotArithmetic, Unknown, compute, names_in, read_expression
@@ -51,7 +55,7 @@ class Recipe:
     @cached_property
     def tensors(self) -> tuple[TensorHint, ...]:
         """The hints of all tensors among the arguments."""
-        return tuple(tensor for hint in self.hints.values() for tensor in _tensors_in(hint))
+        return tuple(tensor for hint in self.hints.values() for tensor in tensors_in(hint))
 
     @cached_property
     def axis_names(self) -> frozenset[str]:
@@ -61,7 +65,7 @@ class Recipe:
     @cached_property
     def result_names(self) -> frozenset[str]:
         """The names of axes that the result has."""
-        return _names_in(tuple(_tensors_in(self.result)))
+        return _names_in(tuple(tensors_in(self.result)))
 
     @cached_property
     def shared_dtypes(self) -> frozenset[torch.dtype]:
@@ -119,7 +123,7 @@ class Recipe:
             if given and name in given:
                 arguments[name] = given[name]
             elif parameter.kind is Parameter.VAR_POSITIONAL:
-                arguments[name] = (making.value(name, hint),) if any(_tensors_in(hint)) else ()
+                arguments[name] = (making.value(name, hint),) if any(tensors_in(hint)) else ()
             elif parameter.kind is not Parameter.VAR_KEYWORD and self._is_passed(parameter, draw):
                 arguments[name] = making.value(name, hint)
         return inspect.BoundArguments(self.signature, OrderedDict(arguments))
@@ -129,7 +133,7 @@ class Recipe:
             return True
         if type(parameter.default) is int and parameter.name in self.axis_names:
             return True  # it is the size of that axis, whatever it usually is
-        if not any(_tensors_in(self.hints.get(parameter.name, AnyHint()))):
+        if not any(tensors_in(self.hints.get(parameter.name, AnyHint()))):
             return False
         if self._is_left_out(parameter.name, draw):
             draw.notes.append(f"without {parameter.name}")
@@ -168,7 +172,7 @@ class _Making:
                 return tuple(self.value(f"{name}[{i}]", item) for i, item in enumerate(items))
             case PlainHint() | BeartypeHint():
                 return self.plain(name, hint)
-            case AnyHint():
+            case AnyHint() | ListHint() | DictHint() | UnionHint():
                 parameter = self.recipe.signature.parameters.get(name.partition("[")[0])
                 if parameter is None or parameter.annotation is Parameter.empty:
                     raise CannotMake(f"parameter `{name}` has no annotation")
@@ -262,16 +266,6 @@ class _Making:
         if name and note not in self.draw.notes:
             self.draw.notes.append(note)
         return True
-
-
-def _tensors_in(hint: Hint) -> Iterator[TensorHint]:
-    match hint:
-        case TensorHint():
-            yield hint
-        case OptionalHint(inner):
-            yield from _tensors_in(inner)
-        case TupleHint(items):
-            yield from (tensor for item in items for tensor in _tensors_in(item))
 
 
 def _names_in(tensors: tuple[TensorHint, ...]) -> frozenset[str]:

@@ -1,8 +1,7 @@
 """Reading jaxtyping's annotations: the only module that touches jaxtyping.
 
 An annotation becomes a hint, a frozen description of what a value may be. What has no description here
-(`list[Float[...]]`, trees, two tensor types in one union) raises `NotDescribed`: jaxtyping and beartype
-themselves then decide.
+(trees, arrays of other libraries) raises `NotDescribed`: jaxtyping and beartype themselves then decide.
 """
 
 from __future__ import annotations
@@ -11,15 +10,30 @@ import functools
 import inspect
 import re
 import types
+from collections import OrderedDict, abc, defaultdict, deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any, ForwardRef, Literal, Union, get_args, get_origin
 
 import torch
 from jaxtyping import AbstractArray, AnnotationError, TypeCheckError, jaxtyped
 from torch import Tensor
-from torch.compiler import is_compiling
 
+from typed_einsum.annotations.hints import (
+    AnyHint,
+    BeartypeHint,
+    DictHint,
+    Hint,
+    ListHint,
+    OptionalHint,
+    PlainHint,
+    TensorHint,
+    TupleHint,
+    UnionHint,
+    is_bearable,
+    needs_jaxtyping,
+    parts_of,
+    tensors_in,
+)
 from typed_einsum.equation.axes import (
     ELLIPSIS,
     Anonymous,
@@ -36,70 +50,38 @@ from typed_einsum.locations import RETURN
 from typed_einsum.resolution import Unresolved
 from typed_einsum.tensors import DTYPES
 
+__all__ = [
+    "AnyHint",
+    "BeartypeHint",
+    "DictHint",
+    "Hint",
+    "ListHint",
+    "OptionalHint",
+    "PlainHint",
+    "TensorHint",
+    "TupleHint",
+    "UnionHint",
+    "needs_jaxtyping",
+    "parts_of",
+    "tensors_in",
+]
+
+LISTS = (
+    list,
+    set,
+    frozenset,
+    deque,
+    abc.Sequence,
+    abc.Collection,
+    abc.Iterable,
+    abc.Set,
+    abc.MutableSequence,
+)
+DICTS = (dict, OrderedDict, defaultdict, abc.Mapping, abc.MutableMapping)
+"""Types of which each holds values of one type; what can be read once alone, such as `Iterator`, is none."""
+
 VERDICTS = (TypeCheckError, AnnotationError)
 """What jaxtyping raises when a call is not what its annotations say."""
-
-
-def _is_bearable(value: object, hint: Any) -> bool:
-    """Beartype's verdict. It is imported here because that takes longer than all of this package."""
-    from beartype.door import is_bearable
-
-    return bool(is_bearable(value, hint))
-
-
-@dataclass(frozen=True)
-class TensorHint:
-    """A tensor: `Float[Tensor, "b c"]`. `dtypes` is None where any will do."""
-
-    kind: type[Tensor]
-    dtypes: frozenset[torch.dtype] | None
-    dtype_name: str
-    text: str
-    axes: tuple[Axis, ...]
-
-    def __str__(self) -> str:
-        return f'{self.dtype_name}[{self.kind.__name__}, "{self.text}"]'
-
-
-@dataclass(frozen=True)
-class PlainHint:
-    """An instance of a class that has nothing to do with shapes."""
-
-    kind: type
-
-
-@dataclass(frozen=True)
-class BeartypeHint:
-    """A type without tensors in it, which beartype checks."""
-
-    hint: Any
-
-    def accepts(self, value: object) -> bool:
-        """Beartype's verdict; while a graph is traced, every value passes, since its checks cannot be."""
-        return is_compiling() or _is_bearable(value, self.hint)
-
-
-@dataclass(frozen=True)
-class OptionalHint:
-    """A union of one tensor, or one tuple, with types without tensors."""
-
-    inner: TensorHint | TupleHint
-    others: tuple[PlainHint | BeartypeHint, ...]
-
-
-@dataclass(frozen=True)
-class TupleHint:
-    """A tuple of known length."""
-
-    items: tuple[Hint, ...]
-
-
-@dataclass(frozen=True)
-class AnyHint:
-    """Anything at all: no annotation, `Any` or `object`."""
-
-
-Hint = TensorHint | PlainHint | BeartypeHint | OptionalHint | TupleHint | AnyHint
 
 
 class NotDescribed(Exception):
@@ -138,26 +120,34 @@ def read_hint(annotation: Any) -> Hint:
         if hint.dtypes == frozenset():  # `Key`: no dtype of torch will do, so no message of ours helps
             raise NotDescribed(annotation)
         return hint
-    origin = get_origin(annotation)
-    if origin in (Union, types.UnionType) and mentions_tensors(annotation):
-        return _read_union(get_args(annotation))
-    if origin is tuple and mentions_tensors(annotation):
-        parts = get_args(annotation)
-        if Ellipsis in parts:
-            raise NotDescribed(annotation)
-        return TupleHint(tuple(read_hint(part) for part in parts))
-    return _read_other(annotation)
+    return _read_composed(annotation) if mentions_tensors(annotation) else _read_other(annotation)
 
 
-def _read_union(parts: tuple[Any, ...]) -> OptionalHint:
-    hints = [read_hint(part) for part in parts]
-    tensors = [hint for hint in hints if isinstance(hint, TensorHint | TupleHint)]
+def _read_composed(annotation: Any) -> Hint:
+    """Describe a type with tensors in it."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin in (Union, types.UnionType):
+        return _read_union(arguments)
+    if origin is tuple and Ellipsis in arguments:
+        return ListHint(tuple, read_hint(arguments[0]))
+    if origin is tuple:
+        return TupleHint(tuple(read_hint(part) for part in arguments))
+    if origin in LISTS:
+        return ListHint(origin, read_hint(arguments[0]))
+    if origin in DICTS:
+        return DictHint(origin, read_hint(arguments[0]), read_hint(arguments[1]))
+    raise NotDescribed(annotation)
+
+
+def _read_union(members: tuple[Any, ...]) -> OptionalHint | UnionHint:
+    hints = [read_hint(member) for member in members]
+    inner = [hint for hint in hints if isinstance(hint, TensorHint | TupleHint | ListHint | DictHint)]
     others = [hint for hint in hints if isinstance(hint, PlainHint | BeartypeHint)]
-    if len(tensors) != 1 or len(tensors) + len(others) != len(hints):
-        raise NotDescribed(parts)
-    if isinstance(tensors[0], TensorHint) and any(_accepts_tensors(other) for other in others):
-        raise NotDescribed(parts)
-    return OptionalHint(tensors[0], tuple(others))
+    if len(inner) != 1 or len(inner) + len(others) != len(hints):
+        return UnionHint(tuple(hints))
+    if isinstance(inner[0], TensorHint) and any(_accepts_tensors(other) for other in others):
+        return UnionHint(tuple(hints))
+    return OptionalHint(inner[0], tuple(others))
 
 
 def _accepts_tensors(hint: PlainHint | BeartypeHint) -> bool:
@@ -168,13 +158,13 @@ def _accepts_tensors(hint: PlainHint | BeartypeHint) -> bool:
 
 
 def _read_other(annotation: Any) -> PlainHint | BeartypeHint:
-    if mentions_tensors(annotation) or _refers_forward(annotation):
+    if _refers_forward(annotation):
         raise NotDescribed(annotation)
     is_class = isinstance(annotation, type) and get_origin(annotation) is None
     if is_class and (type(annotation) is type or issubclass(annotation, Tensor)):
         return PlainHint(annotation)
     try:
-        _is_bearable(None, annotation)
+        is_bearable(None, annotation)
     except Exception as error:
         raise NotDescribed(annotation) from error
     return BeartypeHint(annotation)

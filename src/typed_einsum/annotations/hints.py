@@ -1,0 +1,143 @@
+"""Hints: frozen descriptions of what a value may be, and a walk over the tensors in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.compiler import is_compiling
+
+from typed_einsum.equation.axes import Axis
+
+
+def is_bearable(value: object, hint: Any) -> bool:
+    """Beartype's verdict. It is imported here because that takes longer than all of this package."""
+    from beartype.door import is_bearable
+
+    return bool(is_bearable(value, hint))
+
+
+@dataclass(frozen=True)
+class TensorHint:
+    """A tensor: `Float[Tensor, "b c"]`. `dtypes` is None where any will do."""
+
+    kind: type[Tensor]
+    dtypes: frozenset[torch.dtype] | None
+    dtype_name: str
+    text: str
+    axes: tuple[Axis, ...]
+
+    def __str__(self) -> str:
+        return f'{self.dtype_name}[{self.kind.__name__}, "{self.text}"]'
+
+
+@dataclass(frozen=True)
+class PlainHint:
+    """An instance of a class that has nothing to do with shapes."""
+
+    kind: type
+
+    def accepts(self, value: object) -> bool:
+        """Whether the value is an instance."""
+        return isinstance(value, self.kind)
+
+
+@dataclass(frozen=True)
+class BeartypeHint:
+    """A type without tensors in it, which beartype checks."""
+
+    hint: Any
+
+    def accepts(self, value: object) -> bool:
+        """Beartype's verdict; while a graph is traced, every value passes, since its checks cannot be."""
+        return is_compiling() or is_bearable(value, self.hint)
+
+
+@dataclass(frozen=True)
+class OptionalHint:
+    """A union of one type with tensors in it, such as a tensor or a list of them, with types without."""
+
+    inner: TensorHint | TupleHint | ListHint | DictHint
+    others: tuple[PlainHint | BeartypeHint, ...]
+
+
+@dataclass(frozen=True)
+class TupleHint:
+    """A tuple of known length."""
+
+    items: tuple[Hint, ...]
+
+
+@dataclass(frozen=True)
+class ListHint:
+    """Any number of items of one type, with tensors in it: `list[X]`, `Iterable[X]`, `tuple[X, ...]`."""
+
+    kind: type
+    item: Hint
+
+
+@dataclass(frozen=True)
+class DictHint:
+    """Values of one type, with tensors in it, under keys: `dict[str, X]`, `Mapping[str, X]`."""
+
+    kind: type
+    key: Hint
+    value: Hint
+
+
+@dataclass(frozen=True)
+class UnionHint:
+    """A union of several types with tensors in them: `Float[Tensor, "b d"] | Float[Tensor, "d"]`."""
+
+    members: tuple[Hint, ...]
+
+
+@dataclass(frozen=True)
+class AnyHint:
+    """Anything at all: no annotation, `Any` or `object`."""
+
+
+Hint = (
+    TensorHint
+    | PlainHint
+    | BeartypeHint
+    | OptionalHint
+    | TupleHint
+    | ListHint
+    | DictHint
+    | UnionHint
+    | AnyHint
+)
+
+
+def parts_of(hint: Hint) -> tuple[Hint, ...]:
+    """The hints directly inside one."""
+    match hint:
+        case OptionalHint(inner, others):
+            return inner, *others
+        case TupleHint(items):
+            return items
+        case ListHint(_, item):
+            return (item,)
+        case DictHint(_, key, value):
+            return key, value
+        case UnionHint(members):
+            return members
+        case TensorHint() | PlainHint() | BeartypeHint() | AnyHint():
+            return ()
+
+
+def tensors_in(hint: Hint) -> Iterator[TensorHint]:
+    """Every tensor hint in a hint, in the order in which they are written."""
+    if isinstance(hint, TensorHint):
+        yield hint
+    for part in parts_of(hint):
+        yield from tensors_in(part)
+
+
+def needs_jaxtyping(hint: Hint) -> bool:
+    """Whether checks of ours cannot decide on such a value yet: jaxtyping and beartype then do."""
+    return isinstance(hint, ListHint | DictHint | UnionHint) or any(map(needs_jaxtyping, parts_of(hint)))
