@@ -21,7 +21,7 @@ from support.written_values import Marked, Thing
 from torch import Tensor, nn
 
 from typed_einsum import einsum, errors, shape_checked, shaped, typed_einsum
-from typed_einsum.check_source import NotStraight, ShapeChecks
+from typed_einsum.generated.checks import NotStraight, ShapeChecks
 
 
 @contextmanager

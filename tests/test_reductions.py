@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from typed_einsum import checks_off, einsum, errors, mean, normalize, shape_checked, shaped, softmax
-from typed_einsum.scope import scopes
+from typed_einsum.scopes.scope import scopes
 
 REDUCTIONS: dict[str, Callable[..., Tensor]] = {"softmax": softmax, "mean": mean, "normalize": normalize}
 each = pytest.mark.parametrize("reduce", REDUCTIONS.values(), ids=REDUCTIONS)

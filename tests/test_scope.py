@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from typed_einsum import einsum, errors, shape_checked, shaped, typed_einsum
-from typed_einsum.scope import current, scopes
+from typed_einsum.scopes.scope import current, scopes
 
 
 def refused(code: str, function: Callable[..., Any], *arguments: Any, **keywords: Any) -> str:

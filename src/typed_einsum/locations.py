@@ -20,8 +20,8 @@ from typing import Any
 
 from torch.compiler import is_dynamo_compiling
 
-from typed_einsum.check_source import GENERATED
 from typed_einsum.diagnostics import Mark, Place, Span
+from typed_einsum.generated.compile import GENERATED
 from typed_einsum.tracing import ends_a_trace
 
 RETURN = "return"

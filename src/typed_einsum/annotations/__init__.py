@@ -34,6 +34,7 @@ from typed_einsum.annotations.hints import (
     parts_of,
     tensors_in,
 )
+from typed_einsum.decorate.resolution import Unresolved
 from typed_einsum.equation.axes import (
     ELLIPSIS,
     Anonymous,
@@ -47,7 +48,6 @@ from typed_einsum.equation.axes import (
 )
 from typed_einsum.equation.expressions import NotArithmetic, read_expression
 from typed_einsum.locations import RETURN
-from typed_einsum.resolution import Unresolved
 from typed_einsum.tensors import DTYPES
 
 __all__ = [

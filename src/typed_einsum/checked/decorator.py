@@ -16,15 +16,22 @@ from typed_einsum.annotations import (
     needs_jaxtyping,
     read_hint,
 )
-from typed_einsum.check_source import NotStraight
 from typed_einsum.checked.judge import ask, passed_through, verdict
 from typed_einsum.checked.signature import CheckedSignature
 from typed_einsum.checked.source import straight_wrapper
-from typed_einsum.definitions import MISSING, OWNERS, decorated, dressed, surrounding_names, unresolved_error
+from typed_einsum.decorate.functions import (
+    MISSING,
+    OWNERS,
+    decorated,
+    dressed,
+    surrounding_names,
+    unresolved_error,
+)
+from typed_einsum.decorate.resolution import Unresolved, resolved_annotations
+from typed_einsum.generated.checks import NotStraight
 from typed_einsum.locations import RETURN
 from typed_einsum.messages import Held
-from typed_einsum.resolution import Unresolved, resolved_annotations
-from typed_einsum.scope import Scope, bindings_of, names_of, running, running_async
+from typed_einsum.scopes.scope import Scope, bindings_of, names_of, running, running_async
 from typed_einsum.switch import switch
 
 F = TypeVar("F")

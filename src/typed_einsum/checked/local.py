@@ -16,15 +16,16 @@ from typed_einsum.annotations import (
     is_tensor_annotation,
     read_tensor_hint,
 )
-from typed_einsum.check_source import NotStraight, ShapeChecks, build
 from typed_einsum.contraction.inline import sharing_lines
 from typed_einsum.diagnostics import Diagnostic, Mark, Place, Span
 from typed_einsum.equation.axes import Axis, AxisSyntaxError, Fixed, key
 from typed_einsum.equation.expressions import NotArithmetic
 from typed_einsum.errors import ArgumentError, DtypeError, EquationError
+from typed_einsum.generated.checks import NotStraight, ShapeChecks
+from typed_einsum.generated.compile import build
 from typed_einsum.locations import caller_place, passed_text
 from typed_einsum.messages import Held, dtype_repair, dtype_summary, facts, shape_error, with_article
-from typed_einsum.scope import Scope, bindings_of, rebind, scopes
+from typed_einsum.scopes.scope import Scope, bindings_of, rebind, scopes
 from typed_einsum.solver import Labelled, Origin, bind
 from typed_einsum.switch import switch
 from typed_einsum.tensors import EXACT_TYPES, described, dtype_of, is_tensor, shape_of

@@ -26,7 +26,7 @@ from typed_einsum.annotations import (
 )
 from typed_einsum.checked.judge import ask
 from typed_einsum.checked.owner import axis_sizes_of, prebind
-from typed_einsum.definitions import locator
+from typed_einsum.decorate.functions import locator
 from typed_einsum.diagnostics import Diagnostic
 from typed_einsum.equation.axes import Anonymous, Axis, Expression, key
 from typed_einsum.equation.expressions import NotArithmetic

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import keyword
 from collections.abc import Callable
 from inspect import Parameter
 from typing import Any
@@ -16,12 +15,13 @@ from typed_einsum.annotations import (
     TensorHint,
     TupleHint,
 )
-from typed_einsum.check_source import NotStraight, ShapeChecks, build, prefix_for
 from typed_einsum.checked.owner import axis_sizes_of
 from typed_einsum.checked.signature import CheckedSignature
-from typed_einsum.definitions import MISSING, parameter_list
+from typed_einsum.decorate.functions import MISSING, parameter_list
 from typed_einsum.equation.axes import key
-from typed_einsum.scope import scopes
+from typed_einsum.generated.checks import NotStraight, ShapeChecks, prefix_for
+from typed_einsum.generated.compile import build, definable
+from typed_einsum.scopes.scope import scopes
 from typed_einsum.switch import switch
 from typed_einsum.tensors import EXACT_TYPES
 
@@ -67,7 +67,7 @@ class _Wrapper:
         listed = ", ".join(
             parameter_list(self.parameters, lambda p: None if p.default is Parameter.empty else missing)
         )
-        name = _defined_name(function)
+        name = definable(function.__name__, "checked")
         lines = [f"def {name}({listed}):"]
         lines += _indent(self._arguments(missing, leave))
         lines += _indent(self._call(unexpected))
@@ -259,12 +259,6 @@ class _Wrapper:
                 case _:
                     passed.append(value(p))
         return ", ".join(passed)
-
-
-def _defined_name(function: Callable[..., Any]) -> str:
-    """A name to define the wrapper under: the user's, unless that is no name, as for a lambda."""
-    name = function.__name__
-    return name if name.isidentifier() and not keyword.iskeyword(name) else "checked"
 
 
 def _names_in(hint: Hint) -> set[str]:

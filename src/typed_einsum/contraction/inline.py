@@ -10,7 +10,6 @@ from typing import Any
 from torch import Tensor
 from torch.compiler import is_dynamo_compiling
 
-from typed_einsum.check_source import NotStraight, ShapeChecks, build, prefix_for
 from typed_einsum.contraction.operands import Contraction, Dtypes, straight_lines
 from typed_einsum.contraction.planned import runner, running_lines
 from typed_einsum.diagnostics import Diagnostic, Mark, Place, Span
@@ -19,9 +18,11 @@ from typed_einsum.equation.equation import Equation, is_spread, refuse
 from typed_einsum.equation.lint import lint
 from typed_einsum.equation.notation import read_equation, reduced_names
 from typed_einsum.errors import ArgumentError, EquationError
+from typed_einsum.generated.checks import NotStraight, ShapeChecks, prefix_for
+from typed_einsum.generated.compile import build
 from typed_einsum.locations import caller_place, passed_text
 from typed_einsum.messages import with_article
-from typed_einsum.scope import Scope, bindings_of, forget, rebind, scopes
+from typed_einsum.scopes.scope import Scope, bindings_of, forget, rebind, scopes
 from typed_einsum.solver import Bindings, Origin
 from typed_einsum.switch import switch
 from typed_einsum.tensors import described

@@ -13,11 +13,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from typed_einsum.check_source import ShapeChecks
 from typed_einsum.diagnostics import Diagnostic, Mark, Place
 from typed_einsum.equation.axes import ELLIPSIS, Axis, key
 from typed_einsum.equation.equation import Equation, is_spread
 from typed_einsum.errors import DeviceError, DtypeError, ShapeError
+from typed_einsum.generated.checks import ShapeChecks
 from typed_einsum.messages import (
     Held,
     Locate,

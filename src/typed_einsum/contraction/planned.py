@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 from torch.compiler import is_dynamo_compiling
 
-from typed_einsum.check_source import ShapeChecks, build
 from typed_einsum.contraction.maximum import best_products
 from typed_einsum.contraction.operands import Contraction
 from typed_einsum.equation.equation import Equation, is_spread, spread_ranks
+from typed_einsum.generated.checks import ShapeChecks
+from typed_einsum.generated.compile import build
 from typed_einsum.plan import Plan, Value, contraction_path, plan_operand, plan_operands
 from typed_einsum.plan.price import price
 from typed_einsum.plan.source import assigned, plan_lines

@@ -12,7 +12,14 @@ import torch
 
 from typed_einsum.annotations import NotDescribed, TensorHint, is_tensor_annotation, read_tensor_hint, shown
 from typed_einsum.contraction.explicit import agreed_axes
-from typed_einsum.definitions import MISSING, locator, operand_parameters, signature_error, unresolved_error
+from typed_einsum.decorate.functions import (
+    MISSING,
+    locator,
+    operand_parameters,
+    signature_error,
+    unresolved_error,
+)
+from typed_einsum.decorate.resolution import Unresolved
 from typed_einsum.diagnostics import Diagnostic
 from typed_einsum.equation.axes import ELLIPSIS, Anonymous, Axis, Variadic
 from typed_einsum.equation.equation import Equation, Flaw, FlawError, Site, assemble, refuse
@@ -21,7 +28,6 @@ from typed_einsum.equation.notation import reduced_names
 from typed_einsum.errors import DtypeError, EquationError, SignatureError
 from typed_einsum.locations import RETURN, definition_place, passed_text
 from typed_einsum.messages import Locate
-from typed_einsum.resolution import Unresolved
 from typed_einsum.tensors import AUTOCAST_DTYPES
 
 

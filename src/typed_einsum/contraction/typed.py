@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import functools
-import keyword
 from collections.abc import Callable, Mapping
 from inspect import Parameter
 from typing import Any, Concatenate, overload
@@ -12,7 +11,6 @@ from typing import Any, Concatenate, overload
 from torch import Tensor
 
 from typed_einsum.annotations import TensorHint
-from typed_einsum.check_source import NotStraight, ShapeChecks, build, prefix_for
 from typed_einsum.contraction.declared import ClassEinsum, Decorator, Owner, P, R_co, TypedEinsum
 from typed_einsum.contraction.operands import Contraction, Dtypes, straight_lines
 from typed_einsum.contraction.planned import runner, running_lines
@@ -24,7 +22,7 @@ from typed_einsum.contraction.signature import (
     refuse_parameters,
     signature_locator,
 )
-from typed_einsum.definitions import (
+from typed_einsum.decorate.functions import (
     MISSING,
     decorated,
     dressed,
@@ -32,11 +30,13 @@ from typed_einsum.definitions import (
     parameter_list,
     surrounding_names,
 )
+from typed_einsum.decorate.resolution import Unresolved, resolved_annotations
 from typed_einsum.diagnostics import Diagnostic
 from typed_einsum.errors import ArgumentError, DtypeError
+from typed_einsum.generated.checks import NotStraight, ShapeChecks, prefix_for
+from typed_einsum.generated.compile import build, definable
 from typed_einsum.locations import RETURN, definition_place
 from typed_einsum.messages import dtype_summary, title
-from typed_einsum.resolution import Unresolved, resolved_annotations
 from typed_einsum.solver import Bindings
 from typed_einsum.switch import switch
 from typed_einsum.tensors import described, dtype_of
@@ -190,7 +190,7 @@ def _compiled(
     listed = ", ".join(parameter_list(every, lambda p: None if p is owner else missing))
     leave = f"{checks.constant('surprised', surprised)}(({', '.join(names)},), {extra}, {unknown})"
     off = f"{checks.constant('switch', switch)}.anywhere_off"
-    name = _defined_name(function)
+    name = definable(function.__name__, "contract")
     lines = [f"def {name}({listed}):"]
     try:
         body = straight_lines(contraction, names, checks, leave)
@@ -204,12 +204,6 @@ def _compiled(
         returned = run if sure else f"{checks.constant('accepted', accepted)}({run})"
         lines += [*(f"    {line}" for line in before), f"    return {returned}"]
     return build(name, lines, checks.namespace)
-
-
-def _defined_name(function: Callable[..., Any]) -> str:
-    """A name to define the generated function under: the user's, unless it was set to what is no name."""
-    name = function.__name__
-    return name if name.isidentifier() and not keyword.iskeyword(name) else "contract"
 
 
 def _result_is_sure(contraction: Contraction, result: TensorHint) -> bool:

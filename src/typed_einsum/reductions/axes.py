@@ -10,15 +10,16 @@ from typing import Any
 from torch import Tensor
 
 from typed_einsum.annotations import TensorHint
-from typed_einsum.check_source import NotStraight, ShapeChecks, build
 from typed_einsum.contraction.inline import sharing_lines
 from typed_einsum.contraction.operands import no_axes
 from typed_einsum.diagnostics import Diagnostic, Mark, Place, Span
 from typed_einsum.equation.axes import Axis, Fixed, is_variadic, key, spelled
 from typed_einsum.errors import DtypeError
+from typed_einsum.generated.checks import NotStraight, ShapeChecks
+from typed_einsum.generated.compile import build
 from typed_einsum.locations import passed_text
 from typed_einsum.messages import Held, facts, shape_error, with_article
-from typed_einsum.scope import Scope, bindings_of, rebind, scopes
+from typed_einsum.scopes.scope import Scope, bindings_of, rebind, scopes
 from typed_einsum.solver import Bindings, Labelled, Origin, bind
 from typed_einsum.switch import switch
 from typed_einsum.tensors import EXACT_TYPES, described, is_tensor, shape_of

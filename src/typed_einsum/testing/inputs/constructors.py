@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from typed_einsum.annotations import AnyHint, Hint, NotDescribed, read_hint
-from typed_einsum.resolution import Unresolved, resolved_annotations
+from typed_einsum.decorate.resolution import Unresolved, resolved_annotations
 from typed_einsum.testing.inputs.draw import Draw
 from typed_einsum.testing.inputs.recipe import CannotMake, Recipe
 from typed_einsum.testing.process.outcome import first_line

@@ -20,10 +20,10 @@ from torch import nn
 
 from typed_einsum.annotations import TensorHint, mentions_tensors
 from typed_einsum.checked import shape_checked
+from typed_einsum.decorate.resolution import resolved_annotations
 from typed_einsum.diagnostics import Span
 from typed_einsum.errors import TypedEinsumError
 from typed_einsum.locations import shown_path, written_axes
-from typed_einsum.resolution import resolved_annotations
 from typed_einsum.testing.contracts.check import Check
 from typed_einsum.testing.contracts.promises import Promises, names, stored_on
 from typed_einsum.testing.inputs.constructors import build

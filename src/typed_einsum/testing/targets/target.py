@@ -14,9 +14,9 @@ from typed_einsum.annotations import mentions_tensors
 from typed_einsum.checked import shape_checked
 from typed_einsum.checked.signature import CheckedSignature
 from typed_einsum.contraction.signature import Signature
+from typed_einsum.decorate.resolution import resolved_annotations
 from typed_einsum.diagnostics import Place
 from typed_einsum.locations import definition_place
-from typed_einsum.resolution import resolved_annotations
 from typed_einsum.testing.inputs.constructors import build
 
 

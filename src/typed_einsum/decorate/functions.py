@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from inspect import Parameter
 from typing import Any
 
+from typed_einsum.decorate.resolution import Unresolved
 from typed_einsum.diagnostics import Diagnostic, Mark, Place, Span
 from typed_einsum.equation.axes import Axis
 from typed_einsum.errors import SignatureError
@@ -20,7 +21,6 @@ from typed_einsum.locations import (
     written_parameter,
 )
 from typed_einsum.messages import Locate
-from typed_einsum.resolution import Unresolved
 
 OWNERS = ("self", "cls", "mcs")
 """Names under which a method receives its object; such a first parameter needs no annotation."""

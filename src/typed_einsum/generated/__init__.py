@@ -1,0 +1,1 @@
+"""Source that this library writes: the checks of one call, without a loop where none is needed."""
