@@ -24,7 +24,7 @@ collect_ignore = ["docs/examples", "tests/bugs", "tests/unseen_bugs", "tests/typ
 # What needs a package beyond those of the tests is collected where that is installed.
 NEEDS = {
     "griffe": "docs/scripts/shape_strings.py",
-    "triton": "src/typed_einsum/contraction/maximum_kernel.py",
+    "triton": "src/typed_einsum/contraction/maximum/kernel.py",
 }
 collect_ignore += [file for package, file in NEEDS.items() if find_spec(package) is None]
 

@@ -24,7 +24,7 @@ from pages import fill, table
 from torch import Tensor
 
 from typed_einsum import einsum
-from typed_einsum.contraction import maximum_triton
+from typed_einsum.contraction.maximum import fused
 
 HERE = Path(__file__).parent
 RECORD = HERE / "gpu.json"
@@ -92,12 +92,12 @@ WORKS = {
 @contextmanager
 def without_kernel() -> Iterator[None]:
     """Tiles, as where Triton is missing."""
-    fused = maximum_triton.is_fused
-    maximum_triton.is_fused = lambda rows, columns: False
+    is_fused = fused.is_fused
+    fused.is_fused = lambda rows, columns: False
     try:
         yield
     finally:
-        maximum_triton.is_fused = fused
+        fused.is_fused = is_fused
 
 
 def in_tiles(function: Callable[..., object], *arguments: object) -> None:
@@ -107,18 +107,18 @@ def in_tiles(function: Callable[..., object], *arguments: object) -> None:
 
 def launches(work: Call) -> int:
     """How often the work starts the kernel."""
-    launch, count = maximum_triton._launch, 0
+    launch, count = fused._launch, 0
 
     def counted(*operands: Any) -> None:
         nonlocal count
         count += 1
         launch(*operands)
 
-    maximum_triton._launch = counted
+    fused._launch = counted
     try:
         work()
     finally:
-        maximum_triton._launch = launch
+        fused._launch = launch
     return count
 
 

@@ -18,18 +18,17 @@ from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from typed_einsum import einsum, errors, typed_einsum
-from typed_einsum.contraction import maximum, maximum_tiles
-from typed_einsum.contraction.maximum import best_products
+from typed_einsum.contraction.maximum import best_products, products, tiles
 
 SMALL_TILES = [
-    (maximum, "SMALL", 0),
-    (maximum, "FEW_ROWS_IN_TRAINING", 0),
-    (maximum_tiles, "TILE", 96),
-    (maximum_tiles, "LEAST_WIDTH", 8),
-    (maximum_tiles, "ALIGNED", 2),
-    (maximum_tiles, "NARROW", 3),
-    (maximum_tiles, "FEW_ROWS", 9),
-    (maximum_tiles, "STEP", 4),
+    (products, "SMALL", 0),
+    (products, "FEW_ROWS_IN_TRAINING", 0),
+    (tiles, "TILE", 96),
+    (tiles, "LEAST_WIDTH", 8),
+    (tiles, "ALIGNED", 2),
+    (tiles, "NARROW", 3),
+    (tiles, "FEW_ROWS", 9),
+    (tiles, "STEP", 4),
 ]
 """With these, operands of a few hundred numbers take every way through the code."""
 
@@ -313,10 +312,10 @@ def test_the_formulation_is_chosen_by_size_and_by_what_is_asked(monkeypatch: pyt
     called: list[str] = []
 
     def spied(name: str) -> None:
-        original = getattr(maximum, name)
-        monkeypatch.setattr(maximum, name, lambda *a, **k: (called.append(name), original(*a, **k))[1])
+        original = getattr(products, name)
+        monkeypatch.setattr(products, name, lambda *a, **k: (called.append(name), original(*a, **k))[1])
 
-    monkeypatch.setattr(maximum, "MOST_IN_TRAINING", 2**22)
+    monkeypatch.setattr(products, "MOST_IN_TRAINING", 2**22)
     for name in ("_all_at_once", "_at_once_by_column", "largest", "largest_with_rows"):
         spied(name)
     for n, c, p, differentiated, expected in [
@@ -393,5 +392,5 @@ def test_what_is_gathered_backward_comes_in_tiles_too(monkeypatch: pytest.Monkey
     result = best_products(rows, columns)
     with Largest() as largest:
         result.sum().backward()
-    assert largest.entries <= max(maximum_tiles.TILE, rows.numel())
-    assert 2 * maximum_tiles.TILE < 60 * 200 * 64  # so many would be gathered at once
+    assert largest.entries <= max(tiles.TILE, rows.numel())
+    assert 2 * tiles.TILE < 60 * 200 * 64  # so many would be gathered at once

@@ -16,7 +16,7 @@ import torch
 from support import triton_cases
 from torch import nn
 
-from typed_einsum.contraction import maximum, maximum_tiles, maximum_triton
+from typed_einsum.contraction.maximum import fused, products, tiles
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
 import gpu
@@ -77,9 +77,9 @@ class OnGpu:
 def pretend(patch: pytest.MonkeyPatch, device: str, dtype: torch.dtype, other: str = "") -> None:
     """Operands say that they are there, and of this dtype; `other` is the device of the columns alone."""
     devices = iter([device, other or device] * 9)
-    patch.setattr(maximum_triton, "device_of", lambda tensor: torch.device(next(devices)))
-    patch.setattr(maximum_triton, "dtype_of", lambda tensor: dtype)
-    patch.setattr(maximum_triton, "shape_of", lambda tensor: (8, 8, 7, 5) if tensor is ROWS else (8, 5, 6))
+    patch.setattr(fused, "device_of", lambda tensor: torch.device(next(devices)))
+    patch.setattr(fused, "dtype_of", lambda tensor: dtype)
+    patch.setattr(fused, "shape_of", lambda tensor: (8, 8, 7, 5) if tensor is ROWS else (8, 5, 6))
 
 
 ROWS, COLUMNS = torch.ones(1), nn.Parameter(torch.ones(1))
@@ -99,30 +99,30 @@ ROWS, COLUMNS = torch.ones(1), nn.Parameter(torch.ones(1))
 )
 def test_which_operands_go_through_the_kernel(monkeypatch, device, dtype, other, wanted):
     pretend(monkeypatch, device, dtype, other)
-    monkeypatch.setattr(maximum_triton, "_is_built_for", lambda *_: True)
-    assert maximum_triton.is_fused(ROWS, COLUMNS) is wanted
+    monkeypatch.setattr(fused, "_is_built_for", lambda *_: True)
+    assert fused.is_fused(ROWS, COLUMNS) is wanted
     for name in ("largest", "largest_with_rows"):
-        monkeypatch.setattr(maximum_triton, name, lambda *_: "the kernel")
-        monkeypatch.setattr(maximum_tiles, name, lambda *_: "tiles")
-        assert getattr(maximum, name)(ROWS, COLUMNS) == ("the kernel" if wanted else "tiles")
-    monkeypatch.setattr(maximum_triton, "_is_built_for", lambda *_: False)
-    assert maximum.largest(ROWS, COLUMNS) == "tiles"
+        monkeypatch.setattr(fused, name, lambda *_: "the kernel")
+        monkeypatch.setattr(tiles, name, lambda *_: "tiles")
+        assert getattr(products, name)(ROWS, COLUMNS) == ("the kernel" if wanted else "tiles")
+    monkeypatch.setattr(fused, "_is_built_for", lambda *_: False)
+    assert products.largest(ROWS, COLUMNS) == "tiles"
 
 
 def test_what_the_kernel_leaves_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
     pretend(monkeypatch, "cuda:0", torch.float32)
-    monkeypatch.setattr(maximum_triton, "_is_built_for", lambda *_: True)
-    assert maximum_triton.is_fused(ROWS, COLUMNS)
-    assert not maximum_triton.is_fused(ROWS, OnGpu())  # type: ignore[arg-type]
-    monkeypatch.setattr(maximum_triton, "LEAST_PROGRAMS", 65)  # eight times eight groups, one block each
-    assert not maximum_triton.is_fused(ROWS, COLUMNS)
+    monkeypatch.setattr(fused, "_is_built_for", lambda *_: True)
+    assert fused.is_fused(ROWS, COLUMNS)
+    assert not fused.is_fused(ROWS, OnGpu())  # type: ignore[arg-type]
+    monkeypatch.setattr(fused, "LEAST_PROGRAMS", 65)  # eight times eight groups, one block each
+    assert not fused.is_fused(ROWS, COLUMNS)
 
 
 @pytest.mark.parametrize(
     ("size", "block"), [(0, 16), (1, 16), (16, 16), (17, 32), (33, 64), (64, 64), (900, 64)]
 )
 def test_blocks_are_powers_of_two_that_fit(size: int, block: int) -> None:
-    assert maximum_triton._block(size, 64) == block
+    assert fused._block(size, 64) == block
 
 
 @pytest.fixture
@@ -131,29 +131,29 @@ def capability(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, tuple[int,
     found = {"it": (9, 0)}
     ones = torch.ones
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: found["it"])
-    monkeypatch.setattr(maximum_triton, "find_spec", lambda name: name)
+    monkeypatch.setattr(fused, "find_spec", lambda name: name)
     monkeypatch.setattr(torch, "ones", lambda *sizes, device, **rest: ones(*sizes, **rest))
-    maximum_triton._is_built_for.cache_clear()
+    fused._is_built_for.cache_clear()
     yield found
-    maximum_triton._is_built_for.cache_clear()
+    fused._is_built_for.cache_clear()
 
 
 @pytest.mark.filterwarnings("error")
 def test_a_gpu_that_suits(monkeypatch: pytest.MonkeyPatch, capability: dict[str, tuple[int, int]]) -> None:
     launched = []
-    monkeypatch.setattr(maximum_triton, "_launch", lambda *operands: launched.append(operands))
+    monkeypatch.setattr(fused, "_launch", lambda *operands: launched.append(operands))
     device = torch.device("cuda:0")
-    assert maximum_triton._is_built_for(device, torch.float16)
-    assert maximum_triton._is_built_for(device, torch.float16)
+    assert fused._is_built_for(device, torch.float16)
+    assert fused._is_built_for(device, torch.float16)
     ((rows, columns, best, winners),) = launched
     assert (rows.shape, columns.shape, best.shape) == ((1, 1, 2, 3), (1, 3, 2), (1, 1, 2))
     assert rows.dtype == torch.float16
     assert winners is None
     capability["it"] = (7, 5)
-    assert not maximum_triton._is_built_for(device, torch.float32)
+    assert not fused._is_built_for(device, torch.float32)
     capability["it"] = (9, 0)
-    monkeypatch.setattr(maximum_triton, "find_spec", lambda name: None)
-    assert not maximum_triton._is_built_for(device, torch.bfloat16)
+    monkeypatch.setattr(fused, "find_spec", lambda name: None)
+    assert not fused._is_built_for(device, torch.bfloat16)
     assert len(launched) == 1
 
 
@@ -163,10 +163,10 @@ def test_where_triton_fails_tiles_do_the_work_and_say_so_once(
     def fails(*_: object) -> None:
         raise RuntimeError("Failed to find C compiler.\nMore about that.")
 
-    monkeypatch.setattr(maximum_triton, "_launch", fails)
+    monkeypatch.setattr(fused, "_launch", fails)
     asked = torch.device("cuda:1"), torch.float32
     with pytest.warns(RuntimeWarning) as seen:
-        found = [maximum_triton._is_built_for(*asked) for _ in range(2)]
+        found = [fused._is_built_for(*asked) for _ in range(2)]
     assert found == [False, False]
     assert [str(warning.message) for warning in seen] == [
         "max= goes without its fused kernel on cuda:1: Triton fails to build it for torch.float32 "

@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 import gpu
 
 from typed_einsum import einsum, typed_einsum
-from typed_einsum.contraction import maximum, maximum_tiles, maximum_triton
+from typed_einsum.contraction.maximum import fused, products, tiles
 
 CASES: dict[str, Callable[[str], None]] = {}
 
@@ -62,29 +62,29 @@ def whole(shape: tuple[int, ...], device: str, dtype: torch.dtype = torch.float3
 
 def agree(rows: Tensor, columns: Tensor) -> None:
     """The kernel's values and winners are those of the definition, and of the tiles."""
-    best, winners = maximum_triton.largest_with_rows(rows, columns)
+    best, winners = fused.largest_with_rows(rows, columns)
     wanted, of_wanted = by_definition(rows, columns)
     torch.testing.assert_close(best.float().cpu(), wanted, rtol=0, atol=0, equal_nan=True)
     torch.testing.assert_close(winners.cpu(), of_wanted, rtol=0, atol=0)
-    tiled, of_tiled = maximum_tiles.largest_with_rows(rows.cpu(), columns.cpu())
+    tiled, of_tiled = tiles.largest_with_rows(rows.cpu(), columns.cpu())
     torch.testing.assert_close(best.cpu(), tiled, rtol=0, atol=0, equal_nan=True)
     torch.testing.assert_close(winners.cpu(), of_tiled, rtol=0, atol=0)
-    alone = maximum_triton.largest(rows, columns)
+    alone = fused.largest(rows, columns)
     torch.testing.assert_close(alone, best, rtol=0, atol=0, equal_nan=True)
 
 
 @contextmanager
 def in_place_of_tiles() -> Iterator[list[int]]:
     """The kernel for operands of any size on any device; the list counts its launches."""
-    fused, small, launch = maximum_triton.is_fused, maximum.SMALL, maximum_triton._launch
+    is_fused, small, launch = fused.is_fused, products.SMALL, fused._launch
     launched: list[int] = []
-    maximum_triton.is_fused = lambda rows, columns: True
-    maximum.SMALL = 0
-    maximum_triton._launch = lambda *arguments: (launched.append(1), launch(*arguments))[1]
+    fused.is_fused = lambda rows, columns: True
+    products.SMALL = 0
+    fused._launch = lambda *arguments: (launched.append(1), launch(*arguments))[1]
     try:
         yield launched
     finally:
-        maximum_triton.is_fused, maximum.SMALL, maximum_triton._launch = fused, small, launch
+        fused.is_fused, products.SMALL, fused._launch = is_fused, small, launch
 
 
 def some_shapes() -> Iterator[tuple[int, int, int, int, int]]:
@@ -150,7 +150,7 @@ def numbers_that_are_not_whole(device: str) -> None:
     generator = torch.Generator().manual_seed(0)
     rows = torch.randn(2, 3, 75, 40, generator=generator).to(device)
     columns = torch.randn(2, 40, 21, generator=generator).to(device)
-    best, winners = maximum_triton.largest_with_rows(rows, columns)
+    best, winners = fused.largest_with_rows(rows, columns)
     wanted = torch.einsum("benc,bcp->benp", rows, columns).max(2)
     torch.testing.assert_close(best, wanted.values)
     torch.testing.assert_close(winners.long(), wanted.indices)
@@ -176,7 +176,7 @@ def a_sign_that_is_owed(device: str) -> None:
 def the_best_of_those_that_round_to_one_number(device: str) -> None:
     rows = torch.tensor([2048.0, 0.25, 2048.0, 0.75, 2048.0, 0.5], device=device, dtype=torch.float16)
     columns = torch.ones(1, 2, 1, device=device, dtype=torch.float16)
-    best, winners = maximum_triton.largest_with_rows(rows.reshape(1, 1, 3, 2), columns)
+    best, winners = fused.largest_with_rows(rows.reshape(1, 1, 3, 2), columns)
     assert best.tolist() == [[[2048.0]]]
     assert winners.tolist() == [[[1]]]
 
@@ -226,7 +226,7 @@ def gradients_of_equals(device: str) -> None:
     columns = whole((2, 3, 40), device).requires_grad_()
     wanted = torch.einsum("benc,bcp->benp", rows, columns).max(2).values
     with in_place_of_tiles() as launched:
-        best = maximum.best_products(rows, columns)
+        best = products.best_products(rows, columns)
     assert launched == [1]
     weight = whole(tuple(wanted.shape), device)
     ours, theirs = (torch.autograd.grad(each, (rows, columns), weight) for each in (best, wanted))
@@ -246,7 +246,7 @@ def transforms(device: str) -> None:
         return [torch.func.vmap(each, (0, None))(rows, columns) for each in (function, total)]
 
     with in_place_of_tiles() as launched:
-        ours = mapped(maximum.best_products)
+        ours = mapped(products.best_products)
     assert launched == [1, 1]
     torch.testing.assert_close(ours, mapped(plain))
 
@@ -259,8 +259,8 @@ def precision_as_torch_was_told(device: str) -> None:
     try:
         for setting in ("ieee", "tf32"):
             matmul.fp32_precision = setting
-            found[setting] = maximum_triton._precision(torch.float32)
-            found[setting, "half"] = maximum_triton._precision(torch.float16)
+            found[setting] = fused._precision(torch.float32)
+            found[setting, "half"] = fused._precision(torch.float16)
     finally:
         matmul.fp32_precision = before
     assert found == {"ieee": "ieee", ("ieee", "half"): "ieee", "tf32": "tf32", ("tf32", "half"): "ieee"}
@@ -297,7 +297,7 @@ def small(work: gpu.Work, **sizes: int) -> gpu.Work:
 def a_false_claim(device: str) -> None:
     rows, columns = whole((1, 1, 5, 3), device), whole((1, 3, 4), device)
     agree(rows, columns)
-    winners = maximum_triton.largest_with_rows(rows, columns)[1]
+    winners = fused.largest_with_rows(rows, columns)[1]
     assert bool((winners == 17).all()), "a false claim"
 
 
@@ -334,15 +334,15 @@ def built(dtype: str, precision: str, capability: int, winners: bool) -> dict[st
     from triton.backends.compiler import GPUTarget
     from triton.compiler import ASTSource
 
-    from typed_einsum.contraction.maximum_kernel import best_products_kernel
+    from typed_einsum.contraction.maximum.kernel import best_products_kernel
 
     pointers = {"rows": f"*{dtype}", "columns": f"*{dtype}", "best": f"*{dtype}", "winners": "*i32"}
     constants = {
         "WITH_WINNERS": winners,
         "PRECISION": precision,
-        "BLOCK_N": maximum_triton.BLOCK_N,
-        "BLOCK_C": maximum_triton.BLOCK_C,
-        "BLOCK_P": maximum_triton.BLOCK_P,
+        "BLOCK_N": fused.BLOCK_N,
+        "BLOCK_C": fused.BLOCK_C,
+        "BLOCK_P": fused.BLOCK_P,
     }
     signature = {
         name: "constexpr" if name in constants else pointers.get(name, "i32")

@@ -19,8 +19,8 @@ from torch import Tensor
 from torch.autograd import forward_ad
 from torch.compiler import is_compiling
 
-from typed_einsum.contraction import maximum_tiles, maximum_triton
-from typed_einsum.contraction.maximum_tiles import all_products, tile_size, tiles
+from typed_einsum.contraction.maximum import fused, tiles
+from typed_einsum.contraction.maximum.tiles import all_products, slices, tile_size
 from typed_einsum.tensors import device_of, dtype_of, shape_of
 
 SMALL = 2**16
@@ -46,14 +46,14 @@ def best_products(rows: Tensor, columns: Tensor) -> Tensor:
     rows, columns = _autocast(rows), _autocast(columns)
     if not differentiated:
         return largest(rows, columns)
-    if _is_little(rows, columns) and not maximum_triton.is_fused(rows, columns):
+    if _is_little(rows, columns) and not fused.is_fused(rows, columns):
         return _at_once_by_column(rows, columns)
     best: Tensor = BestProducts.apply(rows, columns)[0]  # type: ignore[no-untyped-call]
     return best
 
 
 def _is_traced() -> bool:
-    """Whether operations are recorded, to run again at other sizes: these tiles would not fit those."""
+    """Whether operations are recorded, to run again at other sizes: tiles chosen now would not fit then."""
     if is_compiling() or torch._C._is_tracing():
         return True
     return torch._C._get_dispatch_mode(torch._C._TorchDispatchModeKey.PROXY) is not None
@@ -98,16 +98,16 @@ def _products(rows: Tensor, columns: Tensor) -> int:
 
 def largest(rows: Tensor, columns: Tensor) -> Tensor:
     """The best products, in one kernel of a GPU or in tiles."""
-    if maximum_triton.is_fused(rows, columns):
-        return maximum_triton.largest(rows, columns)
-    return maximum_tiles.largest(rows, columns)
+    if fused.is_fused(rows, columns):
+        return fused.largest(rows, columns)
+    return tiles.largest(rows, columns)
 
 
 def largest_with_rows(rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
     """The best products and their rows, the first one of equals."""
-    if maximum_triton.is_fused(rows, columns):
-        return maximum_triton.largest_with_rows(rows, columns)
-    return maximum_tiles.largest_with_rows(rows, columns)
+    if fused.is_fused(rows, columns):
+        return fused.largest_with_rows(rows, columns)
+    return tiles.largest_with_rows(rows, columns)
 
 
 def _all_at_once(rows: Tensor, columns: Tensor, *, with_row: bool) -> Tensor:
@@ -183,7 +183,7 @@ def _gradients(
     to_rows = rows.new_zeros(b, e * n, c, dtype=dtype) if of_rows else None
     to_columns = torch.zeros_like(columns, dtype=dtype) if of_columns else None
     p = shape_of(columns)[2]
-    for at_b, at_e, at_p in tiles((b, e, p), p, max(1, tile_size(rows) // max(1, c))):
+    for at_b, at_e, at_p in slices((b, e, p), p, max(1, tile_size(rows) // max(1, c))):
         winner, weight = winners[at_b, at_e, at_p], grad[at_b, at_e, at_p].unsqueeze(-1).to(dtype)
         some_rows, some_columns = rows[at_b, at_e], columns[at_b, :, at_p].transpose(1, 2).unsqueeze(1)
         if to_columns is not None:

@@ -1,6 +1,6 @@
 """The largest of many dot products on a GPU, in one kernel: the products never leave the chip.
 
-What `maximum_tiles` does in tiles, whose products a GPU would write to its memory and read again.
+`tiles` gives the same result, but a GPU would write the products of a tile to its memory and read them again.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ LEAST_BLOCK = 16
 """Matrix units multiply no smaller blocks."""
 
 LEAST_PROGRAMS = 64
-"""With fewer programs most of a GPU would wait: each goes through all rows alone, and tiles are for all."""
+"""With fewer programs most of a GPU is idle, as each multiplies all rows; tiles are faster then."""
 
 LEAST_CAPABILITY = (8, 0)
 """Triton leaves the matrix units of older GPUs unused, which torch does not."""
 
 
 def is_fused(rows: Tensor, columns: Tensor) -> bool:
-    """Whether the kernel takes these operands: on a GPU, in these dtypes, and enough of them.
+    """Whether the kernel takes these operands: on a GPU, in these dtypes, and enough blocks of them.
 
-    Subclasses of a tensor have operations of their own, which a kernel would pass by.
+    A kernel would bypass the operations of a tensor's subclass.
     """
     device, dtype = device_of(rows), dtype_of(rows)
     return (
@@ -105,8 +105,10 @@ def _programs(rows: Tensor, columns: Tensor) -> int:
 
 
 def _precision(dtype: torch.dtype) -> str:
-    """Of products in single precision: what torch was told to do in its own. Reading the old name of the
-    setting is an error once the new one was written."""
+    """The precision of `tl.dot`: for float32 that of torch's own setting.
+
+    Torch refuses to read `allow_tf32` once `fp32_precision` was set.
+    """
     matmul = torch.backends.cuda.matmul
     setting = getattr(matmul, "fp32_precision", None)  # since torch 2.9
     reduced = matmul.allow_tf32 if setting is None else setting == "tf32"
@@ -114,11 +116,11 @@ def _precision(dtype: torch.dtype) -> str:
 
 
 def _launch(rows: Tensor, columns: Tensor, best: Tensor, winners: Tensor | None) -> None:
-    from typed_einsum.contraction.maximum_kernel import best_products_kernel
+    from typed_einsum.contraction.maximum.kernel import best_products_kernel
 
     _, e, n, c = shape_of(rows)
     p = shape_of(columns)[2]
-    # A tensor may owe its numbers a change of sign, which memory does not show.
+    # A lazily negated tensor has its sign in a flag, which a kernel that reads memory does not see.
     rows, columns = rows.resolve_neg(), columns.resolve_neg()
     with torch.cuda.device_of(rows):  # type: ignore[no-untyped-call]
         best_products_kernel[(_programs(rows, columns),)](

@@ -1,6 +1,6 @@
-"""The kernel of `maximum_triton`: products of one block of columns with all rows, of which the best stays.
+"""The Triton kernel: the products of one block of columns with all rows, of which the largest are kept.
 
-It is a module of its own, since Triton must be there to import it.
+A module of its own, because importing it needs Triton.
 """
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ def tile_size(tensor: Tensor, products: int = 0) -> int:
     return max(least, min(LARGER * least, products // SHARE))
 
 
-def tiles(sizes: tuple[int, int, int], width: int, most: int) -> Iterator[Tile]:
+def slices(sizes: tuple[int, int, int], width: int, most: int) -> Iterator[Tile]:
     """Slices of `b`, `e` and `p`, together of at most so many positions, and of at most this width in `p`."""
     b, e, p = sizes
     width = min(p, width, most)
@@ -78,7 +78,7 @@ def _layout(rows: Tensor, columns: Tensor) -> tuple[int, Iterator[Tile]]:
     tile = tile_size(rows, b * e * n * p)
     width = min(p, max(LEAST_WIDTH, tile // n // ALIGNED * ALIGNED))
     height = min(n, max(1, tile // width))
-    return height, tiles((b, e, p), width, max(1, tile // height))
+    return height, slices((b, e, p), width, max(1, tile // height))
 
 
 def largest(rows: Tensor, columns: Tensor) -> Tensor:
