@@ -26,6 +26,7 @@ FLOORS = {
     "generated": 1,
     "plan": 1,
     "solver": 1,
+    "static": 1,
     # 2, doors
     "annotations": 2,
     "checked": 2,

@@ -1,0 +1,1 @@
+"""Equations and annotations read from source alone: nothing is imported, torch included."""
