@@ -52,6 +52,14 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Located:
+    """What a message points at: a place, and the marks in its lines of source."""
+
+    place: Place | None = None
+    marks: tuple[Mark, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Diagnostic:
     """One problem, ready to be shown.
 

@@ -20,7 +20,7 @@ from typing import Any
 
 from torch.compiler import is_dynamo_compiling
 
-from typed_einsum.diagnostics import Mark, Place, Span
+from typed_einsum.diagnostics import Located, Mark, Place, Span
 from typed_einsum.generated.compile import GENERATED
 from typed_einsum.tracing import ends_a_trace
 
@@ -88,7 +88,7 @@ def caller_place() -> Place | None:
 
 
 @ends_a_trace
-def passed_text(text: str, span: Span, said: str) -> tuple[Place | None, Mark]:
+def passed_text(text: str, span: Span, said: str) -> Located:
     """A mark below the characters `span` of a text that the user's running call passes.
 
     It stands in the user's line where the text is written there, else in the text itself.
@@ -101,8 +101,8 @@ def passed_text(text: str, span: Span, said: str) -> tuple[Place | None, Mark]:
         if start >= 0:
             shifted = span.shifted(start)
             place = _place_in(frame, literal.lineno, shifted.start + 1)
-            return place, Mark(line, shifted, said, literal.lineno)
-    return caller_place(), Mark(text, span, said)
+            return Located(place, (Mark(line, shifted, said, literal.lineno),))
+    return Located(caller_place(), (Mark(text, span, said),))
 
 
 def _place_in(frame: FrameType, line: int, column: int | None = None) -> Place:

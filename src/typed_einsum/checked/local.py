@@ -17,7 +17,7 @@ from typed_einsum.annotations import (
     read_tensor_hint,
 )
 from typed_einsum.contraction.inline import sharing_lines
-from typed_einsum.diagnostics import Diagnostic, Mark, Place, Span
+from typed_einsum.diagnostics import Diagnostic, Located, Mark, Span
 from typed_einsum.equation.axes import Axis, AxisSyntaxError, Fixed, key
 from typed_einsum.equation.expressions import NotArithmetic
 from typed_einsum.errors import ArgumentError, DtypeError, EquationError
@@ -141,14 +141,14 @@ class _Local:
             wanted = "tensor" if not is_tensor(value) else f"`{self.hint.kind.__name__}`"
             summary = f"{LABEL} is no {wanted} but {with_article(described(value))}"
             repair = "pass what the text asks for" if is_tensor(value) else "pass a torch.Tensor to `shaped`"
-            place, mark = self._marked(None, "")
-            raise DtypeError(Diagnostic("TE304", summary, place, (mark,), help=repair))
+            at = self._marked(None, "")
+            raise DtypeError(Diagnostic("TE304", summary, at.place, at.marks, help=repair))
         held = Held(Labelled(LABEL, self.hint.axes, shape_of(value)), value)
         if self.hint.dtypes is not None and dtype_of(value) not in self.hint.dtypes:
             summary = dtype_summary(LABEL, value, self.hint.dtype_name)
             repair = dtype_repair(LABEL, self.hint.dtypes, dtype_of(value))
-            place, mark = self._marked(None, "")
-            raise DtypeError(Diagnostic("TE301", summary, place, (mark,), facts([held]), repair))
+            at = self._marked(None, "")
+            raise DtypeError(Diagnostic("TE301", summary, at.place, at.marks, facts([held]), repair))
         here = Scope(*scope)
         bindings = bindings_of(here)
         try:
@@ -170,14 +170,12 @@ class _Local:
     def _origin(self, position: int | None, axis: Axis | None) -> Origin:
         return Origin(f"shaped `{self.text}`", position, axis)
 
-    def _located(
-        self, scope: Scope, label: str, axis: Axis | None, said: str
-    ) -> tuple[Place | None, Mark | None]:
+    def _located(self, scope: Scope, label: str, axis: Axis | None, said: str) -> Located:
         if label == LABEL:
             return self._marked(axis, said)
         return scope.signature.locate(label, axis, said)
 
-    def _marked(self, axis: Axis | None, said: str) -> tuple[Place | None, Mark]:
+    def _marked(self, axis: Axis | None, said: str) -> Located:
         span = Span(0, len(self.hint.text)) if axis is None else axis.span
         return passed_text(self.hint.text, span, said)
 

@@ -204,29 +204,28 @@ class CheckedSignature:
         item = _held(label, hint, value)
         if hint.dtypes is None or dtype_of(value) in hint.dtypes:
             return item
-        place, mark = self.locate(label, None, f"{short(dtype_of(value))} here")
-        marks = () if mark is None else (mark,)
+        at = self.locate(label, None, f"{short(dtype_of(value))} here")
         if label.partition("[")[0] == RETURN:
             repair = dtype_repair(label, hint.dtypes, dtype_of(value))
             summary = dtype_summary(label, value, hint.dtype_name)
-            raise DtypeError(Diagnostic("TE305", summary, place, marks, facts([item]), repair))
+            raise DtypeError(Diagnostic("TE305", summary, at.place, at.marks, facts([item]), repair))
         repair = dtype_repair(label, hint.dtypes, dtype_of(value))
         summary = dtype_summary(label, value, hint.dtype_name)
-        raise DtypeError(Diagnostic("TE301", summary, place, marks, facts([item]), repair))
+        raise DtypeError(Diagnostic("TE301", summary, at.place, at.marks, facts([item]), repair))
 
     def _not_a_tensor(self, label: str, hint: TensorHint, value: Any) -> TypedEinsumError:
         if label.partition("[")[0] == RETURN or is_tensor(value):
             return self._wrong_type(label, value, str(hint))
-        place, mark = self.locate(label, None, f"{kind_of(value)} here")
+        at = self.locate(label, None, f"{kind_of(value)} here")
         summary = f"{title(label)} is no tensor but {with_article(described(value))}"
         repair = f"pass a torch.Tensor: torch.as_tensor({code_for(label)}) makes one"
         if value is None:
             repair = f"pass a tensor, or allow None in the annotation: `{hint} | None`"
-        return DtypeError(Diagnostic("TE304", summary, place, () if mark is None else (mark,), help=repair))
+        return DtypeError(Diagnostic("TE304", summary, at.place, at.marks, help=repair))
 
     def _wrong_type(self, label: str, value: Any, wanted: str, found: str | None = None) -> ArgumentError:
         is_result = label.partition("[")[0] == RETURN
-        place, _ = self.locate(label, None, "")
+        place = self.locate(label, None, "").place
         asked = wanted if wanted.startswith("a tuple") else f"`{wanted}`"
         summary = (
             f"{title(label)} is {found or with_article(described(value))}, but its annotation is {asked}"

@@ -12,7 +12,7 @@ from torch.compiler import is_dynamo_compiling
 
 from typed_einsum.contraction.operands import Contraction, Dtypes, straight_lines
 from typed_einsum.contraction.planned import runner, running_lines
-from typed_einsum.diagnostics import Diagnostic, Mark, Place, Span
+from typed_einsum.diagnostics import Diagnostic, Located, Mark, Span
 from typed_einsum.equation.axes import ELLIPSIS, Axis
 from typed_einsum.equation.equation import Equation, is_spread, refuse
 from typed_einsum.equation.lint import lint
@@ -21,7 +21,7 @@ from typed_einsum.errors import ArgumentError, EquationError
 from typed_einsum.generated.checks import NotStraight, ShapeChecks, prefix_for
 from typed_einsum.generated.compile import build
 from typed_einsum.locations import caller_place, passed_text
-from typed_einsum.messages import with_article
+from typed_einsum.messages import Locate, with_article
 from typed_einsum.scopes.scope import Scope, bindings_of, forget, rebind, scopes
 from typed_einsum.solver import Bindings, Origin
 from typed_einsum.switch import switch
@@ -113,10 +113,11 @@ def compile_inline(equation: str, sum: str | None, max: str | None) -> Compiled:
 
 def _at_the_call(diagnostic: Diagnostic) -> EquationError:
     """The error about an equation, at its text in the user's running call."""
-    place, marks = caller_place(), []
+    place = caller_place()
+    marks: list[Mark] = []
     for mark in diagnostic.marks:
-        place, found = passed_text(mark.text, mark.span, mark.label)
-        marks.append(found)
+        at = passed_text(mark.text, mark.span, mark.label)
+        place, marks = at.place, [*marks, *at.marks]
     return EquationError(replace(diagnostic, place=place, marks=tuple(marks)))
 
 
@@ -215,15 +216,13 @@ def sharing_lines(source: Any, checks: ShapeChecks, leave: str) -> list[str]:
     ]
 
 
-def _locator(
-    equation: Equation, text: str
-) -> Callable[[str, Axis | None, str], tuple[Place | None, Mark | None]]:
+def _locator(equation: Equation, text: str) -> Locate:
     operands = dict(zip(_labels(equation), equation.operands, strict=True))
 
-    def locate(label: str, axis: Axis | None, said: str) -> tuple[Place | None, Mark | None]:
+    def locate(label: str, axis: Axis | None, said: str) -> Located:
         axes = operands.get(label)
         if axes is None:
-            return None, None
+            return Located()
         if axis is not None:
             span = axis.span
         elif axes:
@@ -239,6 +238,6 @@ def _wrong_count(equation: str, wanted: int, given: int) -> ArgumentError | Equa
     code = "TE401" if given < wanted else "TE403"
     named = f"the equation names {wanted} operand{'' if wanted == 1 else 's'}"
     summary = f"{named}, but {given} {'was' if given == 1 else 'were'} given"
-    place, mark = passed_text(equation, Span(0, equation.index("->")), f"{wanted} here")
+    at = passed_text(equation, Span(0, equation.index("->")), f"{wanted} here")
     repair = "commas separate operands: one tensor for each, in that order"
-    return ArgumentError(Diagnostic(code, summary, place, (mark,), help=repair))
+    return ArgumentError(Diagnostic(code, summary, at.place, at.marks, help=repair))

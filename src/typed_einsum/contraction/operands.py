@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from typed_einsum.diagnostics import Diagnostic, Mark, Place
+from typed_einsum.diagnostics import Diagnostic, Located
 from typed_einsum.equation.axes import ELLIPSIS, Axis, key
 from typed_einsum.equation.equation import Equation, is_spread
 from typed_einsum.errors import DeviceError, DtypeError, ShapeError
@@ -49,9 +49,9 @@ WITHOUT_ORDER = frozenset(dtype for dtype in DTYPES.values() if dtype.is_complex
 """Dtypes that have no maximum."""
 
 
-def no_axes(_label: str, _axis: Axis | None, _text: str) -> tuple[Place | None, Mark | None]:
+def no_axes(_label: str, _axis: Axis | None, _text: str) -> Located:
     """A locator for what has no source."""
-    return None, None
+    return Located()
 
 
 @dataclass(frozen=True)
@@ -114,9 +114,8 @@ class Contraction:
                     f"axis `{name}` is {bound} in {title(origin.label)}, but the equation fixes it to {size}"
                 )
                 repair = f"is this another axis? give one of the two another name than `{name}`"
-                place, mark = self._located(around, origin.label, origin.axis, f"{bound} here")
-                marks = () if mark is None else (mark,)
-                raise ShapeError(Diagnostic("TE203", summary, place, marks, facts(held), repair))
+                at = self._located(around, origin.label, origin.axis, f"{bound} here")
+                raise ShapeError(Diagnostic("TE203", summary, at.place, at.marks, facts(held), repair))
         conflicts: list[Conflict] = []
         for item in held:
             conflicts += bind(item.tensor, bindings)
@@ -135,34 +134,34 @@ class Contraction:
     def _require_tensor(self, item: Held) -> None:
         if not is_tensor(item.value):
             label = item.tensor.label
-            place, marks = self._marked(label, f"{kind_of(item.value)} here")
+            at = self.locate(label, None, f"{kind_of(item.value)} here")
             repair = f"pass a torch.Tensor: torch.as_tensor({code_for(label)}) makes one"
             if item.value is None:
                 repair = "a contraction needs all its operands: decide before the call what None means"
             summary = f"{title(label)} is no tensor but {with_article(described(item.value))}"
-            raise DtypeError(Diagnostic("TE304", summary, place, marks, help=repair))
+            raise DtypeError(Diagnostic("TE304", summary, at.place, at.marks, help=repair))
 
     def _require_dtype(self, item: Held, dtypes: Dtypes, held: Sequence[Held]) -> None:
         if dtypes.allow(dtype_of(item.value)):
             return
         label, found = item.tensor.label, dtype_of(item.value)
-        place, marks = self._marked(label, f"{short(found)} here")
+        at = self.locate(label, None, f"{short(found)} here")
         summary = dtype_summary(label, item.value, dtypes.name)
         repair = dtype_repair(label, dtypes.allowed or frozenset(), found)
-        raise DtypeError(Diagnostic("TE301", summary, place, marks, _tensor_facts(held), repair))
+        raise DtypeError(Diagnostic("TE301", summary, at.place, at.marks, _tensor_facts(held), repair))
 
     def _require_one_dtype(self, held: Sequence[Held]) -> None:
         first = held[0]
         for item in held[1:]:
             left, right = dtype_of(first.value), dtype_of(item.value)
             if left != right and not (left.is_floating_point and right.is_floating_point and autocasts()):
-                place, marks = self._marked(item.tensor.label, f"{short(right)} here")
+                at = self.locate(item.tensor.label, None, f"{short(right)} here")
                 names = title(first.tensor.label), title(item.tensor.label)
                 summary = f"{names[0]} is {short(left)} but {names[1]} is {short(right)}"
                 narrow, kind = (first, right) if _rank_of(left) < _rank_of(right) else (item, left)
                 convert = f"{title(narrow.tensor.label)} with {code_for(narrow.tensor.label)}.to({kind})"
                 repair = f"torch contracts one dtype at a time: convert {convert}"
-                raise DtypeError(Diagnostic("TE302", summary, place, marks, facts(held), repair))
+                raise DtypeError(Diagnostic("TE302", summary, at.place, at.marks, facts(held), repair))
 
     def _require_one_device(self, held: Sequence[Held]) -> None:
         rooted = [item for item in held if not may_mix_devices(item.value)] or list(held)
@@ -170,12 +169,12 @@ class Contraction:
         for item in rooted[1:]:
             left, right = device_of(first.value), device_of(item.value)
             if left != right:
-                place, marks = self._marked(item.tensor.label, f"on {right}")
+                at = self.locate(item.tensor.label, None, f"on {right}")
                 names = title(first.tensor.label), title(item.tensor.label)
                 summary = f"{names[0]} is on {left} but {names[1]} is on {right}"
                 far, near = (first, right) if left.type == "cpu" and right.type != "meta" else (item, left)
                 repair = f'move {title(far.tensor.label)}: {code_for(far.tensor.label)}.to("{near}")'
-                raise DeviceError(Diagnostic("TE303", summary, place, marks, facts(held), repair))
+                raise DeviceError(Diagnostic("TE303", summary, at.place, at.marks, facts(held), repair))
 
     def _require_maximum(self, held: Sequence[Held], bindings: Bindings) -> None:
         for name in self.equation.maximised:
@@ -183,24 +182,17 @@ class Contraction:
             if 0 in sizes:
                 summary = f"the maximum over `{name}` has nothing to choose from: `{name}` is empty"
                 origin = bindings.origins[name]
-                place, mark = self.locate(origin.label, origin.axis, "size 0")
-                marks: tuple[Mark, ...] = () if mark is None else (mark,)
+                at = self.locate(origin.label, origin.axis, "size 0")
                 repair = f"decide before the call what an empty `{name}` means; a maximum has no zero"
-                raise ShapeError(Diagnostic("TE207", summary, place, marks, facts(held), repair))
+                raise ShapeError(Diagnostic("TE207", summary, at.place, at.marks, facts(held), repair))
         if self.equation.maximised and dtype_of(held[0].value) in WITHOUT_ORDER:
             summary = f"{short(dtype_of(held[0].value))} has no order, so there is no maximum"
-            place, marks = self._marked(held[0].tensor.label, f"{short(dtype_of(held[0].value))} here")
+            at = self.locate(held[0].tensor.label, None, f"{short(dtype_of(held[0].value))} here")
             repair = "contract without `max=`, and take .abs().amax(...) or .real.amax(...) of the result"
-            raise DtypeError(Diagnostic("TE306", summary, place, marks, facts(held), repair))
+            raise DtypeError(Diagnostic("TE306", summary, at.place, at.marks, facts(held), repair))
 
-    def _located(
-        self, around: Locate, label: str, axis: Axis | None, text: str
-    ) -> tuple[Place | None, Mark | None]:
+    def _located(self, around: Locate, label: str, axis: Axis | None, text: str) -> Located:
         return (self.locate if label in self.labels else around)(label, axis, text)
-
-    def _marked(self, label: str, text: str) -> tuple[Place | None, tuple[Mark, ...]]:
-        place, mark = self.locate(label, None, text)
-        return place, () if mark is None else (mark,)
 
 
 def _tensor_facts(held: Sequence[Held]) -> tuple[str, ...]:

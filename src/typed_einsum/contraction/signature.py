@@ -20,7 +20,7 @@ from typed_einsum.decorate.functions import (
     unresolved_error,
 )
 from typed_einsum.decorate.resolution import Unresolved
-from typed_einsum.diagnostics import Diagnostic
+from typed_einsum.diagnostics import Diagnostic, Mark
 from typed_einsum.equation.axes import ELLIPSIS, Anonymous, Axis, Variadic
 from typed_einsum.equation.equation import Equation, Flaw, FlawError, Site, assemble, refuse
 from typed_einsum.equation.lint import lint
@@ -153,12 +153,12 @@ def signature_locator(
 def _in_decorator(function: Callable[..., Any], diagnostic: Diagnostic) -> EquationError:
     """The error about an explicit equation, at its text in the decorator where that can be found."""
     place = definition_place(function)
-    marks = []
+    marks: list[Mark] = []
     for mark in diagnostic.marks:
-        found, mark = passed_text(mark.text, mark.span, mark.label)
-        marks.append(mark)
-        if found is not None and mark.line is not None:
-            place = replace(found, function=function.__qualname__)
+        at = passed_text(mark.text, mark.span, mark.label)
+        marks += at.marks
+        if at.place is not None and at.marks[0].line is not None:
+            place = replace(at.place, function=function.__qualname__)
     return EquationError(replace(diagnostic, place=place, marks=tuple(marks)))
 
 
@@ -169,9 +169,8 @@ def _located(
     index = len(labels) if site.operand is None else site.operand
     label = RETURN if site.operand is None else labels[index]
     axis = next(axis for axis in axes[index] if axis.span == site.span)
-    place, mark = locate(label, axis, flaw.label)
-    marks = () if mark is None else (mark,)
-    return EquationError(Diagnostic(flaw.code, flaw.summary, place, marks, help=flaw.help))
+    at = locate(label, axis, flaw.label)
+    return EquationError(Diagnostic(flaw.code, flaw.summary, at.place, at.marks, help=flaw.help))
 
 
 def _refuse_dtypes(hints: Mapping[str, TensorHint], result: TensorHint, locate: Locate) -> None:
@@ -182,17 +181,15 @@ def _refuse_dtypes(hints: Mapping[str, TensorHint], result: TensorHint, locate: 
         if hint.dtypes is not None and shared is not None and not hint.dtypes & shared:
             dtypes = hints[first].dtype_name, hint.dtype_name
             summary = f"`{first}` is `{dtypes[0]}` and `{name}` is `{dtypes[1]}`: no dtype is both"
-            place, mark = locate(name, None, hint.dtype_name)
+            at = locate(name, None, hint.dtype_name)
             repair = f"torch contracts one dtype at a time: annotate one, and pass {name}.to({first}.dtype)"
-            marks = () if mark is None else (mark,)
-            raise DtypeError(Diagnostic("TE302", summary, place, marks, help=repair))
+            raise DtypeError(Diagnostic("TE302", summary, at.place, at.marks, help=repair))
         shared = hint.dtypes if shared is None else shared & (hint.dtypes or shared)
     if shared is not None and result.dtypes is not None and not possible_dtypes(shared) & result.dtypes:
         summary = f"the result is annotated `{result.dtype_name}`, but these operands never give that"
-        place, mark = locate(RETURN, None, result.dtype_name)
-        marks = () if mark is None else (mark,)
+        at = locate(RETURN, None, result.dtype_name)
         repair = f"annotate the result `{hints[first].dtype_name}`"
-        raise DtypeError(Diagnostic("TE305", summary, place, marks, help=repair))
+        raise DtypeError(Diagnostic("TE305", summary, at.place, at.marks, help=repair))
 
 
 def possible_dtypes(dtypes: frozenset[Any]) -> frozenset[Any]:

@@ -158,9 +158,9 @@ def _generated(signature: Signature) -> Any:
         if result.dtypes is None or dtype_of(value) in result.dtypes:
             return value
         summary = dtype_summary(RETURN, value, result.dtype_name)
-        place, mark = locate(RETURN, None, f"{described(value)} here")
+        at = locate(RETURN, None, f"{described(value)} here")
         repair = "annotate the dtype that the operands give, or a wider one such as `Float`"
-        raise DtypeError(Diagnostic("TE305", summary, place, () if mark is None else (mark,), help=repair))
+        raise DtypeError(Diagnostic("TE305", summary, at.place, at.marks, help=repair))
 
     outside, source = _compiled(contraction, function, surprised, accepted, result)
     return dressed(

@@ -9,7 +9,7 @@ from inspect import Parameter
 from typing import Any
 
 from typed_einsum.decorate.resolution import Unresolved
-from typed_einsum.diagnostics import Diagnostic, Mark, Place, Span
+from typed_einsum.diagnostics import Diagnostic, Located, Mark, Span
 from typed_einsum.equation.axes import Axis
 from typed_einsum.errors import SignatureError
 from typed_einsum.locations import (
@@ -128,23 +128,23 @@ def locator(function: Callable[..., Any], texts: Mapping[str, str], shown: Mappi
     Where there is no source, the annotation itself (`shown`) is what a mark points at.
     """
 
-    def locate(label: str, axis: Axis | None, said: str) -> tuple[Place | None, Mark | None]:
+    def locate(label: str, axis: Axis | None, said: str) -> Located:
         parameter = label.partition("[")[0]
         known = label if label in texts else parameter
         text = texts.get(known)
         if text is None:
-            return definition_place(function), None
+            return Located(definition_place(function))
         written = (
             written_parameter(function, parameter)
             if axis is None and parameter != RETURN
             else written_axes(function, parameter, text, _span(axis, text))
         )
         if written is not None:
-            return written.place, written.mark(said)
+            return Located(written.place, (written.mark(said),))
         line = f"{parameter}: {shown[known]}"
         start = line.rfind(text)
         span = _span(axis, text).shifted(start) if start >= 0 else _span(None, line)
-        return definition_place(function), Mark(line, span, said)
+        return Located(definition_place(function), (Mark(line, span, said),))
 
     return locate
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from typed_einsum.diagnostics import Diagnostic, Mark, Place
+from typed_einsum.diagnostics import Diagnostic, Located, Mark
 from typed_einsum.equation.axes import ELLIPSIS, Axis, Named, Variadic, spelled
 from typed_einsum.errors import ShapeError
 from typed_einsum.messages.facts import AXIS_SIZES, Held, facts, shown_shape, title
@@ -24,7 +24,7 @@ from typed_einsum.solver import (
 )
 from typed_einsum.tracing import ends_a_trace
 
-Locate = Callable[[str, Axis | None, str], tuple[Place | None, Mark | None]]
+Locate = Callable[[str, Axis | None, str], Located]
 """Finds a tensor's axis (or, without one, its whole annotation) in the source and labels it."""
 
 
@@ -38,10 +38,12 @@ def shape_error(
     """
     first = conflicts[0]
     code, summary = _told(first)
-    place, marks = _marks(first, locate)
+    at = _located(first, locate)
     also = tuple(f"also: {_told(other)[1]}" for other in conflicts[1:])
     case = Case(tuple(conflicts), tuple(item.tensor for item in held), bindings or Bindings())
-    return ShapeError(Diagnostic(code, summary, place, marks, (*also, *facts(held)), repair(first, case)))
+    return ShapeError(
+        Diagnostic(code, summary, at.place, at.marks, (*also, *facts(held)), repair(first, case))
+    )
 
 
 def _told(conflict: Conflict) -> tuple[str, str]:
@@ -84,38 +86,37 @@ def _rank_summary(tensor: Labelled) -> str:
     return f"{has}, but {f'`{axes}` names {singles}' if axes else 'a scalar has none'}"
 
 
-def _marks(conflict: Conflict, locate: Locate) -> tuple[Place | None, tuple[Mark, ...]]:
+def _located(conflict: Conflict, locate: Locate) -> Located:
     match conflict:
         case WrongRank(tensor):
-            place, mark = locate(tensor.label, None, f"{shown_shape(tensor.sizes)} here")
-            return place, () if mark is None else (mark,)
+            return locate(tensor.label, None, f"{shown_shape(tensor.sizes)} here")
         case WrongSize(tensor, position, axis, expected, origin):
             size = tensor.sizes[position]
-            return _two_marks(locate, tensor, axis, f"{size} here", origin, f"{expected}")
+            return _with_origin(locate, tensor, axis, f"{size} here", origin, f"{expected}")
         case WrongVariadic(tensor, axis, found, wanted, origin):
-            return _two_marks(locate, tensor, axis, f"{shown_shape(found)} here", origin, shown_shape(wanted))
+            return _with_origin(
+                locate, tensor, axis, f"{shown_shape(found)} here", origin, shown_shape(wanted)
+            )
         case WrongFixedSize(tensor, position, axis) | WrongComputedSize(tensor, position, axis):
-            place, mark = locate(tensor.label, axis, f"{tensor.sizes[position]} here")
-            return place, () if mark is None else (mark,)
+            return locate(tensor.label, axis, f"{tensor.sizes[position]} here")
         case NotComputable(tensor, _, axis, missing):
-            place, mark = locate(tensor.label, axis, "not known" if missing is None else f"`{missing}`?")
-            return place, () if mark is None else (mark,)
+            return locate(tensor.label, axis, "not known" if missing is None else f"`{missing}`?")
 
 
-def _two_marks(
+def _with_origin(
     locate: Locate, tensor: Labelled, axis: Named | Variadic, here: str, origin: Origin, there: str
-) -> tuple[Place | None, tuple[Mark, ...]]:
-    """Mark the axis and its origin: two marks on one line of source, else one that tells of the other."""
-    origin_place, origin_mark = (None, None)
-    if origin.axis is not None:
-        origin_place, origin_mark = locate(origin.label, origin.axis, f"{there} here")
-    place, mark = locate(tensor.label, axis, here)
-    if mark is None:
-        return place, ()
-    together = origin_mark is not None and (origin_mark.text, origin_mark.line) == (mark.text, mark.line)
-    if origin_mark is not None and together and origin_mark.span != mark.span:
-        return place, (origin_mark, mark)
-    line = "" if origin_place is None or origin_mark is None else f"line {origin_place.line}, "
+) -> Located:
+    """The axis and its origin: two marks on one line of source, else one mark that names the other."""
+    first = Located() if origin.axis is None else locate(origin.label, origin.axis, f"{there} here")
+    second = locate(tensor.label, axis, here)
+    if not second.marks:
+        return second
+    if first.marks and _are_beside_each_other(first.marks[0], second.marks[0]):
+        return Located(second.place, (*first.marks, *second.marks))
+    line = "" if first.place is None or not first.marks else f"line {first.place.line}, "
     where = "" if origin.position is None else f" ({line}axis {origin.position})"
-    _, told = locate(tensor.label, axis, f"{here}; {there} was set by {title(origin.label)}{where}")
-    return place, () if told is None else (told,)
+    return locate(tensor.label, axis, f"{here}; {there} was set by {title(origin.label)}{where}")
+
+
+def _are_beside_each_other(first: Mark, second: Mark) -> bool:
+    return (first.text, first.line) == (second.text, second.line) and first.span != second.span

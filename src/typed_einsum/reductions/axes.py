@@ -12,7 +12,7 @@ from torch import Tensor
 from typed_einsum.annotations import TensorHint
 from typed_einsum.contraction.inline import sharing_lines
 from typed_einsum.contraction.operands import no_axes
-from typed_einsum.diagnostics import Diagnostic, Mark, Place, Span
+from typed_einsum.diagnostics import Diagnostic, Located, Span
 from typed_einsum.equation.axes import Axis, Fixed, is_variadic, key, spelled
 from typed_einsum.errors import DtypeError
 from typed_einsum.generated.checks import NotStraight, ShapeChecks
@@ -102,8 +102,8 @@ class NamedAxes:
         if not is_tensor(value):
             summary = f"{self.label} is no tensor but {with_article(described(value))}"
             repair = f"pass a torch.Tensor to `{self.door}`"
-            place, mark = self._marked(None, "")
-            raise DtypeError(Diagnostic("TE304", summary, place, (mark,), help=repair))
+            at = self._marked(None, "")
+            raise DtypeError(Diagnostic("TE304", summary, at.place, at.marks, help=repair))
         here = Scope(*scope)
         bindings = bindings_of(here)
         held = Held(Labelled(self.label, self.hint.axes, shape_of(value)), value)
@@ -122,14 +122,12 @@ class NamedAxes:
     def _origin(self, position: int | None, axis: Axis | None) -> Origin:
         return Origin(f"{self.door} `{self.hint.text}`", position, axis)
 
-    def _located(
-        self, scope: Scope, label: str, axis: Axis | None, said: str
-    ) -> tuple[Place | None, Mark | None]:
+    def _located(self, scope: Scope, label: str, axis: Axis | None, said: str) -> Located:
         if label == self.label:
             return self._marked(axis, said)
         return scope.signature.locate(label, axis, said)
 
-    def _marked(self, axis: Axis | None, said: str) -> tuple[Place | None, Mark]:
+    def _marked(self, axis: Axis | None, said: str) -> Located:
         span = Span(0, len(self.hint.text)) if axis is None else axis.span
         return passed_text(self.hint.text, span, said)
 

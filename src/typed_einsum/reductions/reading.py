@@ -87,8 +87,8 @@ def _no_text(door: str, option: str, value: Any) -> ArgumentError:
 
 
 def _refusal(code: str, summary: str, text: str, span: Span, said: str, repair: str) -> EquationError:
-    place, mark = passed_text(text, span, said)
-    return EquationError(Diagnostic(code, summary, place, (mark,), help=repair))
+    at = passed_text(text, span, said)
+    return EquationError(Diagnostic(code, summary, at.place, at.marks, help=repair))
 
 
 def _words(over: str) -> dict[str, Span]:

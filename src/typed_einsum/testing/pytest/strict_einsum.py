@@ -16,7 +16,7 @@ from torch import Tensor
 
 from typed_einsum.contraction.inline import linted
 from typed_einsum.contraction.operands import Contraction, Dtypes
-from typed_einsum.diagnostics import Mark, Place, Span
+from typed_einsum.diagnostics import Located, Mark, Span
 from typed_einsum.equation.axes import Axis
 from typed_einsum.equation.equation import Equation
 from typed_einsum.errors import TypedEinsumError
@@ -145,7 +145,7 @@ class _Written:
     def text(self) -> str:
         return "".join(self.original.split())
 
-    def marked(self, span: Span, label: str) -> tuple[Place | None, Mark]:
+    def marked(self, span: Span, label: str) -> Located:
         """The caller's line with carets below a span of `text`."""
         at = [i for i, letter in enumerate(self.original) if not letter.isspace()] or [0]
         start = at[min(span.start, len(at) - 1)]
@@ -156,8 +156,8 @@ class _Written:
         diagnostic = error.diagnostic
         if diagnostic.place is None:
             mark = next(iter(diagnostic.marks), Mark(self.text, Span(0, len(self.text))))
-            place, mark = self.marked(mark.span, mark.label)
-            diagnostic = replace(diagnostic, place=place, marks=(mark,))
+            at = self.marked(mark.span, mark.label)
+            diagnostic = replace(diagnostic, place=at.place, marks=at.marks)
         help = diagnostic.help or ""
         if "sum=" in help or "`#" in help:
             help += ", with typed_einsum.einsum"
@@ -167,9 +167,9 @@ class _Written:
 def _contraction(equation: Equation, written: _Written) -> Contraction:
     labels = tuple(f"operand {number}" for number in range(1, len(equation.operands) + 1))
 
-    def locate(label: str, axis: Axis | None, said: str) -> tuple[Place | None, Mark | None]:
+    def locate(label: str, axis: Axis | None, said: str) -> Located:
         if label not in labels:
-            return None, None
+            return Located()
         axes = equation.operands[labels.index(label)]
         if axis is not None:
             span = axis.span
