@@ -78,7 +78,9 @@ def test_an_equation_is_torch_einsum(name: str) -> None:
 
 def documented(text: str) -> tuple[str, dict[str, str]]:
     """The equation that a docstring states, written as an equation, and what it says of each axis."""
-    formula, axes = re.search(r"Equation: `(.*?)`.*?\n\nAxes: (.*?)\.\n\n", text, re.DOTALL).groups()
+    stated = re.search(r"Equation: `(.*?)`.*?\n\nAxes: (.*?)\.\n\n", text, re.DOTALL)
+    assert stated is not None
+    formula, axes = stated.groups()
     parts = [part.replace("…", "*b").replace(",", " ") for part in re.findall(r"\[([^]]*)\]", formula)]
     said = dict(re.findall(r"`([^`]*)` (.*?)(?:, (?=`)|$)", " ".join(axes.split())))
     return f"{', '.join(parts[1:])} -> {parts[0]}", said

@@ -23,7 +23,7 @@ from typed_einsum.testing import check_contract, example_inputs
 Function = Callable[..., Tensor]
 
 
-def annotations(function: Callable[..., Any]) -> dict[str, str]:
+def annotated_axes(function: Callable[..., Any]) -> dict[str, str]:
     """The axes of each argument that is annotated as a tensor."""
     hints = typing.get_type_hints(function)
     return {
@@ -34,7 +34,7 @@ def annotations(function: Callable[..., Any]) -> dict[str, str]:
 PUBLIC: dict[str, Function] = {
     name: value
     for name, value in ((name, getattr(attention, name)) for name in attention.__all__)
-    if callable(value) and annotations(value)
+    if callable(value) and annotated_axes(value)
 }
 EVERY: dict[str, Function] = {**attention.equations(), **PUBLIC}
 
@@ -54,7 +54,7 @@ def grown(arguments: dict[str, Any], name: str, axis: int) -> dict[str, Any]:
 
 def accepted(function: Function) -> list[str]:
     """The axes that two arguments share, in which one may be larger without a message that names the axis."""
-    axes = {each: text.split() for each, text in annotations(function).items()}
+    axes = {each: text.split() for each, text in annotated_axes(function).items()}
     given = arguments(function)
     counts = Counter(axis for words in axes.values() for axis in words if axis.isidentifier())
     found = []
@@ -162,7 +162,7 @@ def test_axes_do_not_mix(name: str) -> None:
 
 @by_any_name
 def test_every_axis_has_a_meaning(name: str) -> None:
-    text = " ".join(annotations(EVERY[name]).values())
+    text = " ".join(annotated_axes(EVERY[name]).values())
     assert set(re.findall(r"[a-z]\w*", text)) <= attention.AXES.keys()
 
 

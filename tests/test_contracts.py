@@ -221,7 +221,7 @@ def test_a_class_of_modules_is_built() -> None:
 
 def test_what_cannot_be_built_is_skipped_with_its_reason() -> None:
     class Configured(nn.Module):
-        def __init__(self, config) -> None:  # type: ignore[no-untyped-def]
+        def __init__(self, config) -> None:
             super().__init__()
 
         def forward(self, x: Float[Tensor, "b e"]) -> Float[Tensor, "b e"]:

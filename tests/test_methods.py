@@ -272,7 +272,7 @@ def test_sizes_that_are_no_sizes(sizes: Any) -> None:
     assert "`axis_sizes`" in refused("TE409", sized.argument, ones(2))
 
 
-class Sized:
+class SizedByClass:
     axis_sizes: ClassVar[OrderedDict[str, int]] = OrderedDict(d=3)
 
     @classmethod
@@ -281,7 +281,7 @@ class Sized:
         return x
 
 
-class SizedBelow(Sized):
+class SizedBelow(SizedByClass):
     pass
 
 
@@ -304,8 +304,8 @@ class Slotted:
         return x
 
 
-@pytest.mark.parametrize("kind", [Sized, SizedBelow])
-def test_a_class_method_knows_the_sizes_of_its_class_and_those_above(kind: type[Sized]) -> None:
+@pytest.mark.parametrize("kind", [SizedByClass, SizedBelow])
+def test_a_class_method_knows_the_sizes_of_its_class_and_those_above(kind: type[SizedByClass]) -> None:
     assert kind.on_class(torch.ones(2, 3)).shape == (2, 3)
     with pytest.raises(errors.ShapeError):
         kind.on_class(torch.ones(2, 4))

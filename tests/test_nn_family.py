@@ -198,7 +198,7 @@ def test_names_of_c2f() -> None:
 
 @pytest.mark.parametrize("scale", [False, True])
 def test_names_of_image_pooling(scale: bool) -> None:
-    published = {"scale": (1,)} if scale else {}
+    published: dict[str, tuple[int, ...]] = {"scale": (1,)} if scale else {}
     for name, (into, out) in {"query": (512, 256), "key": (256, 256), "value": (256, 256)}.items():
         published |= {
             f"{name}.0.weight": (into,),

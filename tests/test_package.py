@@ -17,19 +17,23 @@ import pytest
 import typed_einsum
 
 ROOT = Path(__file__).parent.parent
-EXTRAS = ("hypothesis", "IPython", "markdown", "material", "mkdocs", "onnxruntime", "opt_einsum")
-EXTRAS += ("pymdownx", "pytest", "rich", "sybil", "zensical")
+EXTRAS = (
+    *("hypothesis", "IPython", "markdown", "material", "mkdocs", "onnxruntime", "opt_einsum"),
+    *("pymdownx", "pytest", "rich", "sybil", "zensical"),
+)
 """What may be missing where the package is used."""
 
-TESTS = ("test_call_messages.py", "test_definition_messages.py", "test_methods.py", "test_scope.py")
-TESTS += ("test_typed.py", "test_verdict.py", "test_plugin.py")
+TESTS = (
+    *("test_call_messages.py", "test_definition_messages.py", "test_methods.py", "test_scope.py"),
+    *("test_typed.py", "test_verdict.py", "test_plugin.py"),
+)
 """Tests of all doors, for the installed copy; the whole suite runs against the sources."""
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if find_spec("hatchling") is None:
-        pytest.skip("hatchling is not installed: pip install -e '.[dev]'")
+        pytest.skip("hatchling is not installed: pip install --group build")
     folder = tmp_path_factory.mktemp("dist")
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-t", "sdist", "-d", str(folder)]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
@@ -47,7 +51,7 @@ def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("installed")
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True, timeout=120)
     program = folder / "bin" / "python"
-    asked = [program, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]
+    asked = [str(program), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]
     own = Path(subprocess.run(asked, capture_output=True, text=True, check=True, timeout=60).stdout.strip())
     (own / "others.pth").write_text(sysconfig.get_path("purelib") + "\n", encoding="utf-8")
     with zipfile.ZipFile(wheel) as archive:  # pure Python: what a wheel holds is what is installed

@@ -172,7 +172,7 @@ def test_off_in_one_task_and_the_tasks_it_starts() -> None:
             return [refusals(), *await child]
 
     async def together() -> list[list[int]]:
-        return await asyncio.gather(waits(True), waits(False), waits(True), waits(False))
+        return list(await asyncio.gather(waits(True), waits(False), waits(True), waits(False)))
 
     assert asyncio.run(together()) == [[0, 0], [len(REFUSED)]] * 2
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import tokenize
+from collections.abc import Sequence
 from itertools import zip_longest
 from pathlib import Path
 
@@ -50,7 +51,7 @@ def links(page: str, folder: str, translation: str) -> list[str]:
 
 def differences(english: str, chinese: str) -> list[str]:
     """What one page has and the other has not, or has otherwise."""
-    pairs = {
+    pairs: dict[str, tuple[Sequence[object], Sequence[object]]] = {
         "heading": (headings(english), headings(chinese)),
         "block": (blocks(english), blocks(chinese)),
         "link": (

@@ -88,3 +88,28 @@ def test_the_oldest_versions_are_those_that_are_tried() -> None:
     assert {name: number.split(".") for name, number in allowed.items()} == {
         name: number.split(".")[: len(allowed[name].split("."))] for name, number in tried.items()
     }
+
+
+UNPINNED = re.compile(r"uses: (?!\S+@[0-9a-f]{40} # v\d+\.\d+\.\d+$).*", re.MULTILINE)
+
+
+def test_every_action_is_pinned_to_a_commit_and_says_its_version() -> None:
+    for workflow in (ROOT / ".github/workflows").glob("*.yml"):
+        text = workflow.read_text(encoding="utf-8")
+        assert "uses: " in text
+        assert UNPINNED.findall(text) == [], workflow.name
+    assert UNPINNED.findall("- uses: actions/checkout@v4\n- uses: a/b@main") == [
+        "uses: actions/checkout@v4",
+        "uses: a/b@main",
+    ]
+
+
+def test_every_part_of_the_continuous_integration_is_run() -> None:
+    parts = re.findall(
+        r"^(\w+)\(\) \{\n    (?:install|run_readme_command) ", (ROOT / ".ci/run").read_text(), re.M
+    )
+    assert set(parts) == {"tests", "lint", "types", "docs"}
+    ci = (ROOT / ".github/workflows/ci.yml").read_text(encoding="utf-8")
+    listed = re.search(r"part: \[(.*)\]", ci)
+    assert listed is not None
+    assert {*listed[1].split(", "), *re.findall(r"run: \.ci/run (\w+)$", ci, re.M)} == set(parts)

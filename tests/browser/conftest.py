@@ -26,7 +26,7 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the site as `mkdocs build --strict` makes it."""
     if find_spec("mkdocs") is None or find_spec("material") is None:
-        pytest.skip("the site cannot be built: pip install -e '.[docs]'")
+        pytest.skip("the site cannot be built: pip install --group docs")
     folder = tmp_path_factory.mktemp("served") / PREFIX
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
@@ -56,7 +56,7 @@ def address(site: Path) -> Iterator[str]:
 def browser() -> Iterator[Any]:
     """Chromium through Playwright."""
     if find_spec("playwright") is None:
-        pytest.skip("playwright is not installed: pip install -e '.[browser]'")
+        pytest.skip("playwright is not installed: pip install --group browser")
     program = next(filter(None, map(shutil.which, BROWSERS)), None)
     if program is None:
         pytest.skip("there is no Chromium: apt-get install chromium")

@@ -20,7 +20,7 @@ EXCLUDED = ' data-search-exclude=""'
 @pytest.fixture(scope="module")
 def under_zensical(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if find_spec("zensical") is None:
-        pytest.skip("zensical is not installed: pip install -e '.[docs]'")
+        pytest.skip("zensical is not installed: pip install --group docs")
     folder = tmp_path_factory.mktemp("zensical")
     for name in NEEDED:
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy

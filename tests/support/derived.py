@@ -39,7 +39,7 @@ class Case:
     given: Mapping[str, int | tuple[int, ...]]
 
     @property
-    def options(self) -> dict[str, str | None]:
+    def options(self) -> dict[str, Any]:
         return {"sum": self.sum, "max": self.max}
 
     def shape(self, row: Sequence[Place]) -> tuple[int, ...]:
@@ -121,7 +121,7 @@ def cases(draw: st.DrawFn) -> Case:
     used = {place for row in rows for place in spread(row)}
     assume(math.prod(sizes[place] for place in used) <= MOST_NUMBERS)
     given: dict[str, int | tuple[int, ...]] = {name: sizes[name, 0] for name in pool if name in held}
-    if variadic in held:
+    if variadic is not None and variadic in held:
         given[variadic] = tuple(sizes[place] for place in places[variadic])
     return Case(
         f"{', '.join(inputs)} -> {between.join(output)}",

@@ -255,7 +255,7 @@ def transforms(device: str) -> None:
 def precision_as_torch_was_told(device: str) -> None:
     matmul = torch.backends.cuda.matmul
     before = matmul.fp32_precision
-    found = {}
+    found: dict[str | tuple[str, str], str] = {}
     try:
         for setting in ("ieee", "tf32"):
             matmul.fp32_precision = setting

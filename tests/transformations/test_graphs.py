@@ -127,7 +127,9 @@ def through_onnx(program: torch.export.ExportedProgram, *tensors: Tensor) -> Ten
     pytest.importorskip("onnxscript")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the exporter, about itself
-        model = torch.onnx.export(program, verbose=False).model_proto
+        made = torch.onnx.export(program, verbose=False)
+    assert made is not None
+    model = made.model_proto
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     given = zip(model.graph.input, tensors, strict=True)
     (found,) = session.run(None, {value.name: tensor.numpy() for value, tensor in given})
