@@ -92,7 +92,7 @@ CODES: Final = MappingProxyType(
         "TE704": "an axis broadcast against itself",
         "TE705": "a loss of unequal shapes",
         "TE706": "weights normalised over one axis and summed over another",
-        "TE707": "a dip in precision",
+        "TE707": "precision lost in a cast",
         "TE708": "a bool tensor added to numbers",
         "TE709": "samples of a batch that move each other",
         "TE710": "arguments that are not matched along an axis they share",

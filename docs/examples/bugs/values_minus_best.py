@@ -1,7 +1,7 @@
 """The maxima of the rows are laid along the columns.
 
 Source: https://github.com/facebookresearch/Pearl/pull/133
-`best` has shape (b,), and broadcasting lays it along the last axis, the actions. With as many actions as rows
+`best` has shape (b,), and it is broadcast along the last axis, the actions. With as many actions as rows
 in the batch nothing raises, and column j is compared with the maximum of row j.
 
 What check says:

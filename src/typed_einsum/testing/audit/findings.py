@@ -3,12 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Severity = Literal["error", "advice"]
 
-Found = tuple[str, Severity, str, tuple[str, int]]
-"""What a rule yields: a code, how sure, a sentence, and the file and line."""
+
+class SourceLine(NamedTuple):
+    """A line of the checked code."""
+
+    file: str
+    number: int
+
+
+@dataclass(frozen=True)
+class Flaw:
+    """What a rule sees in one operation: how sure, a sentence, and the line."""
+
+    severity: Severity
+    message: str
+    line: SourceLine
+
+
+def error(message: str, line: SourceLine) -> Flaw:
+    """A flaw that is known to be the function's fault."""
+    return Flaw("error", message, line)
+
+
+def advice(message: str, line: SourceLine) -> Flaw:
+    """A flaw that may be meant."""
+    return Flaw("advice", message, line)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The labels of what is put together of several tensors, or cut into several: `cat`, `chunk`, `unfold`.
+"""The dimensions of what is put together of several tensors, or cut into several: `cat`, `chunk`, `unfold`.
 
 So a reshape after one of them is judged, too: `x.repeat(n, 1)` has its samples innermost, and
 `torch.stack(steps)` has the steps in front.
@@ -11,47 +11,44 @@ from dataclasses import replace
 from typing import Any
 
 from typed_einsum.tensors import shape_of
-from typed_einsum.testing.audit.labels import Label, Labels, Part, joined, size_of
-from typed_einsum.testing.audit.operations import JOINS, Operation
+from typed_einsum.testing.audit.dimensions import Dimension, Factor, TrackedAxes, joined, size_of
+from typed_einsum.testing.audit.operations import Operation
 from typed_einsum.testing.audit.reshapes import Mixed, regrouped
+from typed_einsum.testing.audit.vocabulary import CUTS, REPEATS
 
-CUTS = {"chunk", "split", "tensor_split", "split_with_sizes"}
-REPEATS = {"repeat", "tile", "repeat_interleave"}
-
-
-KINDS = {*JOINS, *CUTS, *REPEATS, "stack", "unfold"}
+KINDS = {"cat", *CUTS, *REPEATS, "stack", "unfold"}
 
 
-def pieced(operation: Operation, labels: Labels) -> bool:
-    """Remember the labels of each result; False where the operation is of another kind or says too little."""
+def pieced(operation: Operation, tracked: TrackedAxes) -> bool:
+    """Remember the dimensions of each result; False for other operations, or where too little is known."""
     if operation.name not in KINDS or not operation.tensors or not operation.results:
         return False
-    found = _pieces(operation, labels, [labels.of(tensor) for tensor in operation.tensors])
+    found = _pieces(operation, tracked, [tracked.of(tensor) for tensor in operation.tensors])
     if found is None:
         return False
     for tensor, own in zip(operation.results, found, strict=True):
-        if [size_of(label) for label in own] != list(shape_of(tensor)):
+        if [size_of(dimension) for dimension in own] != list(shape_of(tensor)):
             return False
-        labels.remember(tensor, own)
-        for part in (part for label in own for part in label if part.whole is not None):
-            labels.remember_part(part)
+        tracked.remember(tensor, own)
+        for factor in (factor for dimension in own for factor in dimension if factor.whole is not None):
+            tracked.remember_factor(factor)
     return True
 
 
 def _pieces(
-    operation: Operation, labels: Labels, sources: Sequence[tuple[Label, ...]]
-) -> list[tuple[Label, ...]] | None:
+    operation: Operation, tracked: TrackedAxes, sources: Sequence[tuple[Dimension, ...]]
+) -> list[tuple[Dimension, ...]] | None:
     match operation.name:
-        case name if name in JOINS:
+        case "cat":
             found = _joined_along(operation, sources)
         case "stack":
-            found = _stacked(operation, labels, sources)
+            found = _stacked(operation, tracked, sources)
         case name if name in CUTS:
-            return _cut(operation, labels, sources[0])
+            return _cut(operation, tracked, sources[0])
         case name if name in REPEATS:
-            found = _repeated(operation, labels, sources[0])
+            found = _repeated(operation, tracked, sources[0])
         case "unfold":
-            found = _windows(operation, labels, sources[0])
+            found = _windows(operation, tracked, sources[0])
         case _:
             return None
     return None if found is None else [found]
@@ -61,45 +58,49 @@ def _axis(dim: Any, rank: int) -> int | None:
     return dim % rank if isinstance(dim, int) and -rank <= dim < rank else None
 
 
-def _all_equal(sources: Sequence[tuple[Label, ...]]) -> bool:
+def _all_equal(sources: Sequence[tuple[Dimension, ...]]) -> bool:
     return len(set(sources)) == 1
 
 
-def _count(labels: Labels, count: int) -> Label:
+def _count(tracked: TrackedAxes, count: int) -> Dimension:
     """An axis that counts copies or tensors: the one of that size, or one called by its number."""
-    found = labels.by_size(count)
-    return (Part(str(count), count),) if found and not found[0].named else found
+    found = tracked.by_size(count)
+    return (Factor(str(count), count),) if found and not found[0].named else found
 
 
-def _several(labels: Label, count: int, *, outer: Label) -> Label:
+def _several(dimension: Dimension, count: int, *, outer: Dimension) -> Dimension:
     """As many equal dimensions side by side; the pieces that a chunk cut are the whole again."""
-    first = labels[:1]
-    for part in first:
-        if part.inner and part.whole is not None and part.whole.size == count * part.size:
-            return joined((part.whole, *labels[1:]))
-    return (*outer, *labels)
+    first = dimension[:1]
+    for factor in first:
+        if factor.inner and factor.whole is not None and factor.whole.size == count * factor.size:
+            return joined((factor.whole, *dimension[1:]))
+    return (*outer, *dimension)
 
 
-def _joined_along(operation: Operation, sources: Sequence[tuple[Label, ...]]) -> tuple[Label, ...] | None:
+def _joined_along(
+    operation: Operation, sources: Sequence[tuple[Dimension, ...]]
+) -> tuple[Dimension, ...] | None:
     axis = _axis(operation.option("dim", 1, operation.options.get("axis", 0)), len(sources[0]))
     if axis is None or len(sources) < 2 or not _all_equal(sources):
         return None
     found = list(sources[0])
     count = len(sources)
-    found[axis] = _several(found[axis], count, outer=(Part(str(count), count, extends=True),))
+    found[axis] = _several(found[axis], count, outer=(Factor(str(count), count, extends=True),))
     return tuple(found)
 
 
 def _stacked(
-    operation: Operation, labels: Labels, sources: Sequence[tuple[Label, ...]]
-) -> tuple[Label, ...] | None:
+    operation: Operation, tracked: TrackedAxes, sources: Sequence[tuple[Dimension, ...]]
+) -> tuple[Dimension, ...] | None:
     axis = _axis(operation.option("dim", 1, 0), len(sources[0]) + 1)
     if axis is None or not _all_equal(sources):
         return None
-    return (*sources[0][:axis], _count(labels, len(sources)), *sources[0][axis:])
+    return (*sources[0][:axis], _count(tracked, len(sources)), *sources[0][axis:])
 
 
-def _cut(operation: Operation, labels: Labels, source: Sequence[Label]) -> list[tuple[Label, ...]] | None:
+def _cut(
+    operation: Operation, tracked: TrackedAxes, source: Sequence[Dimension]
+) -> list[tuple[Dimension, ...]] | None:
     """Equal pieces of one axis."""
     position = 1 if operation.name == "tensor_split" else 2
     axis = _axis(operation.option("dim", position, 0), len(source))
@@ -109,13 +110,15 @@ def _cut(operation: Operation, labels: Labels, source: Sequence[Label]) -> list[
     if len(sizes) < 2 or len(set(sizes)) > 1 or 0 in sizes:
         return None
     found = regrouped([source[axis]], [len(sizes), sizes[0]])
-    piece = labels.by_size(sizes[0])
-    if not isinstance(found, Mixed) and not any(part.named for part in piece):
+    piece = tracked.by_size(sizes[0])
+    if not isinstance(found, Mixed) and not any(factor.named for factor in piece):
         piece = found[1]
     return [(*source[:axis], piece, *source[axis + 1 :])] * len(sizes)
 
 
-def _repeated(operation: Operation, labels: Labels, source: Sequence[Label]) -> tuple[Label, ...] | None:
+def _repeated(
+    operation: Operation, tracked: TrackedAxes, source: Sequence[Dimension]
+) -> tuple[Dimension, ...] | None:
     """Copies side by side have the count outermost; each entry repeated has it innermost."""
     if operation.name == "repeat_interleave":
         count = operation.option("repeats", 1)
@@ -123,7 +126,7 @@ def _repeated(operation: Operation, labels: Labels, source: Sequence[Label]) -> 
         if not isinstance(count, int) or axis is None:
             return None
         found = list(source)
-        found[axis] = (*found[axis], *(_count(labels, count) if count > 1 else ()))
+        found[axis] = (*found[axis], *(_count(tracked, count) if count > 1 else ()))
         return tuple(found)
     counts = list(operation.arguments[1:])
     if len(counts) == 1 and isinstance(counts[0], list | tuple):
@@ -134,14 +137,16 @@ def _repeated(operation: Operation, labels: Labels, source: Sequence[Label]) -> 
     counts = [1] * (long - len(counts)) + counts
     padded = [()] * (long - len(source)) + list(source)
     return tuple(
-        label
+        dimension
         if count == 1
-        else (*(replace(part, extends=bool(label)) for part in _count(labels, count)), *label)
-        for label, count in zip(padded, counts, strict=True)
+        else (*(replace(factor, extends=bool(dimension)) for factor in _count(tracked, count)), *dimension)
+        for dimension, count in zip(padded, counts, strict=True)
     )
 
 
-def _windows(operation: Operation, labels: Labels, source: Sequence[Label]) -> tuple[Label, ...] | None:
+def _windows(
+    operation: Operation, tracked: TrackedAxes, source: Sequence[Dimension]
+) -> tuple[Dimension, ...] | None:
     """`x.unfold(dim, size, step)`, or `F.unfold(x, size, stride=size)`, where windows do not overlap."""
     if len(shape_of(operation.tensors[0])) == 4 and len(shape_of(operation.results[0])) == 3:
         return _columns(operation, source)
@@ -153,24 +158,24 @@ def _windows(operation: Operation, labels: Labels, source: Sequence[Label]) -> t
     return (*source[:axis], count, *source[axis + 1 :], inside)
 
 
-def _columns(operation: Operation, source: Sequence[Label]) -> tuple[Label, ...] | None:
+def _columns(operation: Operation, source: Sequence[Dimension]) -> tuple[Dimension, ...] | None:
     kernel = _pair(operation.option("kernel_size", 1))
     moves = [_pair(operation.option(*option)) for option in (("dilation", 2, 1), ("padding", 3, 0))]
     if kernel is None or kernel != _pair(operation.option("stride", 4, 1)) or moves != [(1, 1), (0, 0)]:
         return None
-    rows, columns = (_cropped(label, size) for label, size in zip(source[2:], kernel, strict=True))
+    rows, columns = (_cropped(dimension, size) for dimension, size in zip(source[2:], kernel, strict=True))
     return source[0], (*source[1], *rows[1], *columns[1]), (*rows[0], *columns[0])
 
 
-def _cropped(label: Label, size: int) -> tuple[Label, Label]:
+def _cropped(dimension: Dimension, size: int) -> tuple[Dimension, Dimension]:
     """Windows of this size and what is inside one; what is left over at the end falls away."""
-    count = size_of(label) // size
-    if size_of(label) % size == 0:
-        found = regrouped([label], [count, size])
+    count = size_of(dimension) // size
+    if size_of(dimension) % size == 0:
+        found = regrouped([dimension], [count, size])
         if not isinstance(found, Mixed):
             return found[0], found[1]
-    name, named = ("*".join(part.axis for part in label), all(part.named for part in label))
-    outer, inner = Part(name, count * size, named).split(count)
+    name, named = ("*".join(factor.axis for factor in dimension), all(factor.named for factor in dimension))
+    outer, inner = Factor(name, count * size, named).split(count)
     return joined((outer,)) if count > 1 else (), (inner,) if size > 1 else ()
 
 

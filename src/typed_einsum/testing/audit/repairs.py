@@ -18,8 +18,9 @@ from torch import Tensor
 from torch.nn import Parameter
 
 from typed_einsum.tensors import shape_of
-from typed_einsum.testing.audit.labels import Label, Labels, Part
-from typed_einsum.testing.audit.operations import POINTWISE, Operation, letters_of
+from typed_einsum.testing.audit.dimensions import Dimension, Factor, TrackedAxes
+from typed_einsum.testing.audit.operations import Operation, letters_of
+from typed_einsum.testing.audit.vocabulary import POINTWISE
 
 
 @dataclass(frozen=True)
@@ -36,20 +37,20 @@ class Repair:
     held: bool = False
 
 
-def repair_for(operation: Operation, labels: Labels) -> Iterator[Repair]:
+def repair_for(operation: Operation, tracked: TrackedAxes) -> Iterator[Repair]:
     """The sizes that a failed call asks for."""
     if not operation.tensors:
         return
-    source = labels.of(operation.tensors[0])
+    source = tracked.of(operation.tensors[0])
     match operation.name:
         case "view" | "reshape":
             yield from _reshape(
-                source, _sizes(operation.arguments[1:], operation.options.get("shape")), labels
+                source, _sizes(operation.arguments[1:], operation.options.get("shape")), tracked
             )
         case "unflatten":
             dim, sizes = operation.option("dim", 1), operation.option("sizes", 2)
             if isinstance(dim, int) and isinstance(sizes, list | tuple) and -len(source) <= dim < len(source):
-                yield from _reshape((source[dim],), list(sizes), labels)
+                yield from _reshape((source[dim],), list(sizes), tracked)
         case "split" | "split_with_sizes":
             sizes = operation.option("split_size_or_sections", 1, operation.options.get("split_size"))
             dim = operation.option("dim", 2, 0)
@@ -57,19 +58,19 @@ def repair_for(operation: Operation, labels: Labels) -> Iterator[Repair]:
                 yield from _whole(source[dim], sum(sizes), exact=True)
         case name if name in FEATURES:
             yield from _layer(operation, source)
-            yield from _features_held(operation, labels)
-        case "addmm" | "addmm_" | "baddbmm" | "baddbmm_" if len(operation.tensors) == 3:
-            left, right = (labels.of(tensor) for tensor in operation.tensors[1:])
+            yield from _features_held(operation, tracked)
+        case "addmm" | "baddbmm" if len(operation.tensors) == 3:
+            left, right = (tracked.of(tensor) for tensor in operation.tensors[1:])
             yield from _held(left[-1], right[-2])
         case "einsum" if (letters := letters_of(operation)) is not None:
-            met: dict[str, Label] = {}
+            met: dict[str, Dimension] = {}
             for operand, tensor in zip(letters[0], operation.tensors, strict=True):
-                for letter, label in zip(operand, labels.of(tensor), strict=True):
-                    yield from _held(met.setdefault(letter, label), label)
+                for letter, dimension in zip(operand, tracked.of(tensor), strict=True):
+                    yield from _held(met.setdefault(letter, dimension), dimension)
         case "cdist" if len(operation.tensors) > 1:
-            yield from _held(source[-1], labels.of(operation.tensors[1])[-1])
+            yield from _held(source[-1], tracked.of(operation.tensors[1])[-1])
         case name if name in POINTWISE:
-            for one, other in combinations([labels.of(tensor) for tensor in operation.tensors[:3]], 2):
+            for one, other in combinations([tracked.of(tensor) for tensor in operation.tensors[:3]], 2):
                 for pair in zip(reversed(one), reversed(other), strict=False):
                     yield from _held(*pair)
         case _:
@@ -77,7 +78,7 @@ def repair_for(operation: Operation, labels: Labels) -> Iterator[Repair]:
 
 
 FEATURES = {
-    **{"linear": (-1, 1), "matmul": (-1, -2), "__matmul__": (-1, -2), "__rmatmul__": (-1, -2)},
+    **{"linear": (-1, 1), "matmul": (-1, -2)},
     **{"conv1d": (-2, 1), "conv2d": (-3, 1), "conv3d": (-4, 1)},
     **{"layer_norm": (-1, -1), "rms_norm": (-1, -1), "batch_norm": (1, 0)},
 }
@@ -102,7 +103,7 @@ def told_by(error: Exception, sizes: Mapping[str, int]) -> Iterator[Repair]:
         yield Repair(names[0], wanted, exact=True, held=True)
 
 
-def _layer(operation: Operation, source: Sequence[Label]) -> Iterator[Repair]:
+def _layer(operation: Operation, source: Sequence[Dimension]) -> Iterator[Repair]:
     """As many features as the first parameter has."""
     here, there = FEATURES[operation.name]
     parameter: Tensor | None = next((each for each in operation.tensors if isinstance(each, Parameter)), None)
@@ -114,17 +115,17 @@ def _layer(operation: Operation, source: Sequence[Label]) -> Iterator[Repair]:
         yield from _whole(source[here], shape[there] * groups, exact=True)
 
 
-def _features_held(operation: Operation, labels: Labels) -> Iterator[Repair]:
+def _features_held(operation: Operation, tracked: TrackedAxes) -> Iterator[Repair]:
     """As many features as a tensor has that was made of parameters, such as normalised weights."""
     here, there = FEATURES[operation.name]
     if len(operation.tensors) < 2:
         return
-    source, weight = (labels.of(tensor) for tensor in operation.tensors[:2])
+    source, weight = (tracked.of(tensor) for tensor in operation.tensors[:2])
     if -len(source) <= here < len(source) and -len(weight) <= there < len(weight):
         yield from _held(source[here], weight[there])
 
 
-def _held(one: Label, other: Label) -> Iterator[Repair]:
+def _held(one: Dimension, other: Dimension) -> Iterator[Repair]:
     """Where a named axis meets a size without a name, it must have that size."""
     for named, held in ((one, other), (other, one)):
         if len(held) == 1 and not held[0].named:
@@ -141,15 +142,15 @@ def _sizes(arguments: Sequence[Any], named: Any) -> list[int]:
     return [int(size) for size in given if isinstance(size, int)]
 
 
-def _reshape(source: Sequence[Label], sizes: list[int], labels: Labels) -> Iterator[Repair]:
+def _reshape(source: Sequence[Dimension], sizes: list[int], tracked: TrackedAxes) -> Iterator[Repair]:
     """Cancel what both sides have; the axis that is left must hold what is left of the target.
 
     That may be a multiple of a named axis, such as the three times `e` of a fused projection.
     """
-    left = [part for label in source for part in label]
+    left = [factor for dimension in source for factor in dimension]
     rest: list[int] = []
     for size in sizes:
-        match = next((part for part in left if part.size == size), None)
+        match = next((factor for factor in left if factor.size == size), None)
         if match is not None:
             left.remove(match)
         elif size != 1:
@@ -161,10 +162,10 @@ def _reshape(source: Sequence[Label], sizes: list[int], labels: Labels) -> Itera
     needed = prod(size for size in rest if size > 0)
     if left[0].named:
         yield from _whole(left, needed, exact=-1 not in rest)
-    elif (axis := labels.divisor_of(left[0].size)) is not None:
+    elif (axis := tracked.divisor_of(left[0].size)) is not None:
         yield from _whole((axis,), needed // gcd(needed, left[0].size // axis.size), exact=False)
 
 
-def _whole(label: Sequence[Part], size: int, *, exact: bool) -> Iterator[Repair]:
-    if len(label) == 1 and label[0].named and label[0].whole is None and size > 1:
-        yield Repair(label[0].axis, size, exact)
+def _whole(dimension: Sequence[Factor], size: int, *, exact: bool) -> Iterator[Repair]:
+    if len(dimension) == 1 and dimension[0].named and dimension[0].whole is None and size > 1:
+        yield Repair(dimension[0].axis, size, exact)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from typed_einsum.tensors import is_tensor, shape_of
 from typed_einsum.testing.audit import Watch
-from typed_einsum.testing.audit.labels import Labels
+from typed_einsum.testing.audit.dimensions import TrackedAxes
 from typed_einsum.testing.contracts.report import Report
 
 
@@ -36,7 +36,7 @@ def lint(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Report:
         'TE703'
     """
     sizes = _sizes(_named(function, args, kwargs))
-    watch = Watch(Labels(sizes))
+    watch = Watch(TrackedAxes(sizes))
     with torch.no_grad(), watch:
         function(*args, **kwargs)
     shown = " ".join(f"{name}={size}" for name, size in sizes.items())

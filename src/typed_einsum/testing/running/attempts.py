@@ -18,8 +18,8 @@ import torch
 from typed_einsum.checked.owner import axis_sizes_of
 from typed_einsum.errors import TypedEinsumError
 from typed_einsum.testing.audit import Finding, Watch
-from typed_einsum.testing.audit.labels import Labels
-from typed_einsum.testing.audit.origins import input_labels
+from typed_einsum.testing.audit.annotated import annotated_dimensions
+from typed_einsum.testing.audit.dimensions import TrackedAxes
 from typed_einsum.testing.audit.repairs import Repair, told_by
 from typed_einsum.testing.inputs.draw import (
     Draw,
@@ -249,9 +249,9 @@ class Run:
         draw = Draw(sizes, device, variant, known, self._numbers(owner))
         reseed(0)
         bound = self.recipe.make(draw, given)
-        watch = Watch(Labels(draw.sizes))
+        watch = Watch(TrackedAxes(draw.sizes))
         for hint, value in passed_tensors(self.recipe.hints, bound.arguments):
-            watch.labels.remember(value, input_labels(hint.axes, value, watch.labels))
+            watch.tracked.remember(value, annotated_dimensions(hint.axes, value, watch.tracked))
         error: Exception | None = None
         try:
             with torch.device(device), watch:

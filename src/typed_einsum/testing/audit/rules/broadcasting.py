@@ -1,76 +1,117 @@
-"""Broadcasting that nobody asked for: an axis laid against itself, and losses of unequal shapes."""
+"""TE704: an axis that meets itself, or another one, because torch adds axes in front."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import combinations
+from typing import Any
+from weakref import ref
 
+import torch
 from torch import Tensor
 
-from typed_einsum.tensors import shape_of
-from typed_einsum.testing.audit.findings import Found
-from typed_einsum.testing.audit.labels import WRITTEN_ONE, Label, Labels, shown, shown_all, size_of
-from typed_einsum.testing.audit.notes import Difference, Notes
-from typed_einsum.testing.audit.operations import POINTWISE, REDUCTIONS, Operation, is_total
+from typed_einsum.tensors import dtype_of, shape_of
+from typed_einsum.testing.audit.dimensions import (
+    WRITTEN_ONE,
+    Dimension,
+    TrackedAxes,
+    are_apart,
+    is_named,
+    shown,
+    shown_all,
+    size_of,
+)
+from typed_einsum.testing.audit.facts import Crossed, Facts, Reduced
+from typed_einsum.testing.audit.findings import Flaw, error
+from typed_einsum.testing.audit.operations import Operation, is_total, reduced_axes
+from typed_einsum.testing.audit.rules.registry import rule
+from typed_einsum.testing.audit.vocabulary import POINTWISE, REDUCTIONS
 
-LOSSES = {
-    *("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "binary_cross_entropy", "kl_div"),
-    *("binary_cross_entropy_with_logits", "poisson_nll_loss", "gaussian_nll_loss", "soft_margin_loss"),
-}
-DIFFERENCES = {"sub", "__sub__", "__rsub__", "rsub", "subtract"}
-POWERS = {"pow", "__pow__", "square", "abs"}
 
-
-def against_itself(operation: Operation, labels: Labels) -> Iterator[Found]:
-    """`(n, 1)` against `(n,)`: torch adds an axis in front, and each entry meets every other."""
+@rule("TE704")
+def against_itself(operation: Operation, tracked: TrackedAxes, facts: Facts) -> Iterator[Flaw]:
+    """An axis of which every entry is combined with every other one."""
     if operation.name in POINTWISE:
         for pair in combinations(operation.tensors, 2):
-            yield from _against(operation, *(labels.of(tensor) for tensor in pair))
+            yield from _added_in_front(operation, *(tracked.of(tensor) for tensor in pair))
+    if operation.name in REDUCTIONS and operation.tensors:
+        _note_reduced(operation, tracked, facts)
+        yield from _crossed(operation, facts)
+    if operation.name in ("sub", "div") and len(operation.tensors) == 2:
+        yield from _own_reduction(operation, facts)
+    if operation.name == "__getitem__" and isinstance(operation.arguments[1], tuple):
+        _note_crossed(operation, tracked, facts)
 
 
-def _against(operation: Operation, one: Sequence[Label], other: Sequence[Label]) -> Iterator[Found]:
+def _added_in_front(
+    operation: Operation, one: Sequence[Dimension], other: Sequence[Dimension]
+) -> Iterator[Flaw]:
+    """`(n, 1)` and `(n,)`: torch adds an axis in front of the second."""
     if not one or not other or len(one) == len(other):
         return
     long, short = (one, other) if len(one) > len(other) else (other, one)
     in_front, behind = long[: -len(short)], long[-len(short) :]
-    for meeting, label in zip(behind, short, strict=True):
-        if size_of(label) > 1 and meeting == WRITTEN_ONE and label in (*in_front, *behind):
+    for meeting, dimension in zip(behind, short, strict=True):
+        if size_of(dimension) > 1 and meeting == WRITTEN_ONE and dimension in (*in_front, *behind):
             shapes = f"{shown_all(one)} and {shown_all(other)}"
-            text = f"`{operation.name.strip('_')}` of {shapes} lays `{shown(label)}` against itself: "
-            text += "every entry meets every other; give both tensors the same axes"
-            yield "TE704", "error", text, (operation.file, operation.line)
+            yield error(
+                f"`{operation.name}` of {shapes} broadcasts `{shown(dimension)}` against itself: every "
+                "entry meets every other one; give both tensors the same axes",
+                operation.line,
+            )
 
 
-def losses(operation: Operation, labels: Labels, notes: Notes) -> Iterator[Found]:
-    """A loss of two shapes, by name or written out as the mean of a squared difference."""
-    place = operation.file, operation.line
-    tensors = operation.tensors
-    match operation.name:
-        case name if name in LOSSES and len(tensors) >= 2 and shape_of(tensors[0]) != shape_of(tensors[1]):
-            yield "TE705", "error", _unequal(f"`{name}`", tensors, labels), place
-        case name if name in DIFFERENCES and len(tensors) == 2:
-            axis = _met_one(*(labels.of(tensor) for tensor in tensors))
-            if axis:
-                notes.add(operation.results, Difference(axis, place))
-        case name if name in POWERS:
-            found = [note for note in notes.of(tensors[:1]) if isinstance(note, Difference)]
-            notes.add(operation.results, *(Difference(note.axis, note.place, True) for note in found))
-        case name if name in REDUCTIONS and tensors and is_total(operation):
-            for note in notes.of(tensors[:1]):
-                if isinstance(note, Difference) and note.squared:
-                    text = "a loss of unequal shapes: the difference repeats an axis of size 1 along "
-                    yield "TE705", "error", f"{text}`{note.axis}`", note.place
+def _note_reduced(operation: Operation, tracked: TrackedAxes, facts: Facts) -> None:
+    tensor = operation.tensors[0]
+    axes = reduced_axes(operation)
+    rank = len(shape_of(tensor))
+    if axes is not None and len(axes) == 1 and rank > 1:
+        kept = len(shape_of(operation.results[0])) == rank
+        over = tracked.of(tensor)[axes[0]]
+        facts.add(operation.results[:1], Reduced(ref(tensor), axes[0], over, kept, operation.name == "norm"))
 
 
-def _unequal(name: str, tensors: Sequence[Tensor], labels: Labels) -> str:
-    shapes = " and ".join(shown_all(labels.of(tensor)) for tensor in tensors[:2])
-    return f"{name} of {shapes}: unequal shapes are broadcast; give both the same"
+def _own_reduction(operation: Operation, facts: Facts) -> Iterator[Flaw]:
+    """`x / x.sum(1)` of a square: the result of a reduction is aligned with the last axes."""
+    tensor, short = operation.tensors
+    shape = shape_of(tensor)
+    for fact in facts.of(Reduced, [short]):
+        if fact.source() is not tensor or fact.kept or fact.axis == 0:
+            continue
+        if len(shape_of(short)) == len(shape) - 1 and shape[fact.axis] > 1:
+            yield error(
+                f"without keepdim=True this reduction over axis {fact.axis} is broadcast along axis "
+                f"{fact.axis} again, and not along axis {fact.axis - 1}: say keepdim=True",
+                operation.line,
+            )
 
 
-def _met_one(one: Sequence[Label], other: Sequence[Label]) -> str:
-    """The named axis that an axis of size 1 in the data meets, if there is one."""
-    for left, right in zip(reversed(one), reversed(other), strict=False):
-        for label, meeting in ((left, right), (right, left)):
-            if meeting == WRITTEN_ONE and size_of(label) > 1 and all(part.named for part in label):
-                return shown(label)
-    return ""
+def _note_crossed(operation: Operation, tracked: TrackedAxes, facts: Facts) -> None:
+    """`q[:, action]` takes the action of every sample for every sample."""
+    items: Sequence[Any] = operation.arguments[1]
+    if any(item is None or item is Ellipsis for item in items):
+        return
+    own = tracked.of(operation.tensors[0])
+    kept = [dimension for dimension, item in zip(own, items, strict=False) if item == slice(None)]
+    picked = [(at, item) for at, item in enumerate(items) if _is_index(item)]
+    if len(picked) == 1 and picked[0][0] < len(own):
+        at, index = picked[0]
+        axis = tracked.of(index)
+        if len(axis) == 1 and axis[0] in kept and is_named(axis[0]) and are_apart(axis[0], own[at]):
+            facts.add(operation.results, Crossed(shown(axis[0]), operation.line))
+
+
+def _is_index(item: Any) -> bool:
+    return isinstance(item, Tensor) and not dtype_of(item).is_floating_point and dtype_of(item) != torch.bool
+
+
+def _crossed(operation: Operation, facts: Facts) -> Iterator[Flaw]:
+    """The mean or the sum of all pairs, where one entry for each was meant."""
+    if operation.name in ("mean", "sum") and is_total(operation):
+        for fact in facts.of(Crossed, operation.tensors[:1]):
+            axis = fact.axis
+            yield error(
+                f"`x[:, index]` takes the index of every `{axis}` for every `{axis}`: to pick one entry "
+                "for each, write `x[arange(len(x)), index]` or use gather",
+                fact.line,
+            )

@@ -3,91 +3,113 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import combinations
 
-from typed_einsum.testing.audit.findings import Found
-from typed_einsum.testing.audit.labels import Label, Labels, shown, size_of
+from typed_einsum.testing.audit.dimensions import Dimension, TrackedAxes, is_named, shown, size_of
+from typed_einsum.testing.audit.facts import Facts
+from typed_einsum.testing.audit.findings import Flaw, advice, error
 from typed_einsum.testing.audit.operations import Operation, letters_of
+from typed_einsum.testing.audit.rules.registry import rule
 
 
-def strict(operation: Operation, labels: Labels) -> Iterator[Found]:
-    """What the strict `einsum` would refuse."""
-    place = operation.file, operation.line
-    text = operation.arguments[0] if operation.arguments else None
-    if not isinstance(text, str):
-        return
-    if "->" not in text:
-        yield from _implied(text, place)
-        return
-    letters = letters_of(operation)
-    if letters is None:
-        return
-    operands, output = letters
-    held: dict[str, tuple[int, Label]] = {}
-    for index, (operand, tensor) in enumerate(zip(operands, operation.tensors, strict=True), 1):
-        if len(operands) > 1:
-            yield from _diagonal(operand, index, place)
-        for letter, label in zip(operand, labels.of(tensor), strict=True):
-            first, other = held.setdefault(letter, (index, label))
-            yield from _clash(letter, (first, other), (index, label), place)
-    counts = Counter(letter for operand in operands for letter in dict.fromkeys(operand))
-    lone = [
-        letter
-        for letter, count in counts.items()
-        if count == 1 and letter not in output and len(operands) > 1
+@dataclass(frozen=True)
+class Use:
+    """A letter of an operand, and the dimension that it stands for."""
+
+    letter: str
+    operand: int
+    dimension: Dimension
+
+    def __str__(self) -> str:
+        return f"`{shown(self.dimension)}` in operand {self.operand}"
+
+
+def uses(operation: Operation, tracked: TrackedAxes) -> list[Use]:
+    """Every letter of an equation, operand by operand; none where the equation cannot be read."""
+    letters = letters_of(operation) if operation.name == "einsum" else None
+    operands = letters[0] if letters is not None else []
+    return [
+        Use(letter, index, dimension)
+        for index, (operand, tensor) in enumerate(zip(operands, operation.tensors, strict=False), 1)
+        for letter, dimension in zip(operand, tracked.of(tensor), strict=True)
     ]
-    for letter in lone:
-        index, label = held[letter]
-        message = f"letter `{letter}` ({shown(label)}) is in operand {index} alone and not in the output"
-        yield "TE108", "advice", f"{message}: it is summed without a partner", place
-    is_contraction = any(count > 1 and letter not in output for letter, count in counts.items())
-    if not is_contraction and len(set(map(id, operation.tensors))) == len(operands):
-        yield from _summed_apart({letter: held[letter] for letter in lone}, place)
 
 
-def _implied(text: str, place: tuple[str, int]) -> Iterator[Found]:
+def _meetings(found: list[Use]) -> Iterator[tuple[Use, Use]]:
+    """The first use of each letter with each later one."""
+    first: dict[str, Use] = {}
+    yield from ((first[use.letter], use) for use in found if first.setdefault(use.letter, use) is not use)
+
+
+@rule("TE101", before=True)
+def implied(operation: Operation, tracked: TrackedAxes, facts: Facts) -> Iterator[Flaw]:
+    """An equation without `->`, whose output torch puts in the order of the alphabet."""
+    text = operation.arguments[0] if operation.arguments else None
+    if operation.name != "einsum" or not isinstance(text, str) or "->" in text:
+        return
     letters = [letter for letter in text if letter.isalpha()]
     once = [letter for letter in letters if letters.count(letter) == 1]
-    written, implied = "".join(once), "".join(sorted(once))
-    severity = "advice" if written == implied else "error"
-    message = f"the equation has no `->`: torch implies the output `{implied}`"
-    order = "" if written == implied else f", in the order of the alphabet and not as written, `{written}`"
-    yield "TE101", severity, message + order, place  # type: ignore[misc]
+    written, sorted_ = "".join(once), "".join(sorted(once))
+    message = f"the equation has no `->`: torch implies the output `{sorted_}`"
+    if written == sorted_:
+        yield advice(message, operation.line)
+    else:
+        message += f", in the order of the alphabet and not as written, `{written}`"
+        yield error(message, operation.line)
 
 
-def _summed_apart(lone: Mapping[str, tuple[int, Label]], place: tuple[str, int]) -> Iterator[Found]:
-    """Two letters for one axis, each summed in its own operand: a product of two sums, and no contraction.
+@rule("TE108", before=True)
+def summed_alone(operation: Operation, tracked: TrackedAxes, facts: Facts) -> Iterator[Flaw]:
+    """Letters that one operand alone has and the output has not.
 
-    Where another letter is contracted, all pairs may be meant, and of one tensor the square of a sum.
+    Two such letters for one axis make a product of two sums. Where another letter is contracted, all pairs
+    may be meant, and of one tensor the square of a sum.
     """
-    for (letter, (index, label)), (other, (there, same)) in combinations(lone.items(), 2):
-        if index != there and label and label == same and all(part.named for part in label):
-            message = (
-                f"`{letter}` in operand {index} and `{other}` in operand {there} are both `{shown(label)}`"
-            )
-            text = f"{message}, but each is summed by itself; give both one letter, and their entries meet"
-            yield "TE108", "error", text, place
-
-
-def _diagonal(operand: str, index: int, place: tuple[str, int]) -> Iterator[Found]:
-    for letter in dict.fromkeys(operand):
-        if operand.count(letter) > 1:
-            message = (
-                f"letter `{letter}` stands twice in operand {index}: the product sees its diagonal alone"
-            )
-            yield "TE715", "error", f"{message}; for a matrix, use two letters", place
-
-
-def _clash(
-    letter: str, first: tuple[int, Label], second: tuple[int, Label], place: tuple[str, int]
-) -> Iterator[Found]:
-    sizes = size_of(first[1]), size_of(second[1])
-    if sizes[0] == sizes[1]:
+    found = uses(operation, tracked)
+    letters = letters_of(operation) if found else None
+    if letters is None or len(letters[0]) < 2:
         return
-    names = [f"`{shown(label)}` in operand {index}" for index, label in (first, second)]
-    if 1 in sizes:
-        message = f"letter `{letter}` is {names[0]} but {names[1]}: torch repeats the axis of size 1"
-        yield "TE201", "error", message, place
-    elif all(part.named for part in (*first[1], *second[1])):
-        yield "TE110", "error", f"letter `{letter}` stands for {names[0]} but for {names[1]}", place
+    operands, output = letters
+    counts = Counter(letter for operand in operands for letter in dict.fromkeys(operand))
+    alone = {use.letter: use for use in found if counts[use.letter] == 1 and use.letter not in output}
+    lone = list(alone.values())
+    for use in lone:
+        yield advice(
+            f"letter `{use.letter}` ({shown(use.dimension)}) is in operand {use.operand} alone and not in "
+            "the output: it is summed without a partner",
+            operation.line,
+        )
+    is_contraction = any(count > 1 and letter not in output for letter, count in counts.items())
+    if is_contraction or len(set(map(id, operation.tensors))) < len(operands):
+        return
+    for one, other in combinations(lone, 2):
+        if one.operand != other.operand and one.dimension == other.dimension and is_named(one.dimension):
+            yield error(
+                f"`{one.letter}` in operand {one.operand} and `{other.letter}` in operand {other.operand} "
+                f"are both `{shown(one.dimension)}`, but each is summed by itself; give both one letter, "
+                "and their entries are multiplied pairwise",
+                operation.line,
+            )
+
+
+@rule("TE110", before=True)
+def two_axes(operation: Operation, tracked: TrackedAxes, facts: Facts) -> Iterator[Flaw]:
+    """One letter for two axes of different sizes."""
+    for one, other in _meetings(uses(operation, tracked)):
+        sizes = size_of(one.dimension), size_of(other.dimension)
+        if sizes[0] != sizes[1] and 1 not in sizes and is_named((*one.dimension, *other.dimension)):
+            yield error(f"letter `{other.letter}` stands for {one} but for {other}", operation.line)
+
+
+@rule("TE201", before=True)
+def repeated_one(operation: Operation, tracked: TrackedAxes, facts: Facts) -> Iterator[Flaw]:
+    """A letter whose size is 1 in one operand alone, which torch broadcasts."""
+    for one, other in _meetings(uses(operation, tracked)):
+        sizes = size_of(one.dimension), size_of(other.dimension)
+        if sizes[0] != sizes[1] and 1 in sizes:
+            yield error(
+                f"letter `{other.letter}` is {one} but {other}: torch repeats the axis of size 1",
+                operation.line,
+            )

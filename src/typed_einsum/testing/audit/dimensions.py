@@ -15,20 +15,21 @@ from torch import Tensor
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from typed_einsum.tensors import shape_of
+from typed_einsum.testing.audit.findings import SourceLine
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class Factor:
     """An axis, or a piece of one that was split. One that is not `named` has a size and nothing else.
 
-    A piece knows the part that it was cut from, `whole`, and whether it is the `inner` one of the two. A part
-    `extends` the axis beside it if it counts how often a `cat` or a `repeat` laid that one end to end.
+    A piece knows the factor that it was cut from, `whole`, and whether it is the `inner` one of the two. A
+    factor `extends` the axis beside it if it counts how often a `cat` or a `repeat` put that one in a row.
     """
 
     name: str
     size: int
     named: bool = True
-    whole: Part | None = None
+    whole: Factor | None = None
     inner: bool = False
     extends: bool = field(default=False, compare=False)
 
@@ -37,10 +38,10 @@ class Part:
         """The name of the whole axis."""
         return self.name.removesuffix(TWIN)
 
-    def split(self, size: int) -> tuple[Part, Part]:
-        """The part as an outer one of this size and an inner one."""
-        outer = Part(self.name, size, self.named, self)
-        return outer, Part(self.name, self.size // size, self.named, self, inner=True)
+    def split(self, size: int) -> tuple[Factor, Factor]:
+        """The factor as an outer one of this size and an inner one."""
+        outer = Factor(self.name, size, self.named, self)
+        return outer, Factor(self.name, self.size // size, self.named, self, inner=True)
 
     def __str__(self) -> str:
         if not self.named:
@@ -53,18 +54,18 @@ class Part:
 
 TWIN = "'"
 
-Label = tuple[Part, ...]
-"""One dimension: the parts merged in it, outermost first; none for a dimension of size 1."""
+Dimension = tuple[Factor, ...]
+"""One dimension: the factors merged in it, outermost first; none for a dimension of size 1."""
 
-WRITTEN_ONE: Label = (Part("1", 1),)
+WRITTEN_ONE: Dimension = (Factor("1", 1),)
 """A dimension of size 1 that the data has, as under the annotation `b 1`, and nobody asked for here."""
 
 
-def joined(label: Sequence[Part]) -> Label:
-    """A dimension in which the two pieces of a part, side by side again, are that part."""
-    found: list[Part] = []
-    for part in label:
-        found.append(part)
+def joined(dimension: Sequence[Factor]) -> Dimension:
+    """A dimension in which the two pieces of a factor, side by side again, are that factor."""
+    found: list[Factor] = []
+    for factor in dimension:
+        found.append(factor)
         while (
             len(found) > 1 and found[-1].inner and found[-2].whole == found[-1].whole and not found[-2].inner
         ):
@@ -74,16 +75,16 @@ def joined(label: Sequence[Part]) -> Label:
     return tuple(found)
 
 
-def size_of(label: Label) -> int:
+def size_of(dimension: Dimension) -> int:
     """The size of a dimension."""
-    return prod(part.size for part in label)
+    return prod(factor.size for factor in dimension)
 
 
-def roots(label: Label, *, twins: bool = True) -> set[str]:
+def roots(dimension: Dimension, *, twins: bool = True) -> set[str]:
     """The axes that a dimension was made of, before any was split; `twins` are told apart."""
     found = set()
-    for part in label:
-        whole = part
+    for factor in dimension:
+        whole = factor
         while whole.whole is not None:
             whole = whole.whole
         name = whole.name if twins else whole.axis
@@ -91,68 +92,75 @@ def roots(label: Label, *, twins: bool = True) -> set[str]:
     return found
 
 
-def are_apart(one: Label, other: Label, *, twins: bool = True) -> bool:
+def is_named(dimension: Dimension) -> bool:
+    """Whether all of a dimension is axes that have names."""
+    return bool(dimension) and all(factor.named for factor in dimension)
+
+
+def are_apart(one: Dimension, other: Dimension, *, twins: bool = True) -> bool:
     """Whether two dimensions share no axis, not even pieces of one."""
     return bool(one and other) and not roots(one, twins=twins) & roots(other, twins=twins)
 
 
-class Labels:
-    """The labels of every tensor that a call has met."""
+class TrackedAxes:
+    """The dimensions of every tensor that a call has met."""
 
     def __init__(self, sizes: Mapping[str, int]) -> None:
         self._sizes = dict(sizes)
-        self._by_size: dict[int, Part] = {}
+        self._by_size: dict[int, Factor] = {}
         for name, size in sizes.items():
             if size > 1:
-                self._by_size.setdefault(size, Part(name, size))
+                self._by_size.setdefault(size, Factor(name, size))
         self._known: Any = WeakTensorKeyDictionary()
-        self._indices: dict[tuple[str, int], set[int]] = {}
+        self._indices: dict[SourceLine, set[int]] = {}
 
-    def indices_at(self, file: str, line: int, index: int) -> frozenset[int]:
+    def indices_at(self, line: SourceLine, index: int) -> frozenset[int]:
         """The whole numbers that this line has indexed with so far, and now with this one."""
-        self._indices.setdefault((file, line), set()).add(index)
-        return frozenset(self._indices[file, line])
+        self._indices.setdefault(line, set()).add(index)
+        return frozenset(self._indices[line])
 
     def size_of_name(self, name: str) -> int:
         """The size of an axis by its name; 0 if there is none of that name."""
         return self._sizes.get(name, 0)
 
-    def of(self, tensor: Tensor) -> tuple[Label, ...]:
-        """The labels of a tensor: those remembered, or else what its sizes say."""
+    def of(self, tensor: Tensor) -> tuple[Dimension, ...]:
+        """The dimensions of a tensor: those remembered, or else what its sizes say."""
         known = self._known.get(tensor)
         shape = shape_of(tensor)
-        if known is not None and [size_of(label) for label in known] == list(shape):
+        if known is not None and [size_of(dimension) for dimension in known] == list(shape):
             return tuple(known)
         return tuple(self.by_size(size) for size in shape)
 
-    def remember(self, tensor: Tensor, labels: Iterable[Label]) -> None:
+    def remember(self, tensor: Tensor, dimensions: Iterable[Dimension]) -> None:
         """Say what the dimensions of a tensor are."""
-        self._known[tensor] = tuple(labels)
+        self._known[tensor] = tuple(dimensions)
 
-    def remember_part(self, part: Part) -> None:
-        """From now on a dimension of this size is this part, unless the size is known already."""
-        if part.named and part.size > 1:
-            self._by_size.setdefault(part.size, part)
+    def remember_factor(self, factor: Factor) -> None:
+        """From now on a dimension of this size is this factor, unless the size is known already."""
+        if factor.named and factor.size > 1:
+            self._by_size.setdefault(factor.size, factor)
 
-    def by_size(self, size: int) -> Label:
+    def by_size(self, size: int) -> Dimension:
         """What a dimension of this size is, for all that is known."""
         if size == 1:
             return ()
-        return (self._by_size.get(size) or Part("?", size, named=False),)
+        return (self._by_size.get(size) or Factor("?", size, named=False),)
 
-    def divisor_of(self, size: int) -> Part | None:
+    def divisor_of(self, size: int) -> Factor | None:
         """The one named axis of which this size is a multiple; None if there are several or none."""
         found = [
-            part
-            for each, part in self._by_size.items()
-            if size % each == 0 and part.named and part.whole is None and part.axis.isidentifier()
+            factor
+            for each, factor in self._by_size.items()
+            if size % each == 0 and factor.named and factor.whole is None and factor.axis.isidentifier()
         ]
         return found[0] if len(found) == 1 else None
 
-    def inherited(self, shape: Sequence[int], sources: Sequence[Sequence[Label]]) -> tuple[Label, ...]:
-        """The labels of a result, from those of the operands: by position where sizes agree, or by size."""
+    def inherited(
+        self, shape: Sequence[int], sources: Sequence[Sequence[Dimension]]
+    ) -> tuple[Dimension, ...]:
+        """The dimensions of a result from those of the operands: by position and size, or by size."""
         used: set[tuple[int, int]] = set()
-        found: list[Label] = []
+        found: list[Dimension] = []
         for position, size in enumerate(shape):
             from_right = position - len(shape)
             at = self._same_place(size, from_right, sources, used) or self._anywhere(size, sources, used)
@@ -165,43 +173,43 @@ class Labels:
 
     @staticmethod
     def _same_place(
-        size: int, from_right: int, sources: Sequence[Sequence[Label]], used: set[tuple[int, int]]
+        size: int, from_right: int, sources: Sequence[Sequence[Dimension]], used: set[tuple[int, int]]
     ) -> tuple[int, int] | None:
-        for index, labels in enumerate(sources):
-            at = (index, len(labels) + from_right)
-            if at[1] >= 0 and size_of(labels[at[1]]) == size and at not in used:
+        for index, dimensions in enumerate(sources):
+            at = (index, len(dimensions) + from_right)
+            if at[1] >= 0 and size_of(dimensions[at[1]]) == size and at not in used:
                 return at
         return None
 
     @staticmethod
     def _anywhere(
-        size: int, sources: Sequence[Sequence[Label]], used: set[tuple[int, int]]
+        size: int, sources: Sequence[Sequence[Dimension]], used: set[tuple[int, int]]
     ) -> tuple[int, int] | None:
         if size == 1:
             return None
-        for index, labels in enumerate(sources):
-            for position, label in enumerate(labels):
-                if size_of(label) == size and (index, position) not in used:
+        for index, dimensions in enumerate(sources):
+            for position, dimension in enumerate(dimensions):
+                if size_of(dimension) == size and (index, position) not in used:
                     return index, position
         return None
 
 
-def twins_apart(labels: Sequence[Label]) -> tuple[Label, ...]:
-    """The labels with the second of two equal ones marked, so that both can be followed."""
-    found: list[Label] = []
-    for label in labels:
-        twin = label
+def twins_apart(dimensions: Sequence[Dimension]) -> tuple[Dimension, ...]:
+    """The dimensions with the second of two equal ones marked, so that both can be followed."""
+    found: list[Dimension] = []
+    for dimension in dimensions:
+        twin = dimension
         while twin in found and len(twin) == 1 and twin[0].named and twin[0].size > 1:
             twin = (replace(twin[0], name=twin[0].name + TWIN),)
         found.append(twin)
     return tuple(found)
 
 
-def shown(label: Label) -> str:
+def shown(dimension: Dimension) -> str:
     """A dimension as a message shows it."""
-    return "*".join(map(str, label)) or "1"
+    return "*".join(map(str, dimension)) or "1"
 
 
-def shown_all(labels: Iterable[Label]) -> str:
+def shown_all(dimensions: Iterable[Dimension]) -> str:
     """The dimensions of a tensor as a message shows them."""
-    return "(" + ", ".join(shown(label) for label in labels) + ")"
+    return "(" + ", ".join(shown(dimension) for dimension in dimensions) + ")"

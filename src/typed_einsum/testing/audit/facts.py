@@ -1,24 +1,22 @@
-"""What is remembered of a tensor besides its axes: how it was made."""
+"""What is known of a tensor besides its axes: how it was made."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 from weakref import ref
 
 from torch import Tensor
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from typed_einsum.testing.audit.findings import Found
-from typed_einsum.testing.audit.labels import Label
-
-Place = tuple[str, int]
+from typed_einsum.testing.audit.dimensions import Dimension
+from typed_einsum.testing.audit.findings import Flaw, SourceLine
 
 
 @dataclass(frozen=True)
 class Scores:
-    """The result of contracting two tensors, scaled or masked since at most."""
+    """The product of two tensors, scaled or masked since at most."""
 
 
 @dataclass(frozen=True)
@@ -28,10 +26,10 @@ class Normalised:
     The axis was the last one if `at_end`, and the tensor has been permuted since if `turned`.
     """
 
-    over: Label
+    over: Dimension
     of_scores: bool
     logarithm: bool
-    place: Place
+    line: SourceLine
     at_end: bool = False
     turned: bool = False
 
@@ -40,9 +38,9 @@ class Normalised:
 class Weighted:
     """The logarithm of a softmax over this axis, times something; `at` counts the axis from the right."""
 
-    over: Label
+    over: Dimension
     at: int
-    place: Place
+    line: SourceLine
 
 
 @dataclass(frozen=True)
@@ -50,7 +48,7 @@ class Lowered:
     """Cast to a dtype of less precision."""
 
     to: str
-    place: Place
+    line: SourceLine
 
 
 @dataclass(frozen=True)
@@ -65,7 +63,7 @@ class Difference:
     """A difference in which a size of 1 in the data met a named axis; `squared` since."""
 
     axis: str
-    place: Place
+    line: SourceLine
     squared: bool = False
 
 
@@ -75,7 +73,7 @@ class Reduced:
 
     source: ref[Tensor] = field(compare=False)
     axis: int
-    over: Label
+    over: Dimension
     kept: bool
     is_norm: bool
 
@@ -84,15 +82,15 @@ class Reduced:
 class Unit:
     """Vectors of length one along this axis."""
 
-    over: Label
-    place: Place
+    over: Dimension
+    line: SourceLine
 
 
 @dataclass(frozen=True)
 class FlatIndex:
     """Positions in a dimension in which several axes are merged."""
 
-    into: Label
+    into: Dimension
 
 
 @dataclass(frozen=True)
@@ -100,7 +98,7 @@ class Crossed:
     """Every entry of an axis with the index of every other one."""
 
     axis: str
-    place: Place
+    line: SourceLine
 
 
 @dataclass(frozen=True)
@@ -113,10 +111,10 @@ class Masked:
     """Scores under a mask: whether the mask varies along each axis."""
 
     varies: tuple[bool, ...]
-    place: Place
+    line: SourceLine
 
 
-Note = (
+Fact = (
     Scores
     | Normalised
     | Weighted
@@ -130,33 +128,34 @@ Note = (
     | Penalty
     | Masked
 )
+Kind = TypeVar("Kind", bound=Fact)
 
 
-class Notes:
-    """The notes of every tensor that a call has met, and the doubts that only its end can settle."""
+class Facts:
+    """The facts of every tensor that a call has met, and the flaws that only its end can confirm."""
 
     def __init__(self) -> None:
         self._known: Any = WeakTensorKeyDictionary()
-        self._doubts: dict[Note, Found] = {}
-        self._settled: set[Note] = set()
+        self._suspected: dict[Fact, tuple[str, Flaw]] = {}
+        self._cleared: set[Fact] = set()
 
-    def of(self, tensors: Iterable[Tensor]) -> tuple[Note, ...]:
-        """The notes of tensors."""
-        return tuple(note for tensor in tensors for note in self._known.get(tensor, ()))
+    def of(self, kind: type[Kind], tensors: Iterable[Tensor]) -> list[Kind]:
+        """The facts of one kind."""
+        return [fact for tensor in tensors for fact in self._known.get(tensor, ()) if isinstance(fact, kind)]
 
-    def add(self, tensors: Iterable[Tensor], *notes: Note) -> None:
-        """Remember notes of tensors."""
+    def add(self, tensors: Iterable[Tensor], *facts: Fact) -> None:
+        """Remember facts of tensors."""
         for tensor in tensors:
-            self._known[tensor] = (*self._known.get(tensor, ()), *notes)
+            self._known[tensor] = (*self._known.get(tensor, ()), *facts)
 
-    def doubt(self, note: Note, found: Found) -> None:
-        """What is wrong unless the note is settled before the call ends."""
-        self._doubts.setdefault(note, found)
+    def suspect(self, fact: Fact, code: str, flaw: Flaw) -> None:
+        """A flaw, unless the fact is cleared before the call ends."""
+        self._suspected.setdefault(fact, (code, flaw))
 
-    def settle(self, note: Note) -> None:
-        """Nothing is wrong with what a note says, whatever was doubted."""
-        self._settled.add(note)
+    def clear(self, fact: Fact) -> None:
+        """The fact turned out to be right, whatever was suspected."""
+        self._cleared.add(fact)
 
-    def doubts(self) -> Iterator[Found]:
-        """What is wrong now that the call has ended."""
-        yield from (found for note, found in self._doubts.items() if note not in self._settled)
+    def confirmed(self) -> Iterator[tuple[str, Flaw]]:
+        """The suspected flaws that were not cleared."""
+        yield from (found for fact, found in self._suspected.items() if fact not in self._cleared)
