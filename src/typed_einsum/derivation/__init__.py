@@ -183,7 +183,7 @@ def explain(
         loops_source(subject),
         entry_of(subject),
         matrices,
-        cost_of(subject, matrices.plan, matrices.path),
+        cost_of(subject, matrices.plan),
         gradients_of(subject, matrices.plan),
         example_of(subject),
     )

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from itertools import combinations, pairwise
 from math import prod
 
-from typed_einsum.derivation.planning import parts_of
 from typed_einsum.derivation.subject import Subject
-from typed_einsum.plan import Path, Plan, Value, plan_operands
+from typed_einsum.plan import Path, Plan, Value, plan_along
 from typed_einsum.plan.steps import (
     BestProduct,
     Diagonal,
@@ -92,13 +91,13 @@ class Cost:
     alternative: Alternative | None
 
 
-def cost_of(subject: Subject, plan: Plan, path: Path) -> Cost:
+def cost_of(subject: Subject, plan: Plan) -> Cost:
     """The cost of the plan that runs."""
     work = tuple(item for step in plan.steps for item in _work(subject, step))
     if not subject.is_sized:
         return Cost(work, None, None)
     totals = totals_of(subject, plan)
-    return Cost(work, totals, _alternative(subject, totals, plan, path))
+    return Cost(work, totals, _alternative(subject, totals, plan))
 
 
 def _work(subject: Subject, step: Step) -> Iterator[Work]:
@@ -134,14 +133,13 @@ def _together(step: Step) -> Group:
 def totals_of(subject: Subject, plan: Plan) -> Totals:
     """Count a plan whose sizes are all known."""
     labels = {index.part: index.label for index in subject.indices}
-    sizes = {index.part: subject.sizes[index.label] for index in subject.indices}
 
     def entries(letters: Sequence[str]) -> int:
-        return prod(sizes[letter] for letter in letters)
+        return prod(subject.part_sizes[letter] for letter in letters)
 
     counts = dict.fromkeys(("multiply_adds", "multiplications", "additions", "comparisons"), 0)
     moved, largest = 0, Value("", ())
-    copying = copies(plan, sizes)
+    copying = copies(plan, subject.part_sizes)
     for step in plan.steps:
         made = entries(step.target.letters)
         computes = True
@@ -223,9 +221,9 @@ def _lie_together(group: Group, strides: Mapping[str, int], sizes: Mapping[str, 
     return all(strides[outer] == strides[inner] * sizes[inner] for outer, inner in pairwise(long))
 
 
-def _alternative(subject: Subject, totals: Totals, plan: Plan, path: Path) -> Alternative | None:
+def _alternative(subject: Subject, totals: Totals, plan: Plan) -> Alternative | None:
     if len(subject.operands) > 2:
-        return _dearer_path(subject, totals, path)
+        return _dearer_path(subject, totals, plan.path)
     contracted = [label for label in subject.summed if len(subject.by_label[label].holders) > 1]
     if len(subject.operands) < 2 or not contracted:
         return None
@@ -247,15 +245,8 @@ def _dearer_path(subject: Subject, totals: Totals, path: Path) -> Alternative | 
     letters = [frozenset(operand.labels) for operand in subject.operands]
     wanted = frozenset((*subject.result.labels, *subject.maximised))
     worst = max(every, key=lambda found: _work_of_path(found, letters, wanted, subject.sizes))
-    spread = dict(subject.spread)
-    values = [
-        Value(f"operand_{i}", tuple((part,) for name in keys for part in parts_of(name, spread)))
-        for i, keys in enumerate(subject.equation.operand_keys)
-    ]
-    output = [part for name in subject.equation.output_keys for part in parts_of(name, spread)]
-    maximised = [part for name in subject.equation.maximised for part in parts_of(name, spread)]
-    sizes = {index.part: subject.sizes[index.label] for index in subject.indices}
-    found = totals_of(subject, plan_operands(values, output, maximised, worst, sizes))
+    plan = plan_along(subject.equation, dict(subject.spread), subject.part_sizes, worst)
+    found = totals_of(subject, plan)
     if worst == path or found.operations <= totals.operations:
         return None
     times = found.operations / max(totals.operations, 1)

@@ -45,7 +45,7 @@ def as_data(derivation: Derivation) -> dict[str, Any]:
         "loops": derivation.loops,
         "vectors": asdict(derivation.vectors),
         "matrices": {
-            "path": [list(pair) for pair in matrices.path],
+            "path": [list(pair) for pair in matrices.plan.path],
             "pairs": [asdict(pair) for pair in matrices.pairs],
             "steps": [asdict(step) for step in matrices.steps],
             "source": matrices.source,

@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
-from typed_einsum.derivation.planning import planned
 from typed_einsum.derivation.subject import Subject
 from typed_einsum.derivation.variables import variables
-from typed_einsum.plan import Path, Plan, Value
+from typed_einsum.plan import Plan, Value, plan_of
 from typed_einsum.plan.source import plan_lines
 from typed_einsum.plan.steps import (
     BestProduct,
@@ -57,10 +56,9 @@ class Pair:
 
 @dataclass(frozen=True)
 class Matrices:
-    """The plan with its steps, the lines that name the sizes, and, from three operands on, the path."""
+    """The plan with its steps, the lines that name the sizes, and the contractions of two values."""
 
     plan: Plan
-    path: Path
     unpacking: tuple[str, ...]
     steps: tuple[MatrixStep, ...]
     pairs: tuple[Pair, ...]
@@ -75,9 +73,9 @@ class Matrices:
 def as_matrices(subject: Subject) -> Matrices:
     """The plan of a subject. Unknown sizes count as 20 where a path must be chosen."""
     names = variables(subject)
-    plan, path = planned(subject, names.operands)
+    plan = plan_of(subject.equation, dict(subject.spread), subject.part_sizes)
     labels = {index.part: index.label for index in subject.indices}
-    spelled = {value.name: value.name for value in plan.operands}
+    spelled = {value.name: name for value, name in zip(plan.operands, names.operands, strict=True)}
     taken = {*names.operands, names.result, *names.axes.values()}
     for number, step in enumerate(plan.steps):
         name = names.result if step is plan.steps[-1] else f"t{number}"
@@ -105,7 +103,7 @@ def as_matrices(subject: Subject) -> Matrices:
     last_pair = max(len(pairs) - 1, 0)
     steps = [_within(step, last_pair) for step in steps]
     unpacking = _unpacking(subject, names.operands, names.axes, lines)
-    return Matrices(plan, path, unpacking, tuple(steps), tuple(pairs), spelled[plan.result.name])
+    return Matrices(plan, unpacking, tuple(steps), tuple(pairs), spelled[plan.result.name])
 
 
 def _shown(step: Step, line: str, names: Mapping[str, str]) -> str:

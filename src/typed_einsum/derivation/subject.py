@@ -82,6 +82,11 @@ class Subject:
         """The known sizes, by label."""
         return {index.label: index.size for index in self.indices if index.size is not None}
 
+    @cached_property
+    def part_sizes(self) -> Mapping[str, int]:
+        """The known sizes, by the names that the plan has for single axes."""
+        return {index.part: index.size for index in self.indices if index.size is not None}
+
     @property
     def is_sized(self) -> bool:
         """Whether every axis has a known size."""

@@ -12,8 +12,8 @@ from importlib.util import find_spec
 from itertools import combinations
 from math import prod
 
-Pair = tuple[int, int]
-Path = tuple[Pair, ...]
+Path = tuple[tuple[int, int], ...]
+"""Pairs of positions in the list of operands; a result joins at the end, and its two operands leave."""
 
 FEW = 5
 """Up to this many operands every order is tried: 180 of them."""
@@ -22,7 +22,7 @@ FEW = 5
 def contraction_path(
     operands: Sequence[Sequence[str]], output: Sequence[str], sizes: Mapping[str, int]
 ) -> Path:
-    """Pairs to contract; the result of each joins at the end of the list, the two operands leave it."""
+    """The path with the fewest operations, or one near it where there are many operands."""
     if len(operands) <= FEW:
         values = [frozenset(letters) for letters in operands]
         return min(_paths(values, output, sizes), key=lambda found: found[0])[1]
@@ -64,7 +64,7 @@ def _path_of_opt_einsum(
 def greedy_path(operands: Sequence[Sequence[str]], output: Sequence[str], sizes: Mapping[str, int]) -> Path:
     """A path by the greedy rule, in time that grows with the cube of the operands."""
     values = [frozenset(letters) for letters in operands]
-    path: list[Pair] = []
+    path: list[tuple[int, int]] = []
     while len(values) > 1:
         pairs = combinations(range(len(values)), 2)
         pair = min(pairs, key=lambda p: _growth(values, p[0], p[1], output, sizes))

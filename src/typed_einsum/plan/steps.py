@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from typed_einsum.plan.path import Path
+
 Group = tuple[str, ...]
 """The axis names that are merged into one axis; none of them for an axis of size 1."""
 
@@ -122,8 +124,9 @@ def sources(step: Step) -> tuple[Value, ...]:
 
 @dataclass(frozen=True)
 class Plan:
-    """Steps in order; the last value is the result."""
+    """Steps in order, the value that is the result, and the path: which operands are contracted first."""
 
     operands: tuple[Value, ...]
     steps: tuple[Step, ...]
     result: Value
+    path: Path
