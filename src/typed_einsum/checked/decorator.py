@@ -19,6 +19,8 @@ from typed_einsum.annotations import (
 from typed_einsum.checked.judge import ask, passed_through, verdict
 from typed_einsum.checked.signature import CheckedSignature
 from typed_einsum.checked.source import straight_wrapper
+from typed_einsum.decorate.deferred import deferred
+from typed_einsum.decorate.definition import Definition
 from typed_einsum.decorate.functions import (
     MISSING,
     OWNERS,
@@ -68,17 +70,27 @@ def shape_checked(function: F) -> F:
         torch.Size([2, 5])
     """
     names = surrounding_names()
-    wrapped: F = decorated(function, lambda inner: _made(inner, names), "shape_checked")
+    wrapped: F = decorated(function, lambda inner: _decorate(inner, names), "shape_checked")
     return wrapped
 
 
-def _made(function: Callable[..., Any], names: Mapping[str, Any]) -> Callable[..., Any]:
+def _decorate(function: Callable[..., Any], names: Mapping[str, Any]) -> Callable[..., Any]:
     if switch.off_for_good or getattr(function, "__no_type_check__", False):
         return function
     annotations = resolved_annotations(function, names)
-    if any(isinstance(annotation, Unresolved) for annotation in annotations.values()):
-        return _late(function, names)
-    return _wrapped(function, annotations)
+    if not any(isinstance(annotation, Unresolved) for annotation in annotations.values()):
+        return _checked(function, annotations)
+    later: Callable[..., Any] = deferred(function, lambda: _checked(function, _required(function, names)))
+    later.source = None  # type: ignore[attr-defined]
+    return later
+
+
+def _required(function: Callable[..., Any], names: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The annotations, now that they are needed; one that holds a shape must resolve."""
+    annotations = resolved_annotations(function, names)
+    for name, annotation in _shapes_in(annotations).items():
+        raise unresolved_error(function, name, annotation)
+    return annotations
 
 
 def _shapes_in(annotations: Mapping[str, Any]) -> dict[str, Unresolved]:
@@ -90,26 +102,7 @@ def _shapes_in(annotations: Mapping[str, Any]) -> dict[str, Unresolved]:
     }
 
 
-def _late(function: Callable[..., Any], names: Mapping[str, Any]) -> Callable[..., Any]:
-    """A function whose annotations name things that do not exist yet: they are read at its first call."""
-    ready: list[Callable[..., Any]] = []
-
-    def resolve() -> Callable[..., Any]:
-        if not ready:
-            annotations = resolved_annotations(function, names)
-            for name, annotation in _shapes_in(annotations).items():
-                raise unresolved_error(function, name, annotation)
-            ready.append(_wrapped(function, annotations))
-        return ready[0]
-
-    def late(*args: Any, **kwargs: Any) -> Any:
-        return resolve()(*args, **kwargs)
-
-    wrapper: Callable[..., Any] = dressed(late, function, source=None, resolve=resolve)
-    return wrapper
-
-
-def _wrapped(function: Callable[..., Any], annotations: Mapping[str, Any]) -> Callable[..., Any]:
+def _checked(function: Callable[..., Any], annotations: Mapping[str, Any]) -> Callable[..., Any]:
     checked = _read(function, annotations)
     source = None
     wrapper: Callable[..., Any]
@@ -122,7 +115,10 @@ def _wrapped(function: Callable[..., Any], annotations: Mapping[str, Any]) -> Ca
             wrapper, source = _straight(checked)
         except NotStraight:
             wrapper = _solved(checked)
-    outside: Callable[..., Any] = dressed(wrapper, function, source=source, shape_signature=checked)
+    definition = Definition(lambda: wrapper, checked)
+    outside: Callable[..., Any] = dressed(
+        wrapper, function, definition, source=source, shape_signature=checked
+    )
     return outside
 
 

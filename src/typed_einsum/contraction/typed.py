@@ -22,6 +22,8 @@ from typed_einsum.contraction.signature import (
     refuse_parameters,
     signature_locator,
 )
+from typed_einsum.decorate.deferred import deferred
+from typed_einsum.decorate.definition import Definition
 from typed_einsum.decorate.functions import (
     MISSING,
     decorated,
@@ -93,14 +95,14 @@ def typed_einsum(target: Any = None, /, *, sum: str | None = None, max: str | No
             raise ArgumentError(Diagnostic("TE408", summary, help=f'name axes in a text: {option}="n"'))
 
     def make(explicit: str | None, function: Callable[..., Any]) -> Any:
-        return _made(function, explicit, sum, max, names)
+        return _contraction(function, explicit, sum, max, names)
 
     if target is None or isinstance(target, str):
         return lambda wrapped: decorated(wrapped, functools.partial(make, target), "typed_einsum")
     return decorated(target, functools.partial(make, None), "typed_einsum")
 
 
-def _made(
+def _contraction(
     function: Callable[..., Any],
     explicit: str | None,
     sum: str | None,
@@ -110,33 +112,14 @@ def _made(
     refuse_body(function)
     _, parameters = operand_parameters(function)
     refuse_parameters(function, parameters)
+
+    def read(annotations: Mapping[str, Any]) -> Any:
+        return _generated(read_signature(function, annotations, explicit, sum, max))
+
     annotations = resolved_annotations(function, names)
     if any(isinstance(annotation, Unresolved) for annotation in annotations.values()):
-        return _late(function, lambda: resolved_annotations(function, names), explicit, sum, max)
-    return _generated(read_signature(function, annotations, explicit, sum, max))
-
-
-def _late(
-    function: Callable[..., Any],
-    resolve: Callable[[], dict[str, Any]],
-    explicit: str | None,
-    sum: str | None,
-    max: str | None,
-) -> Any:
-    """A function whose annotations name things that do not exist yet: it is read at its first call."""
-    ready: list[Any] = []
-
-    def resolve_now() -> Any:
-        if not ready:
-            made = _generated(read_signature(function, resolve(), explicit, sum, max))
-            dressed(late, function, equation=made.equation, source=made.source)
-            ready.append(made)
-        return ready[0]
-
-    def late(*args: Any, **kwargs: Any) -> Any:
-        return resolve_now()(*args, **kwargs)
-
-    return dressed(late, function, resolve=resolve_now)
+        return deferred(function, lambda: read(resolved_annotations(function, names)))
+    return read(annotations)
 
 
 def _generated(signature: Signature) -> Any:
@@ -163,8 +146,14 @@ def _generated(signature: Signature) -> Any:
         raise DtypeError(Diagnostic("TE305", summary, at.place, at.marks, help=repair))
 
     outside, source = _compiled(contraction, function, surprised, accepted, result)
+    definition = Definition(lambda: outside, signature)
     return dressed(
-        outside, function, equation=str(signature.equation), source=source, shape_signature=signature
+        outside,
+        function,
+        definition,
+        equation=str(signature.equation),
+        source=source,
+        shape_signature=signature,
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from inspect import Parameter
 from typing import Any
 
+from typed_einsum.decorate.definition import ATTRIBUTE, Definition
 from typed_einsum.decorate.resolution import Unresolved
 from typed_einsum.diagnostics import Diagnostic, Located, Mark, Span
 from typed_einsum.equation.axes import Axis
@@ -91,9 +92,12 @@ def parameter_list(parameters: list[Parameter], default: Callable[[Parameter], s
             yield "/"
 
 
-def dressed(outside: Callable[..., Any], function: Callable[..., Any], **attributes: Any) -> Any:
+def dressed(
+    outside: Callable[..., Any], function: Callable[..., Any], definition: Definition, **attributes: Any
+) -> Any:
     """Give a generated function the name, docstring, signature and annotations of the user's."""
     functools.update_wrapper(outside, function)
+    setattr(outside, ATTRIBUTE, definition)
     for name, value in attributes.items():
         setattr(outside, name, value)
     return outside

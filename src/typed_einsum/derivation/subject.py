@@ -12,6 +12,7 @@ from enum import Enum
 from functools import cached_property
 from typing import Any
 
+from typed_einsum.decorate.definition import definition_of
 from typed_einsum.derivation.sizes import Sizes, known_sizes
 from typed_einsum.diagnostics import Diagnostic
 from typed_einsum.equation.axes import ELLIPSIS
@@ -158,13 +159,9 @@ def _linted(text: str, sum: str | None, max: str | None) -> Equation:
 
 
 def _of_typed_einsum(target: Any) -> tuple[Equation, tuple[str, ...]]:
-    """The equation of a typed einsum with the names of its parameters and of itself, asked by attribute.
-
-    A typed einsum carries torch with it; this module must not.
-    """
-    if not hasattr(target, "shape_signature") and hasattr(target, "resolve"):
-        target = target.resolve()  # its annotations waited for names that did not exist yet
-    signature = getattr(target, "shape_signature", None)
+    """The equation of a typed einsum with the names of its parameters and of itself."""
+    definition = definition_of(target)
+    signature = None if definition is None else definition.signature
     equation = getattr(signature, "equation", None)
     if signature is None or not isinstance(equation, Equation):
         summary = f"`explain` was given a value of type `{type(target).__name__}`, which holds no equation"

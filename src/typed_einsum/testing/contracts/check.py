@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from typed_einsum.annotations import TensorHint
 from typed_einsum.checked import shape_checked
+from typed_einsum.decorate.definition import definition_of
 from typed_einsum.diagnostics import Place
 from typed_einsum.equation.axes import Named
 from typed_einsum.errors import TypedEinsumError
@@ -58,14 +59,16 @@ class Check:
         given = subject(fn_or_module)
         function = given.function
         checked = function if is_checked(function) else shape_checked(function)
-        resolve = inspect.getattr_static(checked, "resolve", None)
-        checked = checked if resolve is None else resolve()
+        definition = definition_of(checked)
+        checked = checked if definition is None else definition.resolve()
         place = definition_place(function) or Place(inspect.getfile(inspect.unwrap(function)), 1)
         return cls(given.name, checked, given.owner, place, promises)
 
     def run(self) -> Run:
         """How the function is called."""
-        signature = self.function.shape_signature  # type: ignore[attr-defined]
+        definition = definition_of(self.function)
+        assert definition is not None
+        signature = definition.signature
         recipe = Recipe(inspect.signature(self.function), signature.hints, signature.result)
         return Run(self.function, recipe, self.owner, self._file, self.promises.sizes or {})
 

@@ -20,6 +20,7 @@ from torch import nn
 
 from typed_einsum.annotations import TensorHint, mentions_tensors
 from typed_einsum.checked import shape_checked
+from typed_einsum.decorate.definition import definition_of
 from typed_einsum.decorate.resolution import resolved_annotations
 from typed_einsum.diagnostics import Span
 from typed_einsum.errors import TypedEinsumError
@@ -220,7 +221,9 @@ def checked(target: Target) -> Callable[..., Any]:
 
 def axis_names(function: Any) -> tuple[str, ...]:
     """The axes that a checked function's annotations name, each once."""
-    signature = function.shape_signature
+    definition = definition_of(function)
+    assert definition is not None
+    signature = definition.signature
     recipe = Recipe(inspect.signature(function), signature.hints, signature.result)
     return tuple(sorted(recipe.axis_names | recipe.result_names))
 
@@ -231,7 +234,8 @@ def annotation_line(target: Target, file: Path) -> int:
     if code is None or Path(code.co_filename).resolve() != file.resolve():
         return 1  # a method that a class of this file has inherited from another
     try:
-        hints = checked(target).shape_signature.hints  # type: ignore[attr-defined]
+        definition = definition_of(checked(target))
+        hints = {} if definition is None else definition.signature.hints
     except TypedEinsumError:
         hints = {}
     for name, hint in hints.items():

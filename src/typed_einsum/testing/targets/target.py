@@ -12,8 +12,7 @@ from torch import nn
 
 from typed_einsum.annotations import mentions_tensors
 from typed_einsum.checked import shape_checked
-from typed_einsum.checked.signature import CheckedSignature
-from typed_einsum.contraction.signature import Signature
+from typed_einsum.decorate.definition import definition_of
 from typed_einsum.decorate.resolution import resolved_annotations
 from typed_einsum.diagnostics import Place
 from typed_einsum.locations import definition_place
@@ -40,9 +39,8 @@ class Target:
 
     def resolved(self) -> Callable[..., Any]:
         """The function; one whose annotations were to be read later is read now. Raises what is wrong."""
-        late = inspect.getattr_static(self.function, "resolve", None)
-        function: Callable[..., Any] = self.function if late is None else late()
-        return function
+        definition = definition_of(self.function)
+        return self.function if definition is None else definition.resolve()
 
 
 def targets(module: ModuleType) -> list[Target]:
@@ -66,11 +64,7 @@ def _targets_of(module: ModuleType, name: str, value: Any) -> Iterator[Target]:
 
 def is_checked(value: Any) -> bool:
     """Whether a decorator of this library made the function."""
-    signature = inspect.getattr_static(value, "shape_signature", None)
-    if isinstance(signature, Signature | CheckedSignature):
-        return callable(value)
-    late = inspect.getattr_static(value, "resolve", None)
-    return inspect.isfunction(value) and inspect.isfunction(late)
+    return definition_of(value) is not None
 
 
 def _methods(kind: type, name: str, owner: Callable[[str], Any]) -> Iterator[Target]:
