@@ -1,0 +1,124 @@
+"""What is said of an observed call, once it has returned. The program goes on as if nothing had been asked."""
+
+from __future__ import annotations
+
+import inspect
+import io
+import random
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from typed_einsum.checked import shape_checked
+from typed_einsum.diagnostics import Place
+from typed_einsum.errors import TypedEinsumError
+from typed_einsum.locations import definition_place
+from typed_einsum.testing.audit import Finding
+from typed_einsum.testing.axes.judge import Judgement, judge
+from typed_einsum.testing.calls.call import Call
+from typed_einsum.testing.contracts.promises import stored_on
+from typed_einsum.testing.inputs.recipe import Recipe
+from typed_einsum.testing.observe.records import Found, Pattern
+from typed_einsum.testing.process.outcome import first_line
+
+SHAPES = ("TE1", "TE2", "TE3")
+"""The codes of what annotations say wrongly. What others say of a call is no matter of shapes."""
+
+
+def judged(
+    function: Callable[..., Any], arguments: Mapping[str, Any], result: Any, seen: Pattern, root: Path
+) -> Pattern:
+    """A pattern with what is said of its first call. `arguments` are copies, `result` is the program's."""
+    place = definition_place(function) or Place(inspect.getfile(function), 1)
+    try:
+        with _undisturbed():
+            try:
+                call = _held_to_annotations(function, arguments, result)
+            except TypedEinsumError as error:
+                return _told(seen, _of_error(error, place), root)
+            said = judge(call, stored_on(function))
+    except (Exception, SystemExit) as error:  # ours or the project's: never one more in the program
+        return _with(seen, "not judged", f"judging it raised {first_line(error)}")
+    return _told(seen, said, root)
+
+
+def _held_to_annotations(
+    function: Callable[..., Any], arguments: Mapping[str, Any], result: Any
+) -> Call:
+    """The call, if what the program has passed and got is as annotated. Raises what is not."""
+    checked: Any = shape_checked(function)
+    resolve = inspect.getattr_static(checked, "resolve", None)
+    checked = checked if resolve is None else resolve()
+    signature = checked.shape_signature
+    bound = signature.bound(arguments)
+    bindings, waiting = signature.examine_arguments(bound)
+    if not inspect.isgeneratorfunction(function) and not inspect.isasyncgenfunction(function):
+        signature.examine_result(result, bindings, bound.arguments, waiting)
+    recipe = Recipe(signature.signature, signature.hints, signature.result)
+    return Call(checked, recipe, bound.arguments, dict(bindings.sizes), origin="observed")
+
+
+def _of_error(error: TypedEinsumError, place: Place) -> Judgement:
+    """The annotations do not say what the program does, or cannot be read."""
+    at = error.diagnostic.place or place
+    name = place.function or ""
+    if not error.code.startswith(SHAPES):
+        return Judgement(name, place.file, place.line, "not judged", reason=error.diagnostic.summary)
+    text = f"{error.diagnostic.summary}, in a call that the program makes"
+    finding = Finding(error.code, "error", text, at.file, at.line, at.column or 1, str(error))
+    return Judgement(name, place.file, place.line, "these sizes", findings=(finding,))
+
+
+def _told(seen: Pattern, said: Judgement, root: Path) -> Pattern:
+    sizes = " ".join(f"{name}={size}" for name, size in said.sizes.items())
+    match said.extent:
+        case "all sizes":
+            text = f"for all sizes with {', '.join(said.conditions)}" if said.conditions else "for all sizes"
+        case "these sizes":
+            text = " ".join(filter(None, (f"at {sizes}" if sizes else "at the sizes seen", said.reason)))
+        case "not judged":
+            text = said.reason
+    found = tuple(_found(finding, root) for finding in said.findings)
+    return _with(seen, said.extent, text, found)
+
+
+def _with(seen: Pattern, extent: Any, text: str, findings: tuple[Found, ...] = ()) -> Pattern:
+    return Pattern(seen.arguments, seen.result, seen.ended, extent, text, findings)
+
+
+def _found(finding: Finding, root: Path) -> Found:
+    """A finding with its place below the root: the program may run in any working directory."""
+    file = below(root, finding.file)
+    text, message = finding.message, finding.details
+    return Found(finding.code, finding.severity, text, file, finding.line, finding.column, message)
+
+
+def below(root: Path, file: str) -> str:
+    """A path as it is kept: relative to the root where it lies below."""
+    path = Path(file).absolute()
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Whatever runs here leaves the program's random numbers, streams and warnings as they were."""
+    numpy = sys.modules.get("numpy")
+    states = random.getstate(), torch.get_rng_state(), numpy and numpy.random.get_state()
+    on_gpus = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+    nowhere = io.StringIO()
+    try:
+        with warnings.catch_warnings(), redirect_stdout(nowhere), redirect_stderr(nowhere):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        random.setstate(states[0])
+        torch.set_rng_state(states[1])
+        if numpy:
+            numpy.random.set_state(states[2])
+        if on_gpus:
+            torch.cuda.set_rng_state_all(on_gpus)

@@ -1,0 +1,119 @@
+"""An observation: it begins before the project is imported, and its end writes down what was seen."""
+
+from __future__ import annotations
+
+import atexit
+import multiprocessing.util
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import CodeType, FrameType
+from typing import TYPE_CHECKING
+
+from typed_einsum.testing.observe.probes import OFF, Answer, Probe
+from typed_einsum.testing.observe.records import Function, Observations
+from typed_einsum.testing.observe.sources import Sources
+from typed_einsum.testing.observe.store import digests, new_name, write
+
+if TYPE_CHECKING:
+    from typed_einsum.testing.observe.observer import Observer
+
+
+class Observation:
+    """What one process sees of a project, written to a folder. No torch is imported before the project does."""
+
+    def __init__(self, sources: Sources, folder: Path) -> None:
+        self.sources = sources
+        self.folder = folder
+        self.observer: Observer | None = None
+        self._left_alone: dict[tuple[str, int, str], str] = {}
+        self._failed = ""
+        self._probe = self._new_probe()
+        self._name = new_name()
+        self._process = os.getpid()
+
+    def _new_probe(self) -> Probe:
+        if sys.version_info >= (3, 12):
+            from typed_einsum.testing.observe.monitoring import Monitoring
+
+            return Monitoring(self.sources, self)
+        from typed_einsum.testing.observe.rewriting import Rewriting
+
+        return Rewriting(self.sources, self, self._leave_alone)
+
+    def _leave_alone(self, file: str, line: int, name: str, reason: str) -> None:
+        self._left_alone[file, line, name] = reason
+
+    def begin(self) -> None:
+        """See the functions of the project from now on. Raises `RuntimeError` where that is not possible."""
+        self._probe.install()
+        atexit.register(self.save)
+        # A process that multiprocessing forks ends without `atexit`, and has a file of its own.
+        multiprocessing.util.register_after_fork(self, Observation._in_fork)
+
+    def _in_fork(self) -> None:
+        self._name, self._process = new_name(), os.getpid()
+        if self.observer is not None:
+            self.observer.forget()
+        multiprocessing.util.Finalize(None, self.save, exitpriority=0)
+
+    def end(self) -> None:
+        """See nothing more, and write down what was seen."""
+        self._probe.remove()
+        atexit.unregister(self.save)
+        self.save()
+
+    def begun(self, code: CodeType, frame: FrameType) -> Answer:
+        """Say whether the end of a call is of interest, and whether further calls are."""
+        if self.observer is None:
+            if self._failed:
+                return OFF
+            if not _torch_is_ready():
+                return None
+            self._load()
+            return None if self.observer is None else self.begun(code, frame)
+        return self.observer.begun(code, frame)
+
+    def _load(self) -> None:
+        try:
+            from typed_einsum.testing.observe.observer import Observer
+
+            self.observer = Observer(self.sources.root)
+        except Exception as error:  # ours: the program goes on, unobserved
+            self._failed = f"{type(error).__name__}: {error}"
+
+    def set_anew(self) -> None:
+        """Look again at functions that were known: their next calls may be of new patterns."""
+        if self.observer is not None:
+            self.observer.set_anew()
+            self._probe.set_anew()
+
+    def save(self) -> None:
+        """Write down what was seen so far; a process forked by other means than multiprocessing does not."""
+        if os.getpid() == self._process:
+            write(self.folder, self.observations(), self._name)
+
+    def observations(self) -> Observations:
+        """What this process has seen so far."""
+        functions = tuple(self._functions())
+        objects = {} if self.observer is None else self.observer.objects
+        files = (each.file for each in functions if not Path(each.file).is_absolute())
+        kept = {name: tuple(each) for name, each in objects.items() if each}
+        return Observations(functions, kept, digests(files, self.sources.root))
+
+    def _functions(self) -> Iterator[Function]:
+        if self.observer is not None:
+            yield from self.observer.functions()
+        root = self.sources.root
+        for (file, line, name), reason in self._left_alone.items():
+            path = Path(file)
+            shown = path.relative_to(root).as_posix() if path.is_relative_to(root) else file
+            yield Function(shown, line, name, reason=reason)
+
+
+def _torch_is_ready() -> bool:
+    """Whether the program has imported torch, all of it."""
+    torch = sys.modules.get("torch")
+    spec = getattr(torch, "__spec__", None)
+    return torch is not None and not getattr(spec, "_initializing", False)

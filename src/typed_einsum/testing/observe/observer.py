@@ -1,0 +1,288 @@
+"""Looks at the calls of a project's functions: what was seen of each, and which are examined."""
+
+from __future__ import annotations
+
+import linecache
+import re
+import threading
+from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import dataclass, field
+from inspect import CO_ASYNC_GENERATOR, CO_GENERATOR, CO_VARARGS, CO_VARKEYWORDS
+from pathlib import Path
+from time import perf_counter
+from types import CodeType, FrameType, FunctionType
+from typing import Any
+
+from typed_einsum.testing.observe import judging
+from typed_einsum.testing.observe.functions import function_of, is_annotated
+from typed_einsum.testing.observe.probes import OFF, Answer
+from typed_einsum.testing.observe.records import Function, Json, Pattern
+from typed_einsum.testing.observe.values import (
+    as_json,
+    copied,
+    holds_tensor,
+    is_transformed,
+    pattern_of,
+    told,
+)
+
+MOST_PATTERNS = 8
+"""How many patterns of one function are kept."""
+
+MOST_JUDGED = 3
+"""How many of them are judged."""
+
+LOOKS = 24
+"""Calls without a new pattern after which a function is known."""
+
+MOST_OBJECTS = 3
+"""How many arguments of a constructor are kept."""
+
+NO_END = "the call raised an exception"
+"""What is said of a call as long as it has not returned. What it was passed may be wrong on purpose."""
+
+SHARE, GRACE = 0.4, 20.0
+"""Judging may take this share of the running time, and these seconds in any case."""
+
+
+_DEF = re.compile(r"\s*(async\s+)?def\b")
+
+
+@dataclass
+class Seen:
+    """What was seen of one function so far. `function` is None where it was not found."""
+
+    code: CodeType
+    module: str
+    looks: int = LOOKS
+    is_searched: bool = False
+    function: FunctionType | None = None
+    annotated: bool = False
+    judged: int = 0
+    patterns: dict[Hashable, Pattern | None] = field(default_factory=dict)
+    reason: str = ""
+
+    @property
+    def name(self) -> str:
+        """The function as a reader names it."""
+        return self.code.co_qualname.replace("<locals>.", "")
+
+
+@dataclass
+class Begun:
+    """A call that is examined: `arguments` are copies where it will be judged, else None."""
+
+    observer: Observer
+    seen: Seen
+    pattern: Hashable
+    told: dict[str, Json]
+    has_tensors: bool
+    arguments: dict[str, Any] | None
+
+    def returned(self, value: Any) -> Any:
+        """Take what the call returns, and give it back."""
+        self.observer.ended(self, value)
+        return value
+
+
+class _Busy(threading.local):
+    """Whether a thread is looking at a call: what it calls meanwhile is not the program's doing."""
+
+    now = False
+
+
+class Observer:
+    """Is told when functions of the project begin, and keeps what it has seen of them."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.objects: dict[str, list[dict[str, Json]]] = {}
+        self.is_paused = False
+        self._seen: dict[int, Seen] = {}
+        self._busy = _Busy()
+        self._started = perf_counter()
+        self._spent = 0.0
+
+    def begun(self, code: CodeType, frame: FrameType) -> Answer:
+        """Say whether the end of a call is of interest, and whether further calls are."""
+        if self._busy.now or self.is_paused:
+            return None
+        seen = self._seen.get(id(code))
+        if seen is None:
+            seen = self._seen[id(code)] = Seen(code, str(frame.f_globals.get("__name__", "")))
+        if seen.looks <= 0:
+            return OFF
+        self._busy.now = True
+        try:
+            return self._look(seen, frame)
+        except Exception as error:  # ours: the program goes on
+            seen.looks, seen.reason = 0, f"looking at it raised {judging.first_line(error)}"
+            return OFF
+        finally:
+            self._busy.now = False
+
+    def _look(self, seen: Seen, frame: FrameType) -> Answer:
+        if is_transformed():
+            return None
+        arguments = _arguments(seen.code, frame)
+        if seen.code.co_name == "__init__":
+            self._constructed(seen, arguments)
+            return None
+        pattern = tuple(map(pattern_of, arguments.values()))
+        if pattern in seen.patterns or len(seen.patterns) >= MOST_PATTERNS:
+            seen.looks -= 1
+            return None
+        seen.looks = LOOKS
+        has_tensors = any(map(holds_tensor, arguments.values()))
+        self._find(seen, frame, arguments, has_tensors)
+        copies = self._copies(seen, arguments)
+        described = {name: told(value) for name, value in arguments.items()}
+        begun = Begun(self, seen, pattern, described, has_tensors, copies)
+        seen.patterns[pattern] = Pattern(described, text=NO_END) if has_tensors else None
+        if seen.code.co_flags & (CO_GENERATOR | CO_ASYNC_GENERATOR):
+            self._keep(begun, Pattern(described, text="what a generator yields is not judged"))
+            return None
+        return begun
+
+    def _find(
+        self, seen: Seen, frame: FrameType, arguments: Mapping[str, Any], has_tensors: bool
+    ) -> None:
+        """Find the function itself, once. To look for it everywhere takes long, so only for tensors."""
+        if seen.is_searched:
+            return
+        seen.is_searched = has_tensors
+        seen.function = function_of(seen.code, frame.f_globals, arguments, everywhere=has_tensors)
+        seen.annotated = seen.function is not None and is_annotated(seen.function)
+
+    def _copies(self, seen: Seen, arguments: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Copies of the arguments of a call that is to be judged."""
+        if not seen.annotated or seen.judged >= MOST_JUDGED or self._time_is_up():
+            return None
+        if threading.current_thread() is not threading.main_thread():
+            return None
+        memo: dict[int, Any] = {}
+        return {name: copied(value, memo) for name, value in arguments.items()}
+
+    def _time_is_up(self) -> bool:
+        return self._spent > GRACE + SHARE * (perf_counter() - self._started)
+
+    def ended(self, begun: Begun, result: Any) -> None:
+        """Take the result of a call, and say what there is to say of it."""
+        if self._busy.now:
+            return
+        self._busy.now = True
+        started = perf_counter()
+        try:
+            seen = Pattern(begun.told, told(result), "returned", text=self._why_not(begun))
+            if begun.arguments is not None:
+                begun.seen.judged += 1
+                assert begun.seen.function is not None
+                seen = judging.judged(begun.seen.function, begun.arguments, result, seen, self.root)
+            begun.has_tensors |= holds_tensor(result)
+            self._keep(begun, seen)
+        except Exception as error:  # ours: the program goes on
+            self._keep(begun, Pattern(begun.told, text=f"looking at it raised {judging.first_line(error)}"))
+        finally:
+            begun.arguments = None
+            self._spent += perf_counter() - started
+            self._busy.now = False
+
+    def _keep(self, begun: Begun, pattern: Pattern) -> None:
+        if begun.has_tensors:
+            begun.seen.patterns[begun.pattern] = pattern
+
+    def _why_not(self, begun: Begun) -> str:
+        seen = begun.seen
+        if seen.function is None:
+            return "its annotations were not found: no name leads to the function"
+        if not seen.annotated:
+            return "it has no shape annotations"
+        if threading.current_thread() is not threading.main_thread():
+            return "it was called outside the main thread"
+        return "enough calls were judged" if seen.judged >= MOST_JUDGED else "judging took too long"
+
+    def _constructed(self, seen: Seen, arguments: Mapping[str, Any]) -> None:
+        """Keep what an object was built with, if JSON can hold it."""
+        seen.looks -= 1
+        names = iter(arguments)
+        kind = type(arguments[next(names)])
+        if not _builds(kind, seen.code):
+            return
+        known = self.objects.setdefault(f"{kind.__module__}:{kind.__qualname__}", [])
+        if len(known) >= MOST_OBJECTS:
+            return
+        try:
+            given = dict(_given(seen.code, arguments))
+        except TypeError:  # an argument that JSON cannot hold
+            return
+        if given not in known:
+            known.append(given)
+
+    def forget(self) -> None:
+        """Drop what was seen: a forked process tells of its own calls alone."""
+        self._seen.clear()
+        self.objects.clear()
+
+    def set_anew(self) -> None:
+        """Look at functions again: their next calls may be of new patterns."""
+        for seen in self._seen.values():
+            if len(seen.patterns) < MOST_PATTERNS and not seen.reason:
+                seen.looks = max(seen.looks, LOOKS // 4)
+
+    def functions(self) -> Iterator[Function]:
+        """What was seen, as plain data."""
+        for seen in self._seen.values():
+            patterns = tuple(pattern for pattern in seen.patterns.values() if pattern is not None)
+            if patterns or seen.reason:
+                file = judging.below(self.root, seen.code.co_filename)
+                line, reason = _line_of_def(seen.code), seen.reason
+                yield Function(file, line, seen.name, seen.module, seen.annotated, patterns, reason)
+
+
+def _line_of_def(code: CodeType) -> int:
+    """The line of the `def`, below its decorators."""
+    lines = linecache.getlines(code.co_filename)
+    for number in range(code.co_firstlineno, len(lines) + 1):
+        if _DEF.match(lines[number - 1]):
+            return number
+    return code.co_firstlineno
+
+
+def _arguments(code: CodeType, frame: FrameType) -> dict[str, Any]:
+    """The arguments of a call that has just begun, by name."""
+    count = code.co_argcount + code.co_kwonlyargcount
+    count += bool(code.co_flags & CO_VARARGS) + bool(code.co_flags & CO_VARKEYWORDS)
+    values = frame.f_locals
+    return {name: values[name] for name in _in_order(code, count) if name in values}
+
+
+def _in_order(code: CodeType, count: int) -> list[str]:
+    """The names of parameters as a signature has them: `*args` before those that follow it."""
+    names = list(code.co_varnames[:count])
+    if code.co_flags & CO_VARARGS:
+        stars = names.pop(code.co_argcount + code.co_kwonlyargcount)
+        names.insert(code.co_argcount, stars)
+    return names
+
+
+def _builds(kind: type, code: CodeType) -> bool:
+    """Whether code is the constructor of a class itself, not one that it calls."""
+    own = getattr(kind.__init__, "__wrapped__", kind.__init__)
+    return getattr(own, "__code__", None) is code
+
+
+def _given(code: CodeType, arguments: Mapping[str, Any]) -> Iterator[tuple[str, Json]]:
+    """The arguments of a constructor by name. Raises `TypeError` where JSON cannot hold them."""
+    stars = _in_order(code, code.co_argcount + 1)[-1] if code.co_flags & CO_VARARGS else None
+    names = list(arguments)
+    for name in names[1:]:
+        value = arguments[name]
+        if name == stars:
+            if value:
+                raise TypeError("arguments without names")
+        elif code.co_flags & CO_VARKEYWORDS and name == names[-1]:
+            yield from as_json(value).items()
+        else:
+            yield name, as_json(value)
+
+

@@ -1,0 +1,162 @@
+"""What is known of the functions of a project after a run: plain data, without torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Literal
+
+Extent = Literal["all sizes", "these sizes", "not judged"]
+Json = Any
+
+
+@dataclass(frozen=True)
+class Found:
+    """A finding, with its place relative to the root of the project."""
+
+    code: str
+    severity: Literal["error", "advice"]
+    text: str
+    file: str
+    line: int
+    column: int = 1
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """Calls of one function whose arguments have the same ranks, dtypes and types.
+
+    `arguments` and `result` describe those of the first such call, as JSON: see the page of the format. `text`
+    says for which sizes they were judged, or why they were not.
+    """
+
+    arguments: Mapping[str, Json]
+    result: Json = None
+    ended: Literal["returned", "raised", "unknown"] = "unknown"
+    extent: Extent = "not judged"
+    text: str = ""
+    findings: tuple[Found, ...] = ()
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function of the project. `reason` says why nothing was seen of it, where nothing was."""
+
+    file: str
+    line: int
+    name: str
+    module: str = ""
+    annotated: bool = False
+    patterns: tuple[Pattern, ...] = ()
+    reason: str = ""
+
+    @property
+    def key(self) -> tuple[str, int, str]:
+        """What tells functions apart."""
+        return self.file, self.line, self.name
+
+    @property
+    def observed(self) -> bool:
+        """Whether it was called with or for a tensor."""
+        return bool(self.patterns)
+
+    @property
+    def extent(self) -> Extent:
+        """How far what is known of it reaches: the least that is said of the patterns that were judged."""
+        judged = [pattern.extent for pattern in self.patterns if pattern.extent != "not judged"]
+        if not judged:
+            return "not judged"
+        return "all sizes" if set(judged) == {"all sizes"} else "these sizes"
+
+    @property
+    def text(self) -> str:
+        """The sizes it was judged for, or why it was not."""
+        said = [pattern.text for pattern in self.patterns if pattern.extent == self.extent and pattern.text]
+        return said[0] if said else self.reason
+
+    @property
+    def findings(self) -> tuple[Found, ...]:
+        """What is wrong with it, each thing once."""
+        return tuple(dict.fromkeys(found for pattern in self.patterns for found in pattern.findings))
+
+
+@dataclass(frozen=True)
+class Observations:
+    """Everything that was seen in a run. `objects` holds arguments of constructors, by module and class.
+
+    `digests` are those of the files of the functions, when they were observed.
+    """
+
+    functions: tuple[Function, ...] = ()
+    objects: Mapping[str, tuple[Mapping[str, Json], ...]] = field(default_factory=dict)
+    digests: Mapping[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Json]:
+        """The observations as JSON can hold them."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Json]) -> Observations:
+        """The observations that `to_json` made. Raises `KeyError` or `TypeError` where it did not."""
+        objects = {name: tuple(each) for name, each in data["objects"].items()}
+        return cls(tuple(map(_function, data["functions"])), objects, dict(data["digests"]))
+
+    def summary(self) -> str:
+        """The counts, in one line."""
+        observed = [function for function in self.functions if function.observed]
+        extents = [function.extent for function in observed]
+        findings = [found for function in observed for found in function.findings]
+        errors = sum(found.severity == "error" for found in findings)
+        bare = sum(not function.annotated for function in observed)
+        without = f" ({bare} without shape annotations)" if bare else ""
+        parts = [
+            f"{_count(len(observed), 'function')} observed",
+            f"{extents.count('all sizes')} judged for all sizes",
+            f"{extents.count('these sizes')} at the sizes seen",
+            f"{extents.count('not judged')} not judged{without}",
+            _count(errors, "finding"),
+        ]
+        advice = len(findings) - errors
+        return ", ".join([*parts, f"{advice} advice"] if advice else parts)
+
+    def judged_share(self) -> float:
+        """How many percent of the functions with shape annotations were judged; 100 where there are none."""
+        annotated = [function for function in self.functions if function.annotated]
+        judged = sum(function.extent != "not judged" for function in annotated)
+        return 100.0 * judged / len(annotated) if annotated else 100.0
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _function(data: Mapping[str, Json]) -> Function:
+    return Function(**{**data, "patterns": tuple(map(_pattern, data["patterns"]))})
+
+
+def _pattern(data: Mapping[str, Json]) -> Pattern:
+    return Pattern(**{**data, "findings": tuple(Found(**found) for found in data["findings"])})
+
+
+def combined(parts: Iterable[Observations]) -> Observations:
+    """What several processes have seen, as one."""
+    functions: dict[tuple[str, int, str], Function] = {}
+    objects: dict[str, tuple[Mapping[str, Json], ...]] = {}
+    digests: dict[str, str] = {}
+    for part in parts:
+        for function in part.functions:
+            known = functions.get(function.key)
+            functions[function.key] = function if known is None else _merged(known, function)
+        for name, arguments in part.objects.items():
+            known_arguments = objects.get(name, ())
+            objects[name] = (*known_arguments, *(each for each in arguments if each not in known_arguments))
+        digests.update(part.digests)
+    return Observations(tuple(functions[key] for key in sorted(functions)), objects, digests)
+
+
+def _merged(one: Function, other: Function) -> Function:
+    fresh = [pattern for pattern in other.patterns if pattern not in one.patterns]
+    patterns = (*one.patterns, *fresh)
+    reason = "" if patterns else one.reason or other.reason
+    return replace(one, annotated=one.annotated or other.annotated, patterns=patterns, reason=reason)

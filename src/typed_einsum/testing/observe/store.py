@@ -1,0 +1,111 @@
+"""The folder `.typed-einsum`: what was observed, one file a process, combined when it is read.
+
+The files are JSON, described on the page "Run and report". Nothing in them is ever run or unpickled, and they
+hold no values of tensors.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import sys
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from typed_einsum.testing.observe.records import Function, Json, Observations, combined
+
+FOLDER = ".typed-einsum"
+FORMAT, VERSION = "typed-einsum observations", 1
+CHANGED = "the file has changed since it was observed"
+
+
+class BadStore(Exception):
+    """A folder that cannot be read; the text says which file and why."""
+
+
+def folder_near(start: Path) -> Path | None:
+    """The nearest folder with observations, at or above another; None where there is none."""
+    for above in (start, *start.parents):
+        if (above / FOLDER).is_dir():
+            return above / FOLDER
+    return None
+
+
+def begin(root: Path, *, append: bool = False) -> Path:
+    """The folder for a new run, emptied of earlier ones unless their observations are to stay."""
+    folder = root / FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / ".gitignore").write_text("# Written by typed-einsum; nothing here belongs in git.\n*\n")
+    if not append:
+        for file in folder.glob("*.json"):
+            file.unlink(missing_ok=True)
+    return folder
+
+
+def write(folder: Path, observations: Observations, name: str) -> None:
+    """Write what one process has observed, in place of what it has written before under the same name."""
+    head = {"format": FORMAT, "version": VERSION, "python": sys.version.split()[0]}
+    data = {**head, **observations.to_json()}
+    folder.mkdir(parents=True, exist_ok=True)
+    draft = folder / f"{name}.part"
+    draft.write_text(json.dumps(data, ensure_ascii=False, indent=1, allow_nan=False), encoding="utf-8")
+    os.replace(draft, folder / f"{name}.json")  # so that no reader ever sees half a file
+
+
+def new_name() -> str:
+    """A name for the file of this process that no other has."""
+    return f"{os.getpid()}-{secrets.token_hex(4)}"
+
+
+def read(folder: Path) -> Observations:
+    """All that was observed. Functions in files that have changed since are not judged. Raises `BadStore`."""
+    found = combined(_read(file) for file in sorted(folder.glob("*.json")))
+    changed = {file for file, digest in found.digests.items() if digest_of(folder.parent / file) != digest}
+    functions = [_stale(each) if each.file in changed else each for each in found.functions]
+    return replace(found, functions=tuple(functions))
+
+
+def _read(file: Path) -> Observations:
+    try:
+        data = json.loads(file.read_text(encoding="utf-8"))
+        if not isinstance(data, dict) or data.get("format") != FORMAT:
+            raise BadStore(f"{file} holds no observations of typed-einsum")
+        if data.get("version") != VERSION:
+            told = f"{file} has version {data.get('version')} of the format, and this is version {VERSION}"
+            raise BadStore(f"{told}: observe again")
+        return Observations.from_json(data)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise BadStore(f"{file} cannot be read ({type(error).__name__}: {error}): observe again") from None
+
+
+def _stale(function: Function) -> Function:
+    return replace(function, patterns=(), reason=CHANGED)
+
+
+def digest_of(file: Path) -> str:
+    """What tells the text of a file from another; empty where there is no file."""
+    try:
+        return hashlib.sha256(file.read_bytes()).hexdigest()
+    except OSError:
+        return ""
+
+
+def digests(files: Iterable[str], root: Path) -> dict[str, str]:
+    """The digest of each file, by its path below the root."""
+    return {file: digest_of(root / file) for file in sorted(set(files))}
+
+
+def constructor_arguments(kind: type) -> dict[str, Json] | None:
+    """Arguments with which an observed program has built an object of a class; None where none are known."""
+    folder = folder_near(Path.cwd())
+    if folder is None:
+        return None
+    try:
+        objects = read(folder).objects
+    except BadStore:
+        return None
+    known = objects.get(f"{kind.__module__}:{kind.__qualname__}", ())
+    return dict(known[0]) if known else None
