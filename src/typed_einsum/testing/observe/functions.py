@@ -5,13 +5,13 @@ from __future__ import annotations
 import functools
 import gc
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from time import perf_counter
 from types import CodeType, FunctionType
 from typing import Any
 
 from typed_einsum.annotations import mentions_tensors
-from typed_einsum.resolution import Unresolved, resolved_annotations
+from typed_einsum.decorate.resolution import Unresolved, resolved_annotations
 
 DEEPEST = 4
 """How many wrappers a function may have."""
@@ -33,7 +33,7 @@ def function_of(
     return _among_all(code) if everywhere else None
 
 
-def is_annotated(function: FunctionType) -> bool:
+def is_annotated(function: Callable[..., Any]) -> bool:
     """Whether some annotation of a function says a shape."""
     return any(
         annotation.looks_like_tensor() if isinstance(annotation, Unresolved) else mentions_tensors(annotation)

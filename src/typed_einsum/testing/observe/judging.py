@@ -1,4 +1,4 @@
-"""What is said of an observed call, once it has returned. The program goes on as if nothing had been asked."""
+"""What is said of an observed call, once it has returned. It leaves the program as it was."""
 
 from __future__ import annotations
 
@@ -47,9 +47,7 @@ def judged(
     return _told(seen, said, root)
 
 
-def _held_to_annotations(
-    function: Callable[..., Any], arguments: Mapping[str, Any], result: Any
-) -> Call:
+def _held_to_annotations(function: Callable[..., Any], arguments: Mapping[str, Any], result: Any) -> Call:
     """The call, if what the program has passed and got is as annotated. Raises what is not."""
     checked: Any = shape_checked(function)
     resolve = inspect.getattr_static(checked, "resolve", None)
@@ -109,7 +107,8 @@ def _undisturbed() -> Iterator[None]:
     """Whatever runs here leaves the program's random numbers, streams and warnings as they were."""
     numpy = sys.modules.get("numpy")
     states = random.getstate(), torch.get_rng_state(), numpy and numpy.random.get_state()
-    on_gpus = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+    uses_gpus = bool(torch.cuda.is_initialized())  # type: ignore[no-untyped-call]
+    on_gpus = torch.cuda.get_rng_state_all() if uses_gpus else []
     nowhere = io.StringIO()
     try:
         with warnings.catch_warnings(), redirect_stdout(nowhere), redirect_stderr(nowhere):

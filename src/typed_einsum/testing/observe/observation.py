@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Observation:
-    """What one process sees of a project, written to a folder. No torch is imported before the project does."""
+    """What one process sees of a project, written to a folder. It does not import torch by itself."""
 
     def __init__(self, sources: Sources, folder: Path) -> None:
         self.sources = sources

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 import linecache
 import re
 import threading
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from inspect import CO_ASYNC_GENERATOR, CO_GENERATOR, CO_VARARGS, CO_VARKEYWORDS
 from pathlib import Path
 from time import perf_counter
-from types import CodeType, FrameType, FunctionType
+from types import CodeType, FrameType
 from typing import Any
 
 from typed_einsum.testing.observe import judging
@@ -25,6 +26,7 @@ from typed_einsum.testing.observe.values import (
     pattern_of,
     told,
 )
+from typed_einsum.testing.process.outcome import first_line
 
 MOST_PATTERNS = 8
 """How many patterns of one function are kept."""
@@ -56,7 +58,7 @@ class Seen:
     module: str
     looks: int = LOOKS
     is_searched: bool = False
-    function: FunctionType | None = None
+    function: Callable[..., Any] | None = None
     annotated: bool = False
     judged: int = 0
     patterns: dict[Hashable, Pattern | None] = field(default_factory=dict)
@@ -116,7 +118,7 @@ class Observer:
         try:
             return self._look(seen, frame)
         except Exception as error:  # ours: the program goes on
-            seen.looks, seen.reason = 0, f"looking at it raised {judging.first_line(error)}"
+            seen.looks, seen.reason = 0, f"looking at it raised {first_line(error)}"
             return OFF
         finally:
             self._busy.now = False
@@ -144,9 +146,7 @@ class Observer:
             return None
         return begun
 
-    def _find(
-        self, seen: Seen, frame: FrameType, arguments: Mapping[str, Any], has_tensors: bool
-    ) -> None:
+    def _find(self, seen: Seen, frame: FrameType, arguments: Mapping[str, Any], has_tensors: bool) -> None:
         """Find the function itself, once. To look for it everywhere takes long, so only for tensors."""
         if seen.is_searched:
             return
@@ -181,7 +181,7 @@ class Observer:
             begun.has_tensors |= holds_tensor(result)
             self._keep(begun, seen)
         except Exception as error:  # ours: the program goes on
-            self._keep(begun, Pattern(begun.told, text=f"looking at it raised {judging.first_line(error)}"))
+            self._keep(begun, Pattern(begun.told, text=f"looking at it raised {first_line(error)}"))
         finally:
             begun.arguments = None
             self._spent += perf_counter() - started
@@ -267,8 +267,8 @@ def _in_order(code: CodeType, count: int) -> list[str]:
 
 def _builds(kind: type, code: CodeType) -> bool:
     """Whether code is the constructor of a class itself, not one that it calls."""
-    own = getattr(kind.__init__, "__wrapped__", kind.__init__)
-    return getattr(own, "__code__", None) is code
+    own = next(vars(base)["__init__"] for base in kind.__mro__ if "__init__" in vars(base))
+    return getattr(inspect.unwrap(own), "__code__", None) is code
 
 
 def _given(code: CodeType, arguments: Mapping[str, Any]) -> Iterator[tuple[str, Json]]:
@@ -284,5 +284,3 @@ def _given(code: CodeType, arguments: Mapping[str, Any]) -> Iterator[tuple[str, 
             yield from as_json(value).items()
         else:
             yield name, as_json(value)
-
-

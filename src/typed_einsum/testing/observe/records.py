@@ -27,8 +27,8 @@ class Found:
 class Pattern:
     """Calls of one function whose arguments have the same ranks, dtypes and types.
 
-    `arguments` and `result` describe those of the first such call, as JSON: see the page of the format. `text`
-    says for which sizes they were judged, or why they were not.
+    `arguments` and `result` describe those of the first such call, as JSON. `text` says for which sizes they
+    were judged, or why they were not.
     """
 
     arguments: Mapping[str, Json]

@@ -20,7 +20,7 @@ from typed_einsum.testing.observe.probes import OFF, Listener, Started
 from typed_einsum.testing.observe.sources import Sources
 
 START, CALL = "__typed_einsum_start__", "__typed_einsum_call__"
-"""The function that a first statement calls, found among the builtins, and the local that holds its answer."""
+"""The function that a first statement calls, among the builtins, and the local that holds its answer."""
 
 READS_LOCALS = {"locals", "vars", "eval", "exec", "dir"}
 COMPILERS = ("jit", "njit", "vectorize", "guvectorize", "kernel")

@@ -38,7 +38,7 @@ class Sources:
 
     def holds(self, code: CodeType) -> bool:
         """Whether code is that of a function with a name, in one of the files."""
-        if code.co_name.startswith("<") or not code.co_flags & CO_OPTIMIZED:  # the body of a class has no such
+        if code.co_name.startswith("<") or not code.co_flags & CO_OPTIMIZED:  # a lambda, the body of a class
             return False
         return self.holds_file(code.co_filename)
 

@@ -60,7 +60,7 @@ def told(value: Any, depth: int = 0) -> Json:
     """What is kept of a value: the dtype and shape of a tensor, a number or the type of anything else."""
     if is_tensor(value):
         return {"tensor": short(dtype_of(value)), "shape": [int(size) for size in shape_of(value)]}
-    if value is None or isinstance(value, bool | int) and type(value) in (bool, int):
+    if type(value) in (type(None), bool, int):
         return value
     kind = f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")
     if not holds_tensor(value, depth):
@@ -109,12 +109,8 @@ def copied(value: Any, memo: dict[int, Any]) -> Any:
 
 def _copied_tensor(tensor: Tensor) -> Tensor:
     with torch.no_grad():
-        if math.prod(shape_of(tensor)) <= MOST_COPIED or tensor.layout != torch.strided:
-            copy = tensor.detach().clone()
-        else:
-            copy = torch.empty_strided(
-                tensor.shape, tensor.stride(), dtype=dtype_of(tensor), device="meta"
-            )
+        is_small = math.prod(shape_of(tensor)) <= MOST_COPIED
+        copy = tensor.detach().clone() if is_small else tensor.detach().to("meta")
     return copy.requires_grad_(tensor.requires_grad)
 
 
@@ -135,7 +131,7 @@ def as_json(value: Any) -> Json:
 
 
 def is_transformed() -> bool:
-    """Whether torch runs the program in a way that must not be disturbed: a trace, a mode, a transformation."""
+    """Whether torch traces or transforms the program, which must not be disturbed."""
     return (
         torch.compiler.is_compiling()
         or torch._C._get_tracing_state() is not None
