@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import inspect
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
 from typed_einsum.annotations import TensorHint
 from typed_einsum.checked import shape_checked
@@ -17,11 +16,9 @@ from typed_einsum.diagnostics import Place
 from typed_einsum.equation.axes import Named
 from typed_einsum.errors import TypedEinsumError
 from typed_einsum.locations import definition_place
-from typed_einsum.tensors import dtype_of, shape_of
 from typed_einsum.testing.audit import Finding, Severity
-from typed_einsum.testing.calls.call import Call, same
-from typed_einsum.testing.contracts import perturbation
-from typed_einsum.testing.contracts.perturbation import NoSuchAxis
+from typed_einsum.testing.behaviour import behaviour
+from typed_einsum.testing.calls.call import Call
 from typed_einsum.testing.contracts.promises import Promises
 from typed_einsum.testing.contracts.report import Report
 from typed_einsum.testing.inputs.draw import Draw, Variant, is_prime, primes
@@ -34,9 +31,6 @@ from typed_einsum.testing.targets.target import is_checked
 
 MOST_PARAMETERS = 10**8
 """A module with more is run on `meta` alone."""
-
-BATCH = ("b", "batch")
-"""Names of an axis whose entries are taken to be independent samples."""
 
 
 REFUSALS = {"TE207"}
@@ -144,14 +138,8 @@ class Check:
     def _moved(self, run: Run, recipe: Recipe, variant: Variant) -> Iterator[Finding]:
         """Everything that needs numbers."""
         call = self._call(run, recipe, variant)
-        if call is None or call.outputs(call.arguments) is None:
-            return
-        random = call.is_random()
-        yield from self._leaks(call, random)
-        yield from self._declared(call, recipe)
-        if not random:
-            yield from self._alignment(call, recipe)
-            yield from self._reference(call)
+        if call is not None:
+            yield from behaviour(call, self.promises, self.place)
 
     def _call(self, run: Run, recipe: Recipe, variant: Variant) -> Call | None:
         """A call on real numbers, if there are sizes at which it runs."""
@@ -169,90 +157,6 @@ class Check:
         reseed(0)
         arguments = recipe.make(Draw(on="cpu", variant=variant, known=tried.draw.sizes), given).arguments
         return Call(self.function, recipe, arguments, tried.draw.sizes)
-
-    def _leaks(self, call: Call, random: bool) -> Iterator[Finding]:
-        coupled = self.promises.couples or ()
-        for name in BATCH:
-            try:
-                found = perturbation.moved(call, name)
-            except NoSuchAxis:
-                if name not in coupled and not random and perturbation.depends_on_order(call, name):
-                    text = f"the order of the samples of `{name}` changes the result: something runs along "
-                    yield self._found("TE709", f'{text}`{name}`; if that is meant, say couples="{name}"')
-                continue
-            if name in coupled:
-                if found is None and perturbation.alone(call, name, 1):
-                    yield self._found("TE712", f"`{name}` is said to couple, but no sample moves another")
-                continue
-            if perturbation.is_about_the_axis(call, name) or call.uses_batch_statistics():
-                continue
-            if found is not None:
-                text = f"samples leak: changing sample {found[0]} of `{name}` changes the result of sample "
-                text += f'{found[1]}; if that is meant, say couples="{name}"'
-                yield self._found("TE709", text)
-            elif not random and not perturbation.alone(call, name, 1):
-                text = f"sample 1 of `{name}`, passed alone, gives another result than in its batch: "
-                yield self._found("TE709", text + "something depends on a sample's place in the batch")
-            elif not random and not perturbation.moves_with_order(call, name):
-                text = f"the results do not follow when the samples of `{name}` change places: their order "
-                yield self._found("TE709", f'{text}matters; if that is meant, say couples="{name}"')
-
-    def _declared(self, call: Call, recipe: Recipe) -> Iterator[Finding]:
-        for name in self.promises.independent or ():
-            try:
-                found = perturbation.moved(call, name)
-            except NoSuchAxis:
-                text = f"`{name}` is said to be independent, but inputs and result do not both have it"
-                yield self._found("TE712", text)
-                continue
-            if found is not None:
-                text = (
-                    f"`{name}` is said to be independent, but changing entry {found[0]} changes the result "
-                )
-                yield self._found("TE712", f"{text}at entry {found[1]}")
-        if self.promises.ordered is not None:
-            yield from self._ordered(call, recipe, self.promises.ordered)
-
-    def _ordered(self, call: Call, recipe: Recipe, ordered: Sequence[str]) -> Iterator[Finding]:
-        for name in ordered:
-            if name not in recipe.axis_names:
-                yield self._found(
-                    "TE712", f"`{name}` is said to be ordered, but no argument has such an axis"
-                )
-        for name in sorted(recipe.axis_names):
-            found = perturbation.is_equivariant(call, name)
-            if found is True and name in ordered:
-                yield self._found("TE712", f"`{name}` is said to be ordered, but the order changes nothing")
-            if found is False and name not in ordered:
-                text = f'the result does not follow a permutation of `{name}`: say ordered="{name}" if its '
-                yield self._found("TE712", f"{text}order matters")
-
-    def _alignment(self, call: Call, recipe: Recipe) -> Iterator[Finding]:
-        signed = replace(call, arguments=call.changed(perturbation.centred))
-        for axis, holders in perturbation.shared_axes(recipe, call.arguments):
-            for name in holders:
-                if perturbation.ignores_order(call, axis, name) and perturbation.ignores_order(
-                    signed, axis, name
-                ):
-                    text = (
-                        f"permuting `{axis}` in `{name}` alone changes nothing: its entries are not matched "
-                    )
-                    yield self._found("TE710", f"{text}with those of the other arguments", "advice")
-
-    def _reference(self, call: Call) -> Iterator[Finding]:
-        reference = self.promises.reference
-        results = call.outputs(call.arguments)
-        if reference is None or results is None:
-            return
-        bound = inspect.BoundArguments(call.recipe.signature, OrderedDict(call.arguments))
-        expected = reference(*bound.args, **bound.kwargs)
-        for _, result in results[:1]:
-            if not isinstance(expected, Tensor) or shape_of(expected) != shape_of(result):
-                what = tuple(shape_of(expected)) if isinstance(expected, Tensor) else type(expected).__name__
-                yield self._found("TE713", f"the reference gives {what}, not {tuple(shape_of(result))}")
-            elif not same(expected.to(dtype_of(result)), result):
-                most = (expected - result).abs().max().item()
-                yield self._found("TE713", f"the numbers differ from the reference by up to {most:.3g}")
 
 
 def _once_a_line(findings: Iterable[Finding]) -> Iterator[Finding]:
