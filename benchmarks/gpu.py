@@ -200,7 +200,7 @@ def ratio(of: dict[str, Any], contender: str, trained: str = "") -> str:
 def tables(record: dict[str, Any] | None) -> dict[str, str]:
     """What stands on the page, measured or not."""
     if record is None:
-        return {"cuda": "Not measured: no GPU was at hand."}
+        return {"cuda": "Not measured: there was no GPU."}
     header = ["work", "all products", "kernel", "torch", "tiles", "torch's peak"]
     header += ["trained: kernel", "torch", "torch's peak"]
     rows = []
