@@ -28,7 +28,7 @@ sys.path.insert(0, str(HERE.parent / "tests" / "fuzz"))
 import hostile  # noqa: E402
 
 from typed_einsum import einsum  # noqa: E402
-from typed_einsum.contraction.inline import linted  # noqa: E402
+from typed_einsum.equation.reading import linted  # noqa: E402
 
 RECORD = HERE / "fuzz.json"
 PAGE = HERE.parent / "docs" / "robustness.md"
@@ -54,7 +54,7 @@ def memory_of_distinct_equations() -> list[int]:
     tracemalloc.start()
     for number in range(DISTINCT):
         if number % 10:  # most are only read and linted; each tenth runs
-            linted(f"b{number} c{number} -> c{number} b{number}", None, None)
+            linted(f"b{number} c{number} -> c{number} b{number}")
         else:
             einsum(f"b{number} c{number} -> c{number} b{number}", matrix)
         if (number + 1) % (DISTINCT // 10) == 0:

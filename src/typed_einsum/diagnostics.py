@@ -102,3 +102,12 @@ class Diagnostic:
         if self.notes:
             lines.append(rule)
         return lines
+
+
+def with_article(name: str) -> str:
+    """A type or a value's description with `a` or `an` before it; a tensor is called one."""
+    if name in ("NoneType", "None"):
+        return "`None`"
+    if "[" in name:
+        return f"a tensor, `{name}`"
+    return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} `{name}`"

@@ -22,8 +22,8 @@ import torch
 
 from typed_einsum import einsum, explain, shape_checked, shaped, softmax
 from typed_einsum.cli import main
-from typed_einsum.contraction.inline import linted
 from typed_einsum.derivation import read_sizes
+from typed_einsum.equation.reading import Reductions, linted
 from typed_einsum.errors import TypedEinsumError
 from typed_einsum.markdown import derived
 
@@ -101,7 +101,7 @@ def _option(random: Random) -> str | None:
 
 
 def _through_equations(random: Random) -> None:
-    linted(text(random), _option(random), _option(random))
+    linted(text(random), Reductions(_option(random), _option(random)))
 
 
 def _through_calls(random: Random) -> None:

@@ -22,8 +22,8 @@ from torch import Tensor
 
 from typed_einsum import einsum, errors, explain, shape_checked, softmax, typed_einsum
 from typed_einsum.contraction import inline
-from typed_einsum.contraction.inline import linted
 from typed_einsum.equation.axes import AxisSyntaxError, read_axes
+from typed_einsum.equation.reading import Reductions, linted
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "benchmarks"))
@@ -68,7 +68,7 @@ def test_an_end_that_pytest_should_not_have_is_let_through(monkeypatch: pytest.M
 def test_any_text_as_an_equation(text: str, option: str | None) -> None:
     refused = None
     try:
-        linted(text, option, None)
+        linted(text, Reductions(option))
     except errors.TypedEinsumError as error:
         refused = error
     assert refused is None or refused.code.startswith("TE1")
@@ -195,9 +195,9 @@ def named(number: int) -> str:
 
 READERS: dict[str, Callable[[int], object]] = {
     "axes": lambda number: read_axes(named(number)),
-    "an equation": lambda number: linted(f"{named(number)} -> {named(number)}", None, None),
-    "letters": lambda number: linted(f"{'ab' * number} -> ab", None, None),
-    "commas": lambda number: linted(f"{','.join(['i'] * number)} -> i", None, None),
+    "an equation": lambda number: linted(f"{named(number)} -> {named(number)}"),
+    "letters": lambda number: linted(f"{'ab' * number} -> ab"),
+    "commas": lambda number: linted(f"{','.join(['i'] * number)} -> i"),
     "sizes": lambda number: hostile.read_sizes(",".join(f"a{i}=2" for i in range(number))),
     "a fence": lambda number: hostile.derived("b -> b\n" + "\n" * number),
 }
@@ -261,7 +261,7 @@ def test_distinct_equations_do_not_pile_up() -> None:
 
 def test_a_thousand_axes() -> None:
     with pytest.raises(errors.EquationError) as caught:
-        linted(f"{named(1000)} -> {named(1000)}", None, None)
+        linted(f"{named(1000)} -> {named(1000)}")
     assert caught.value.code in ("TE104", "TE116")
     text = ", ".join(f'x{i}: Float[Tensor, "{" ".join(f"a{i}_{j}" for j in range(20))}"]' for i in range(50))
     namespace: dict[str, Any] = {"Float": Float, "Tensor": Tensor}

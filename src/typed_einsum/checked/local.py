@@ -20,6 +20,7 @@ from typed_einsum.contraction.inline import sharing_lines
 from typed_einsum.diagnostics import Diagnostic, Located, Mark, Span
 from typed_einsum.equation.axes import Axis, AxisSyntaxError, Fixed, key
 from typed_einsum.equation.expressions import NotArithmetic
+from typed_einsum.equation.reading import not_a_text
 from typed_einsum.errors import ArgumentError, DtypeError, EquationError
 from typed_einsum.generated.checks import NotStraight, ShapeChecks
 from typed_einsum.generated.compile import build
@@ -115,9 +116,8 @@ def _read(axes: Any) -> tuple[TensorHint, str]:
             raise EquationError(Diagnostic("TE105", summary, caller_place(), (mark,), help=repair)) from None
         except NotArithmetic:
             raise _more_than_arithmetic(axes) from None
-    summary = f"`shaped` takes axes as a text, not {with_article(described(axes))}"
     repair = 'write shaped(x, "b c h w"), or shaped(x, Float[Tensor, "b c h w"])'
-    raise ArgumentError(Diagnostic("TE408", summary, caller_place(), help=repair))
+    raise not_a_text("shaped", "axes", with_article(described(axes)), caller_place(), repair)
 
 
 def _more_than_arithmetic(text: str) -> EquationError:

@@ -14,9 +14,8 @@ from typed_einsum.contraction.operands import Contraction, Dtypes, straight_line
 from typed_einsum.contraction.planned import runner, running_lines
 from typed_einsum.diagnostics import Diagnostic, Located, Mark, Span
 from typed_einsum.equation.axes import ELLIPSIS, Axis
-from typed_einsum.equation.equation import Equation, is_spread, refuse
-from typed_einsum.equation.lint import lint
-from typed_einsum.equation.notation import read_equation, reduced_names
+from typed_einsum.equation.equation import Equation, is_spread
+from typed_einsum.equation.reading import Reductions, linted, not_a_text, operand_labels
 from typed_einsum.errors import ArgumentError, EquationError
 from typed_einsum.generated.checks import NotStraight, ShapeChecks, prefix_for
 from typed_einsum.generated.compile import build
@@ -79,7 +78,7 @@ def einsum(equation: str, *operands: Tensor, sum: str | None = None, max: str | 
         try:
             compiled = _compiled[equation, sum, max]
         except (KeyError, TypeError):
-            compiled = compile_inline(equation, sum, max)
+            compiled = compile_inline(equation, Reductions(sum, max))
     if len(operands) != compiled.operands:
         raise _wrong_count(equation, compiled.operands, len(operands))
     stack = scopes.stack
@@ -88,24 +87,23 @@ def einsum(equation: str, *operands: Tensor, sum: str | None = None, max: str | 
 
 @constant_while_tracing
 def _named_for_tracing(equation: str, sum: str | None, max: str | None) -> str:
-    return keep_for_tracing((equation, sum, max), lambda: compile_inline(equation, sum, max))
+    return keep_for_tracing((equation, sum, max), lambda: compile_inline(equation, Reductions(sum, max)))
 
 
-def compile_inline(equation: str, sum: str | None, max: str | None) -> Compiled:
+def compile_inline(equation: str, reductions: Reductions) -> Compiled:
     """Read, lint and compile an equation, and keep it for the next call."""
-    for name, text in (("equation", equation), ("sum", sum), ("max", max)):
-        if not isinstance(text, str) and (text is not None or name == "equation"):
-            summary = f"`{name}` is no text but {with_article(described(text))}"
-            repair = f'name axes in a text: {name}="n"'
-            if name == "equation":
-                repair = 'the equation comes first: einsum("b q d, b k d -> b q k", query, key)'
-            raise ArgumentError(Diagnostic("TE408", summary, caller_place(), help=repair))
+    if not isinstance(equation, str):
+        repair = 'the equation comes first: einsum("b q d, b k d -> b q k", query, key)'
+        given = with_article(described(equation))
+        raise not_a_text("einsum", "equation", given, caller_place(), repair)
+    for option, value in reductions.not_texts():
+        raise not_a_text("einsum", option, with_article(described(value)), caller_place())
     try:
-        read = linted(equation, sum, max)
+        read = linted(equation, reductions)
     except EquationError as error:
         raise _at_the_call(error.diagnostic) from None
     compiled = _compile(read, equation)
-    _compiled[equation, sum, max] = compiled
+    _compiled[equation, reductions.sum, reductions.max] = compiled
     while len(_compiled) > MOST_COMPILED:
         _compiled.popitem(last=False)
     return compiled
@@ -121,22 +119,8 @@ def _at_the_call(diagnostic: Diagnostic) -> EquationError:
     return EquationError(replace(diagnostic, place=place, marks=tuple(marks)))
 
 
-def linted(text: str, sum: str | None, max: str | None) -> Equation:
-    """The equation of a text, free of flaws. Raises `EquationError`."""
-    read = read_equation(text)
-    read = replace(read, summed=reduced_names(sum, read.style), maximised=reduced_names(max, read.style))
-    flaw = next(lint(read, _labels(read)), None)
-    if flaw is not None:
-        raise refuse(flaw, text)
-    return read
-
-
-def _labels(equation: Equation) -> tuple[str, ...]:
-    return tuple(f"operand {index + 1}" for index in range(len(equation.operands)))
-
-
 def _compile(equation: Equation, text: str) -> Compiled:
-    labels = _labels(equation)
+    labels = operand_labels(equation)
     contraction = Contraction(equation, labels, tuple(Dtypes() for _ in labels), _locator(equation, text))
 
     run_planned = runner(contraction)
@@ -217,7 +201,7 @@ def sharing_lines(source: Any, checks: ShapeChecks, leave: str) -> list[str]:
 
 
 def _locator(equation: Equation, text: str) -> Locate:
-    operands = dict(zip(_labels(equation), equation.operands, strict=True))
+    operands = dict(zip(operand_labels(equation), equation.operands, strict=True))
 
     def locate(label: str, axis: Axis | None, said: str) -> Located:
         axes = operands.get(label)

@@ -23,8 +23,7 @@ from typed_einsum.decorate.resolution import Unresolved
 from typed_einsum.diagnostics import Diagnostic, Mark
 from typed_einsum.equation.axes import ELLIPSIS, Anonymous, Axis, Variadic
 from typed_einsum.equation.equation import Equation, Flaw, FlawError, Site, assemble, refuse
-from typed_einsum.equation.lint import lint
-from typed_einsum.equation.notation import reduced_names
+from typed_einsum.equation.reading import Reductions, require_no_flaw
 from typed_einsum.errors import DtypeError, EquationError, SignatureError
 from typed_einsum.locations import RETURN, definition_place, passed_text
 from typed_einsum.messages import Locate
@@ -83,8 +82,7 @@ def read_signature(
     function: Callable[..., Any],
     annotations: Mapping[str, Any],
     explicit: str | None,
-    sum: str | None,
-    max: str | None,
+    reductions: Reductions,
 ) -> Signature:
     """Read annotations into an equation without flaws."""
     _, parameters = operand_parameters(function)
@@ -99,12 +97,8 @@ def read_signature(
     try:
         if explicit is not None:
             operands, output = agreed_axes(explicit, operands, output, tuple(hints))
-        equation = assemble(operands, output, "named")
-        equation = replace(
-            equation, summed=reduced_names(sum, "named"), maximised=reduced_names(max, "named")
-        )
-        for flaw in lint(equation, [f"`{name}`" for name in hints]):
-            raise FlawError(flaw)
+        equation = reductions.of(assemble(operands, output, "named"))
+        require_no_flaw(equation, [f"`{name}`" for name in hints])
     except EquationError as error:
         raise _in_decorator(function, error.diagnostic) from None
     except FlawError as error:

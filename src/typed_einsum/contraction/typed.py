@@ -34,11 +34,12 @@ from typed_einsum.decorate.functions import (
 )
 from typed_einsum.decorate.resolution import Unresolved, resolved_annotations
 from typed_einsum.diagnostics import Diagnostic
+from typed_einsum.equation.reading import Reductions, not_a_text
 from typed_einsum.errors import ArgumentError, DtypeError
 from typed_einsum.generated.checks import NotStraight, ShapeChecks, prefix_for
 from typed_einsum.generated.compile import build, definable
-from typed_einsum.locations import RETURN, definition_place
-from typed_einsum.messages import dtype_summary, title
+from typed_einsum.locations import RETURN, caller_place, definition_place
+from typed_einsum.messages import dtype_summary, title, with_article
 from typed_einsum.solver import Bindings
 from typed_einsum.switch import switch
 from typed_einsum.tensors import described, dtype_of
@@ -89,13 +90,12 @@ def typed_einsum(target: Any = None, /, *, sum: str | None = None, max: str | No
         torch.Size([2, 3, 4])
     """
     names = surrounding_names()
-    for option, value in (("sum", sum), ("max", max)):
-        if value is not None and not isinstance(value, str):
-            summary = f"`{option}` is no text but of type `{type(value).__name__}`"
-            raise ArgumentError(Diagnostic("TE408", summary, help=f'name axes in a text: {option}="n"'))
+    reductions = Reductions(sum, max)
+    for option, value in reductions.not_texts():
+        raise not_a_text("typed_einsum", option, with_article(described(value)), caller_place())
 
     def make(explicit: str | None, function: Callable[..., Any]) -> Any:
-        return _contraction(function, explicit, sum, max, names)
+        return _contraction(function, explicit, reductions, names)
 
     if target is None or isinstance(target, str):
         return lambda wrapped: decorated(wrapped, functools.partial(make, target), "typed_einsum")
@@ -103,18 +103,14 @@ def typed_einsum(target: Any = None, /, *, sum: str | None = None, max: str | No
 
 
 def _contraction(
-    function: Callable[..., Any],
-    explicit: str | None,
-    sum: str | None,
-    max: str | None,
-    names: Mapping[str, Any],
+    function: Callable[..., Any], explicit: str | None, reductions: Reductions, names: Mapping[str, Any]
 ) -> Any:
     refuse_body(function)
     _, parameters = operand_parameters(function)
     refuse_parameters(function, parameters)
 
     def read(annotations: Mapping[str, Any]) -> Any:
-        return _generated(read_signature(function, annotations, explicit, sum, max))
+        return _generated(read_signature(function, annotations, explicit, reductions))
 
     annotations = resolved_annotations(function, names)
     if any(isinstance(annotation, Unresolved) for annotation in annotations.values()):

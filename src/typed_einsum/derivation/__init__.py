@@ -17,6 +17,7 @@ from typed_einsum.derivation.matrices import Matrices, as_matrices
 from typed_einsum.derivation.sizes import Sizes, read_sizes
 from typed_einsum.derivation.subject import Index, Role, Subject, read_subject
 from typed_einsum.derivation.vectors import Vectors, entry_of
+from typed_einsum.equation.reading import Reductions
 
 __all__ = ["Derivation", "Index", "Role", "explain", "read_sizes"]
 
@@ -175,7 +176,8 @@ def explain(
         >>> derivation.cost.totals.multiply_adds == 2 * 3 * 4 * 5
         True
     """
-    subject = read_subject(target, read_sizes(sizes) if isinstance(sizes, str) else sizes, sum, max, names)
+    given = read_sizes(sizes) if isinstance(sizes, str) else sizes
+    subject = read_subject(target, given, Reductions(sum, max), names)
     matrices = as_matrices(subject)
     return Derivation(
         subject,

@@ -7,18 +7,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
 from typing import Any
 
 from typed_einsum.decorate.definition import definition_of
 from typed_einsum.derivation.sizes import Sizes, known_sizes
-from typed_einsum.diagnostics import Diagnostic
+from typed_einsum.diagnostics import Diagnostic, with_article
 from typed_einsum.equation.axes import ELLIPSIS
-from typed_einsum.equation.equation import Equation, is_spread, name_of, refuse
-from typed_einsum.equation.lint import lint
-from typed_einsum.equation.notation import read_equation, reduced_names
+from typed_einsum.equation.equation import Equation, is_spread, name_of
+from typed_einsum.equation.reading import Reductions, linted, not_a_text
 from typed_einsum.errors import ArgumentError
 
 OPERAND_SYMBOLS = "ABCDEFGHJKLMNPQSTUVWXYZ"
@@ -113,12 +112,12 @@ class Subject:
         return ", ".join([str(self.equation), *options])
 
 
-def read_subject(
-    target: Any, sizes: Sizes | None, sum: str | None, max: str | None, names: Sequence[str]
-) -> Subject:
+def read_subject(target: Any, sizes: Sizes | None, reductions: Reductions, names: Sequence[str]) -> Subject:
     """The subject of a text or of a typed einsum. Raises `EquationError` and `ArgumentError`."""
     if isinstance(target, str):
-        equation, symbols = _linted(target, sum, max), tuple(names)
+        for option, value in reductions.not_texts():
+            raise not_a_text("explain", option, with_article(type(value).__name__))
+        equation, symbols = linted(target, reductions), tuple(names)
     else:
         equation, found = _of_typed_einsum(target)
         symbols = tuple(names) or found
@@ -142,20 +141,6 @@ def read_subject(
     return Subject(
         equation, operands, Named(chosen[-1], spelled(equation.output_keys)), indices, tuple(spread.items())
     )
-
-
-def _linted(text: str, sum: str | None, max: str | None) -> Equation:
-    for name, value in (("sum", sum), ("max", max)):
-        if value is not None and not isinstance(value, str):
-            summary = f"`{name}` is no text but of type `{type(value).__name__}`"
-            raise ArgumentError(Diagnostic("TE408", summary, help=f'name axes in a text: {name}="n"'))
-    read = read_equation(text)
-    read = replace(read, summed=reduced_names(sum, read.style), maximised=reduced_names(max, read.style))
-    labels = [f"operand {number}" for number in range(1, len(read.operands) + 1)]
-    flaw = next(lint(read, labels), None)
-    if flaw is not None:
-        raise refuse(flaw, text)
-    return read
 
 
 def _of_typed_einsum(target: Any) -> tuple[Equation, tuple[str, ...]]:

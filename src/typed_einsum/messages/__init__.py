@@ -1,5 +1,6 @@
 """From conflicts to messages: which axis, both sizes, who set each, where, and one repair."""
 
+from typed_einsum.diagnostics import with_article
 from typed_einsum.messages.facts import (
     AXIS_SIZES,
     MASK,
@@ -9,7 +10,6 @@ from typed_einsum.messages.facts import (
     facts,
     kind_of,
     title,
-    with_article,
 )
 from typed_einsum.messages.repairs import dtype_repair, type_repair
 from typed_einsum.messages.shapes import Locate, shape_error

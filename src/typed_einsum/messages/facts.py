@@ -46,15 +46,6 @@ def code_for(label: str) -> str:
     return label if item.replace("][", "").isdigit() or not bracket else f'{name}["{item}"]'
 
 
-def with_article(name: str) -> str:
-    """A type or a value's description with `a` or `an` before it; a tensor is called one."""
-    if name in ("NoneType", "None"):
-        return "`None`"
-    if "[" in name:
-        return f"a tensor, `{name}`"
-    return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} `{name}`"
-
-
 def verb(label: str) -> str:
     """What one does with a tensor to put it right."""
     return "return" if label.partition("[")[0] == RETURN else "pass"

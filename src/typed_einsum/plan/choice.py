@@ -24,8 +24,6 @@ Spread = Mapping[str, int]
 
 NONE: Mapping[str, int] = MappingProxyType({})
 
-MOST_KEPT = 1024
-
 LONG = 400
 MUCH = 2.0
 """Sizes decide where an axis this long can make another plan so much cheaper: to look at the sizes of a call
@@ -95,7 +93,7 @@ def _frozen(mapping: Mapping[str, int]) -> tuple[tuple[str, int], ...]:
     return tuple(sorted(mapping.items()))
 
 
-@lru_cache(maxsize=MOST_KEPT)
+@lru_cache(maxsize=1024)
 def _plan(
     equation: Equation, spread: tuple[tuple[str, int], ...], sizes: tuple[tuple[str, int], ...]
 ) -> Plan:
@@ -110,7 +108,7 @@ def _cheapest(equation: Equation, spread: Spread, sizes: Mapping[str, int]) -> P
     return plan_along(equation, spread, sizes, contraction_path(letters, [*output, *maximised], known))
 
 
-@lru_cache(maxsize=MOST_KEPT)
+@lru_cache(maxsize=1024)
 def _depends_on_sizes(equation: Equation, spread: tuple[tuple[str, int], ...]) -> bool:
     if len(equation.operands) != 2:
         return len(equation.operands) > 2

@@ -11,6 +11,7 @@ from typed_einsum.annotations import TensorHint, hint_of_text
 from typed_einsum.diagnostics import Diagnostic, Span
 from typed_einsum.equation.axes import AxisSyntaxError, spelled
 from typed_einsum.equation.expressions import NotArithmetic
+from typed_einsum.equation.reading import not_a_text
 from typed_einsum.errors import ArgumentError, EquationError
 from typed_einsum.locations import caller_place, passed_text
 from typed_einsum.messages import MASK, with_article
@@ -81,9 +82,8 @@ def _hint(door: str, axes: Any, option: str) -> TensorHint:
 
 
 def _no_text(door: str, option: str, value: Any) -> ArgumentError:
-    summary = f"`{door}` takes `{option}` as a text, not {with_article(described(value))}"
     repair = f'axes have names here, not numbers: {door}(x, "b n c", over="c")'
-    return ArgumentError(Diagnostic("TE408", summary, caller_place(), help=repair))
+    return not_a_text(door, option, with_article(described(value)), caller_place(), repair)
 
 
 def _refusal(code: str, summary: str, text: str, span: Span, said: str, repair: str) -> EquationError:

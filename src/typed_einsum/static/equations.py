@@ -11,7 +11,8 @@ from typed_einsum.diagnostics import Span
 from typed_einsum.equation.axes import AxisSyntaxError, read_axes
 from typed_einsum.equation.equation import ARROW, Equation, Flaw, FlawError, Site, assemble, name_of
 from typed_einsum.equation.lint import lint
-from typed_einsum.equation.notation import read_equation, reduced_names
+from typed_einsum.equation.notation import read_equation
+from typed_einsum.equation.reading import Reductions, operand_labels
 from typed_einsum.errors import EquationError
 from typed_einsum.static.verdict import Verdict
 
@@ -57,20 +58,17 @@ def named_verdicts(text: str, operands: int | None) -> Iterator[Verdict]:
         yield from _equation_verdicts(equation, operands)
 
 
-def our_verdicts(text: str, sum: str | None, max: str | None) -> Iterator[Verdict]:
+def our_verdicts(text: str, reductions: Reductions) -> Iterator[Verdict]:
     """An equation of `typed_einsum.einsum`, judged as at its first call."""
     try:
-        equation = _reduced(read_equation(text), sum, max)
+        equation = reductions.of(read_equation(text))
     except EquationError as error:
         yield Verdict(_flaw_of(error), "error")
         return
-    labels = [f"operand {index + 1}" for index in range(len(equation.operands))]
-    yield from (Verdict(flaw, "error") for flaw in lint(equation, labels))
+    yield from (Verdict(flaw, "error") for flaw in lint(equation, operand_labels(equation)))
 
 
-def signature_flaws(
-    texts: Sequence[str], labels: Sequence[str], sum: str | None, max: str | None
-) -> Iterator[Flaw]:
+def signature_flaws(texts: Sequence[str], labels: Sequence[str], reductions: Reductions) -> Iterator[Flaw]:
     """The flaws of the equation that the annotations of a typed einsum are; the last is the result's."""
     try:
         axes = [read_axes(text) for text in texts]
@@ -80,12 +78,7 @@ def signature_flaws(
     except FlawError as error:
         yield error.flaw
         return
-    yield from lint(_reduced(equation, sum, max), labels)
-
-
-def _reduced(equation: Equation, sum: str | None, max: str | None) -> Equation:
-    summed, maximised = (reduced_names(names, equation.style) for names in (sum, max))
-    return replace(equation, summed=summed, maximised=maximised)
+    yield from lint(reductions.of(equation), labels)
 
 
 def _flaw_of(error: EquationError) -> Flaw:

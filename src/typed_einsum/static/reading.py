@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from typed_einsum.diagnostics import Diagnostic, Span
+from typed_einsum.equation.reading import Reductions
 from typed_einsum.static.annotations import annotation_flaws, annotation_text
 from typed_einsum.static.equations import named_verdicts, our_verdicts, signature_flaws, torch_verdicts
 from typed_einsum.static.literals import Source, Text
@@ -133,7 +134,7 @@ class _Reader(ast.NodeVisitor):
             return
         self.equations += 1
         said = {name: option.text for name, option in options.items() if option is not None}
-        self._tell(text, our_verdicts(text.text, said.get("sum"), said.get("max")))
+        self._tell(text, our_verdicts(text.text, Reductions(said.get("sum"), said.get("max"))))
 
     def _pattern(self, node: ast.Call, function: str, is_layer: bool) -> None:
         at = 0 if is_layer else 1
@@ -174,7 +175,7 @@ class _Reader(ast.NodeVisitor):
         self.inside.append(node.name)
         labels = [f"`{parameter.arg}`" for parameter in parameters]
         axes = [text.text for text in read]
-        flaw = next(signature_flaws(axes, labels, names.get("sum"), names.get("max")), None)
+        flaw = next(signature_flaws(axes, labels, Reductions(names.get("sum"), names.get("max"))), None)
         if flaw is not None:
             at = -1 if flaw.site is None or flaw.site.operand is None else flaw.site.operand
             self._tell(read[at], [Verdict(flaw, "error")])

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial, wraps
+from functools import lru_cache, wraps
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -14,11 +14,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from typed_einsum.contraction.inline import linted
 from typed_einsum.contraction.operands import Contraction, Dtypes
 from typed_einsum.diagnostics import Located, Mark, Span
 from typed_einsum.equation.axes import Axis
 from typed_einsum.equation.equation import Equation
+from typed_einsum.equation.reading import linted
 from typed_einsum.errors import TypedEinsumError
 from typed_einsum.locations import passed_text
 from typed_einsum.solver import Bindings
@@ -32,7 +32,7 @@ INSTALLED = {"site-packages", "dist-packages"}
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 """The letter of each number, where torch is given lists of numbers for axes."""
 
-_linted = lru_cache(4096)(partial(linted, sum=None, max=None))
+_linted = lru_cache(4096)(linted)
 
 
 class StrictEinsum:
