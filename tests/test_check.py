@@ -131,7 +131,7 @@ FILES = {
                 return x
 
         class NeedsModule(nn.Module):
-            def __init__(self, inner: nn.Module):
+            def __init__(self, inner: Tensor):
                 super().__init__()
 
             @shape_checked
@@ -183,7 +183,7 @@ FILES = {
                 raise ValueError("give one of x and y")
 
         @shape_checked
-        def i(xs: list[Float[Tensor, "b"]]) -> Float[Tensor, "b"]:
+        def i(xs: Tensor) -> Float[Tensor, "b"]:
             return xs[0]
         """,
     "noise.py": """
@@ -314,7 +314,7 @@ EXPECTED = {
         "modules.py:46: skipped NeedsConfig.forward: cannot build NeedsConfig: parameter `config` has no "
         "annotation",
         "modules.py:54: skipped NeedsModule.forward: cannot build NeedsModule: nothing says how to make "
-        "`inner`, a `Module`",
+        "`inner`, a `Tensor`",
         "modules.py:59:66: TE201 axis `c` is 13 in `x` but 11 in the result (in Broken.forward)",
     ],
     "wrong_equation.py": [WRONG_EQUATION],
@@ -330,9 +330,9 @@ EXPECTED = {
     ],
     "refuses.py": [
         "refuses.py:7: skipped f: parameter `options` has no annotation",
-        "refuses.py:11: skipped g: with mode='mode', a guess, it raised KeyError: 'mode'",
+        "refuses.py:11: skipped g: with mode='nearest', a guess, it raised KeyError: 'nearest'",
         "refuses.py:15: ok h",
-        "refuses.py:20: skipped i: nothing says how to make `xs`, a `list[Float[Tensor, 'b']]`",
+        "refuses.py:20: skipped i: nothing says how to make `xs`, a `Tensor`",
     ],
     "noise.py": [
         "noise.py:13: ok f",

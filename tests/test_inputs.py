@@ -5,6 +5,7 @@ import inspect
 import itertools
 import math
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Literal
 
@@ -243,8 +244,9 @@ def test_tuples_and_further_arguments() -> None:
     ): ...
 
     arguments = made(f)
-    (first, (second, number)), (third,) = arguments["pair"], arguments["more"]
+    (first, (second, number)), (third, fourth) = arguments["pair"], arguments["more"]
     assert (first.shape, second.shape, number, third.shape) == ((11,), (11, 13), 2, (13,))
+    assert fourth.shape == (13,)
     assert set(arguments) == {"pair", "more"}
 
 
@@ -266,7 +268,12 @@ def test_parameters_and_numbers() -> None:
     [
         (inspect.Parameter.empty, "parameter `x` has no annotation"),
         (nn.Module, "nothing says how to make `x`, a `Module`"),
-        (list[Float[Tensor, "b"]], "nothing says how to make `x`, a `list[Float[Tensor, 'b']]`"),
+        (
+            list[Callable[[Float[Tensor, "b"]], int]],
+            "nothing says how to make `x`, a "
+            "`list[collections.abc.Callable[[jaxtyping.Float[Tensor, 'b']], int]]`",
+        ),
+        (Path, "nothing says how to make `x`, a `Path`"),
         (Callable[[int], int], "nothing says how to make `x`, a `collections.abc.Callable[[int], int]`"),
     ],
 )
@@ -305,21 +312,20 @@ def test_modules_are_built_of_sizes_that_divide() -> None:
     assert build(Attention, "cpu").linear.weight.device.type == "cpu"
 
 
-class Square(nn.Module):
+class Never(nn.Module):
     def __init__(self, width: int, height: int) -> None:
-        if width != height:
-            raise ValueError("not square\nat all")
+        raise ValueError("not square\nat all")
 
 
-class Odd(nn.Module):
-    def __init__(self, inner: nn.Module) -> None: ...
+class FromFile(nn.Module):
+    def __init__(self, path: Path) -> None: ...
 
 
 @pytest.mark.parametrize(
     ("kind", "reason"),
     [
-        (Square, "cannot build Square: Square(width=48, height=72) raised ValueError: not square"),
-        (Odd, "cannot build Odd: nothing says how to make `inner`, a `Module`"),
+        (Never, "cannot build Never: Never(width=48, height=72) raised ValueError: not square"),
+        (FromFile, "cannot build FromFile: nothing says how to make `path`, a `Path`"),
     ],
 )
 def test_what_cannot_be_built_is_said(kind: type, reason: str) -> None:

@@ -75,7 +75,7 @@ class TupleHint:
 class ListHint:
     """Any number of items of one type, with tensors in it: `list[X]`, `Iterable[X]`, `tuple[X, ...]`."""
 
-    kind: type
+    kind: type[Any]
     item: Hint
 
 
@@ -83,7 +83,7 @@ class ListHint:
 class DictHint:
     """Values of one type, with tensors in it, under keys: `dict[str, X]`, `Mapping[str, X]`."""
 
-    kind: type
+    kind: type[Any]
     key: Hint
     value: Hint
 

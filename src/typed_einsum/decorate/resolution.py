@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import sys
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -38,13 +39,25 @@ def resolved_annotations(function: Callable[..., Any], local_names: Mapping[str,
     }
 
 
-def _raw_annotations(function: Callable[..., Any]) -> dict[str, Any]:
+def resolved_fields(kind: type) -> dict[str, Any]:
+    """The annotations of a class and of those that it inherits from, as objects."""
+    return {
+        name: _resolved(annotation, dict(vars(sys.modules.get(base.__module__, typing))), vars(base))
+        for base in reversed(kind.__mro__)
+        for name, annotation in _raw_annotations(base).items()
+    }
+
+
+def _raw_annotations(written: Any) -> dict[str, Any]:
     try:
-        return dict(getattr(function, "__annotations__", {}))
+        own = vars(written) if isinstance(written, type) else {}
+        if own and "__annotate_func__" not in own:  # a class without annotations shows those of its base
+            return dict(own.get("__annotations__", {}))
+        return dict(getattr(written, "__annotations__", {}))
     except NameError:  # Python 3.14 computes annotations when asked for them
         import annotationlib  # type: ignore[import-not-found, unused-ignore]
 
-        return dict(annotationlib.get_annotations(function, format=annotationlib.Format.FORWARDREF))
+        return dict(annotationlib.get_annotations(written, format=annotationlib.Format.FORWARDREF))
 
 
 def _closure(function: Callable[..., Any]) -> dict[str, Any]:

@@ -77,7 +77,7 @@ class Check:
         findings = list(_once_a_line(finding for attempt in attempts for finding in attempt.findings))
         findings += self._written_twice(recipe)
         last = attempts[-1]
-        if isinstance(last.error, TypedEinsumError) and not last.refused:
+        if isinstance(last.error, TypedEinsumError) and not last.refused and not last.draw.stand_ins:
             findings.append(self._told(last.error))
         elif last.error is not None and not last.findings:  # what was seen says why it failed
             if reason := excuse(last):

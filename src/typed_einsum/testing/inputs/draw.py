@@ -3,26 +3,53 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from inspect import Signature
 from itertools import chain, count
 from types import CodeType
-from typing import Any
+from typing import Any, ClassVar, Literal
+
+import torch
+
+SIMPLE = (bool, int, float, complex, str, Enum, type(None), tuple, list, torch.dtype, torch.device)
+"""Types of guesses that a message shows as they are."""
+
+MOST_SHOWN = 60
+"""How long a guess may be to be shown in a message."""
 
 SMALL = (2, 3, 4, 6, 8, 12, 24)
 """Sizes of what no tensor argument shows, such as a number of heads: each divides a multiple of 24."""
 
 
-class Variant(Enum):
-    """Which of the inputs that an annotation allows."""
+@dataclass(frozen=True)
+class Variant:
+    """Which of the inputs that annotations allow.
 
-    FULL = "optional tensors are passed, `#` axes have their full size"
-    FIRST = "of the optional tensors, the first is passed alone"
-    SPARSE = "optional tensors are left out or None"
-    BROADCAST = "`#` axes are 1 in every tensor but one"
-    SINGLE = "a variadic axis stands for one axis, and of the optional tensors the first is passed alone"
+    `passed` says which optional tensors are passed: all, the first alone, or none. With `broadcast`, `#` axes
+    are 1 in every tensor but one. Of each union, `member` is passed, counted from 0. A variadic axis stands
+    for `spread` axes. With `integers`, tensors whose annotation allows numbers of any kind hold integers.
+    """
+
+    passed: Literal["all", "first", "none"] = "all"
+    broadcast: bool = False
+    member: int = 0
+    spread: int = 2
+    integers: bool = False
+
+    FULL: ClassVar[Variant]
+    FIRST: ClassVar[Variant]
+    SPARSE: ClassVar[Variant]
+    BROADCAST: ClassVar[Variant]
+    SINGLE: ClassVar[Variant]
+
+
+Variant.FULL = Variant()
+Variant.FIRST = Variant(passed="first")
+Variant.SPARSE = Variant(passed="none")
+Variant.BROADCAST = Variant(broadcast=True)
+Variant.SINGLE = Variant(passed="first", spread=1)
 
 
 def primes(start: int) -> Iterator[int]:
@@ -50,13 +77,35 @@ def rising() -> Iterator[int]:
     return (3 * 2**n for n in count(1))
 
 
+@dataclass(frozen=True)
+class Shown:
+    """What stands in a message for a value that is no number."""
+
+    text: str
+
+    @classmethod
+    def of(cls, value: Any) -> Shown:
+        """The value itself where that is short, or else its type."""
+        text = value.__name__ if isinstance(value, type) else repr(value)
+        is_short = len(text) <= MOST_SHOWN and "\n" not in text and " at 0x" not in text
+        return cls(text if is_short else f"{type(value).__name__}(...)")
+
+    def __repr__(self) -> str:
+        return self.text
+
+
 @dataclass
 class Draw:
     """One choice of sizes: for each name, in order of appearance, the next of some candidates.
 
     `known` are sizes that are given, such as those an object knows by itself. No fresh size is one of
     them, nor one of `avoid`, such as the numbers in the function's own source. `on` is the device.
+
+    `guesses` are arguments that nothing determines. Those of them that stand in for an object or a tensor
+    are in `stand_ins`: what a call does with these says nothing of the function.
     """
+
+    constructs: ClassVar[bool] = False
 
     candidates: Iterator[int] = field(default_factory=lambda: primes(11))
     on: str = "meta"
@@ -65,6 +114,7 @@ class Draw:
     avoid: frozenset[int] = frozenset()
     sizes: dict[str, int] = field(init=False)
     guesses: dict[str, Any] = field(init=False, default_factory=dict)
+    stand_ins: dict[str, Any] = field(init=False, default_factory=dict)
     notes: list[str] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
@@ -87,6 +137,30 @@ class Draw:
             self.sizes[name] = next((n for n in SMALL if n not in self.sizes.values()), SMALL[0])
         return self.sizes[name]
 
+    def choose(self, name: str, candidates: Sequence[Callable[[], Any]]) -> Any:
+        """A value that is no tensor and no size, of some that can be made: the first, a guess."""
+        return self.guess(name, candidates[0]())
+
+    def guess(self, name: str, value: Any) -> Any:
+        """Note that a value is a guess; an object is noted as it is shown, and stands in for a real one."""
+        is_simple = isinstance(value, SIMPLE)
+        self.guesses[name] = value if is_simple else Shown.of(value)
+        if not is_simple:
+            self.stand_ins[name] = self.guesses[name]
+        return value
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        """The texts that the source compares a parameter with."""
+        return ()
+
+    def classes(self, name: str) -> tuple[type, ...]:
+        """The classes of which a parameter without an annotation may take an object."""
+        return ()
+
+    def replaces(self, name: str, default: object) -> bool:
+        """Whether a parameter gets another value than its default."""
+        return False
+
     def __str__(self) -> str:
         """The sizes as a message shows them: `b=11 *batch=(13, 17), without mask`."""
         spread: dict[str, list[int]] = {}
@@ -97,6 +171,22 @@ class Draw:
             for name, found in spread.items()
         )
         return ", ".join([sizes, *self.notes] if sizes else self.notes)
+
+
+_stand_ins: dict[type, dict[str, Any]] = {}
+
+
+def remember_stand_ins(kind: type, stand_ins: dict[str, Any]) -> None:
+    """Keep what objects of a class are built with in place of real arguments, such as an `nn.Identity`."""
+    _stand_ins[kind] = stand_ins
+
+
+def stand_ins_of(built: object) -> Mapping[str, Any]:
+    """What an object was built with in place of real arguments.
+
+    What goes wrong with such an object may be no fault of its class.
+    """
+    return _stand_ins.get(type(built), {})
 
 
 class SizesAsAsked(dict[str, int]):

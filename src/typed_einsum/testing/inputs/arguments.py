@@ -1,0 +1,258 @@
+"""The arguments of one call while they are made: every named axis gets a size of its own."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from inspect import Parameter
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from typed_einsum.annotations import (
+    AnyHint,
+    BeartypeHint,
+    DictHint,
+    Hint,
+    ListHint,
+    OptionalHint,
+    PlainHint,
+    TensorHint,
+    TupleHint,
+    UnionHint,
+    shown,
+)
+from typed_einsum.annotations.records import fields_of
+from typed_einsum.equation.axes import ELLIPSIS, Anonymous, Axis, Expression, Fixed, Named, Variadic
+from typed_einsum.equation.expressions import NotArithmetic, Unknown, compute, read_expression
+from typed_einsum.testing.inputs.draw import Draw, Shown, SizesAsAsked
+from typed_einsum.testing.inputs.guesses import ITEMS, Guesses
+from typed_einsum.testing.inputs.leaves import declared_tensors
+
+if TYPE_CHECKING:
+    from typed_einsum.testing.inputs.recipe import Recipe
+
+PREFERRED = (torch.float32, torch.int64, torch.bool, torch.complex64, torch.uint8)
+"""The dtype that a tensor gets is the first of these that its annotation allows."""
+
+MOST_ENTRIES, MOST_NUMBERS = 2**48, 2**24
+"""How many entries a tensor has at most: on the `meta` device, which holds none, and elsewhere."""
+
+
+class CannotMake(Exception):
+    """An argument that annotations do not say how to make; the text says which and why."""
+
+
+def holds_tensors(hint: Hint) -> bool:
+    """Whether a value of this type has tensors with annotated axes in it."""
+    return any(True for _ in declared_tensors(hint))
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """The arguments of one call: `made` are those that there are already, by the names of their parameters.
+
+    `marked` are names that a `#` axis has had at full size.
+    """
+
+    recipe: Recipe
+    draw: Draw
+    made: Mapping[str, Any]
+    marked: set[str] = field(default_factory=set)
+
+    def value(self, name: str, hint: Hint) -> Any:
+        """A value that the hint allows. Raises `CannotMake`."""
+        match hint:
+            case TensorHint():
+                return self.tensor(name, hint)
+            case OptionalHint() | UnionHint() if self._is_none(name, hint):
+                self.draw.notes.append(f"{name}=None")
+                return None
+            case OptionalHint(inner):
+                return self.value(name, inner)
+            case UnionHint(members):
+                return self._member(
+                    name, [member for member in members if holds_tensors(member)] or [*members]
+                )
+            case TupleHint(items):
+                return tuple(self.value(f"{name}[{i}]", item) for i, item in enumerate(items))
+            case ListHint(kind, item):
+                parts = [self.value(f"{name}[{i}]", item) for i in range(ITEMS)]
+                return kind(parts) if kind in (tuple, set, frozenset) else parts
+            case DictHint(_, key, item):
+                return {each: self.value(f"{name}[{each!r}]", item) for each in self._keys(name, key)}
+            case PlainHint() | BeartypeHint() if fields := fields_of(hint):
+                return self._record(name, hint, fields)
+            case PlainHint(kind) if issubclass(kind, Tensor) and self.recipe.tensors:
+                return self._like_another(name, kind)
+            case PlainHint(kind):
+                return self.plain(name, kind)
+            case BeartypeHint(annotation):
+                return self.plain(name, annotation)
+            case AnyHint():
+                return self.plain(name, self.recipe.annotation(name.partition("[")[0]))
+
+    def _is_none(self, name: str, hint: OptionalHint | UnionHint) -> bool:
+        """Whether a tensor that may be None is None in this variant."""
+        others = hint.others if isinstance(hint, OptionalHint) else hint.members
+        is_left_out = self.recipe.is_left_out(name.partition("[")[0], self.draw)
+        return is_left_out and PlainHint(type(None)) in others
+
+    def _member(self, name: str, members: list[Hint]) -> Any:
+        """A value of one member of a union, which the variant chooses."""
+        chosen = members[min(self.draw.variant.member, len(members) - 1)]
+        if self.draw.variant.member:
+            self.draw.notes.append(f"{name} is {_said(chosen)}")
+        return self.value(name, chosen)
+
+    def _keys(self, name: str, key: Hint) -> list[Any]:
+        """Keys of a dict."""
+        kind = key.kind if isinstance(key, PlainHint) else key.hint if isinstance(key, BeartypeHint) else str
+        if kind in (str, int):
+            return [kind(i) for i in range(ITEMS)] if kind is int else [f"{name}_{i}" for i in range(ITEMS)]
+        candidates = self._guesses.candidates(name, kind)[:ITEMS]
+        if not candidates:
+            raise CannotMake(f"nothing says which keys `{name}` has")
+        return [make() for make in candidates]
+
+    def _record(self, name: str, hint: PlainHint | BeartypeHint, fields: Mapping[str, Hint]) -> Any:
+        """A dataclass, named tuple or typed dict, its tensors at the sizes of the call."""
+        kind: Any = hint.kind if isinstance(hint, PlainHint) else hint.hint
+        defaults = _defaults_of(kind)
+        values = {
+            field: self.value(f"{name}.{field}", inner)
+            for field, inner in fields.items()
+            if holds_tensors(inner) or field not in defaults
+        }
+        try:
+            return kind(**values)
+        except Exception as error:  # the record's own code may refuse what is passed
+            raise CannotMake(f"`{kind.__name__}` of `{name}` refuses its fields: {error}") from error
+
+    def _like_another(self, name: str, kind: type[Tensor]) -> Tensor:
+        """A tensor without axes in its annotation: it gets the shape of the first that has some."""
+        like = self.recipe.tensors[0]
+        self.draw.stand_ins[name] = Shown(f'a tensor of shape "{like.text}"')
+        return self.tensor(name, replace(like, kind=kind))
+
+    def plain(self, name: str, annotation: Any) -> Any:
+        """A value that is no tensor: the size of an axis, or a guess."""
+        if annotation is int and name in self.recipe.axis_names:
+            return self.draw.size(name)
+        candidates = self._guesses.candidates(name, annotation)
+        if not candidates and annotation is Parameter.empty:
+            raise CannotMake(f"parameter `{name}` has no annotation")
+        if not candidates:
+            raise CannotMake(f"nothing says how to make `{name}`, a `{shown(annotation)}`")
+        if len(candidates) == 1 and annotation is int:
+            return candidates[0]()
+        return self.draw.choose(name, candidates)
+
+    @cached_property
+    def _guesses(self) -> Guesses:
+        return Guesses(
+            self.draw.on, self._integer, self._built, self.draw.constructs, self.draw.texts, self.draw.classes
+        )
+
+    def _integer(self, name: str) -> int:
+        if name in self.recipe.axis_names or name in self.draw.known:
+            return self.draw.size(name)
+        size = self.draw.small(name)
+        if name not in self.recipe.result_names:
+            self.draw.guesses[name] = size
+        return size
+
+    def _built(self, name: str, kind: type) -> Any:
+        # A constructor's arguments are made as those of any function are, so these modules use each other.
+        from typed_einsum.testing.inputs.constructors import constructed
+
+        return constructed(kind, self.draw, name)
+
+    def tensor(self, name: str, hint: TensorHint) -> Tensor:
+        """A tensor that the annotation allows; off `meta`, of numbers that most functions can take."""
+        if hint.kind not in (Tensor, torch.nn.Parameter):
+            raise CannotMake(f"nothing says how to make `{name}`, a `{hint.kind.__name__}`")
+        shape = self.shape(name, hint)
+        if math.prod(shape) > (MOST_ENTRIES if self.draw.on == "meta" else MOST_NUMBERS):
+            what = "torch" if self.draw.on == "meta" else "real numbers"
+            raise CannotMake(f"`{name}` would have the sizes {shape}, too many for {what}")
+        value = _filled(shape, self._dtype(hint), self.draw.on)
+        return torch.nn.Parameter(value, value.is_floating_point()) if hint.kind is not Tensor else value
+
+    def _dtype(self, hint: TensorHint) -> torch.dtype:
+        preferred = PREFERRED[1:] if self.draw.variant.integers else PREFERRED
+        if hint.dtypes is None and not self.recipe.shared_dtypes:
+            return preferred[0]
+        allowed = self.recipe.shared_dtypes or hint.dtypes or frozenset()
+        return next(iter([*(d for d in preferred if d in allowed), *sorted(allowed, key=str)]))
+
+    def shape(self, name: str, hint: TensorHint) -> tuple[int, ...]:
+        """The shape of a tensor."""
+        try:
+            shape = tuple(size for axis in hint.axes for size in self._sizes(axis))
+        except (AttributeError, NotArithmetic, Unknown, ZeroDivisionError) as error:
+            raise CannotMake(f'the sizes of `{name}`, "{hint.text}", cannot be computed: {error}') from error
+        if any(size < 0 for size in shape):
+            raise CannotMake(f'`{name}`, "{hint.text}", would have the sizes {shape}')
+        return shape
+
+    def _sizes(self, axis: Axis) -> list[int]:
+        draw, count = self.draw, self.draw.variant.spread
+        match axis:
+            case Anonymous(variadic=False):
+                return [draw.fresh()]
+            case Anonymous(word=word) if word != ELLIPSIS:
+                return [draw.fresh() for _ in range(count)]
+            case Anonymous(word=name) | Variadic(name):
+                label = name if name == ELLIPSIS else f"*{name}"
+                sizes = [draw.size(f"{label}[{i}]") for i in range(count)]
+                shrinks = isinstance(axis, Variadic) and self._is_one(axis, label)
+                return [1] * count if shrinks else sizes
+            case Named(name):
+                return [1] if self._is_one(axis, name) else [draw.size(name)]
+            case Fixed(size):
+                return [1] if self._is_one(axis, "") else [size]
+            case Expression(text):
+                size = compute(read_expression(text), SizesAsAsked(draw), self.made)
+                return [1] if self._is_one(axis, "") else [size]
+
+    def _is_one(self, axis: Named | Fixed | Variadic | Expression, name: str) -> bool:
+        """Whether a `#` axis is to be 1 here: in every tensor but the first, or in all if a plain axis is."""
+        if not axis.broadcast or not self.draw.variant.broadcast:
+            return False
+        plain = replace(axis, broadcast=False)
+        unmarked = any(plain == other for hint in self.recipe.tensors for other in hint.axes)
+        if name and not unmarked and name not in self.marked:
+            self.marked.add(name)
+            return False
+        note = f"#{name}=1"
+        if name and note not in self.draw.notes:
+            self.draw.notes.append(note)
+        return True
+
+
+def _said(hint: Hint) -> str:
+    """A member of a union as a message names it."""
+    texts: Iterator[str] = (f'"{tensor.text}"' for tensor in declared_tensors(hint))
+    return ", ".join(texts) or "the other type"
+
+
+def _defaults_of(kind: Any) -> set[str]:
+    """The fields of a record that need not be given."""
+    if not isinstance(kind, type) or hasattr(kind, "__total__"):
+        return set(getattr(kind, "__optional_keys__", ()))
+    parameters = inspect.signature(kind).parameters.values()
+    return {each.name for each in parameters if each.default is not Parameter.empty}
+
+
+def _filled(shape: tuple[int, ...], dtype: torch.dtype, device: str) -> Tensor:
+    """Numbers between 0 and 1, zeros, which index anything, or True, which masks nothing out."""
+    if device == "meta":
+        return torch.empty(shape, dtype=dtype, device=device)
+    if dtype.is_floating_point or dtype.is_complex:
+        return torch.rand(shape, device=device).to(dtype)
+    return torch.full(shape, dtype is torch.bool, dtype=dtype, device=device)
