@@ -60,10 +60,7 @@ class Check:
 
     def run(self) -> Run:
         """How the function is called."""
-        definition = definition_of(self.function)
-        assert definition is not None
-        signature = definition.signature
-        recipe = Recipe(inspect.signature(self.function), signature.hints, signature.result)
+        recipe = Recipe.of(self.function)
         return Run(self.function, recipe, self.owner, self._file, self.promises.sizes or {})
 
     def report(self) -> Report:
@@ -138,7 +135,8 @@ class Check:
     def _moved(self, run: Run, recipe: Recipe, variant: Variant) -> Iterator[Finding]:
         """Everything that needs numbers."""
         call = self._call(run, recipe, variant)
-        if call is not None:
+        # Of a tensor without axes in its annotation it is not known which it has.
+        if call is not None and not recipe.assumed:
             yield from behaviour(call, self.promises, self.place)
 
     def _call(self, run: Run, recipe: Recipe, variant: Variant) -> Call | None:

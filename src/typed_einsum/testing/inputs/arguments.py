@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+from collections import abc
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -68,6 +69,9 @@ class Arguments:
         """A value that the hint allows. Raises `CannotMake`."""
         match hint:
             case TensorHint():
+                if name in self.recipe.assumed:
+                    self.draw.stand_ins[name] = Shown(f'a tensor of shape "{hint.text}"')
+                    self.draw.guesses[name] = self.draw.stand_ins[name]
                 return self.tensor(name, hint)
             case OptionalHint() | UnionHint() if self._is_none(name, hint):
                 self.draw.notes.append(f"{name}=None")
@@ -80,6 +84,10 @@ class Arguments:
                 )
             case TupleHint(items):
                 return tuple(self.value(f"{name}[{i}]", item) for i, item in enumerate(items))
+            case ListHint(_, ListHint(kind=abc.Iterable)) if self._is_star(name):
+                raise CannotMake(
+                    f"each of `*{name}` is annotated as an Iterable: annotate what one of them is"
+                )
             case ListHint(kind, item):
                 parts = [self.value(f"{name}[{i}]", item) for i in range(ITEMS)]
                 return kind(parts) if kind in (tuple, set, frozenset) else parts
@@ -87,14 +95,16 @@ class Arguments:
                 return {each: self.value(f"{name}[{each!r}]", item) for each in self._keys(name, key)}
             case PlainHint() | BeartypeHint() if fields := fields_of(hint):
                 return self._record(name, hint, fields)
-            case PlainHint(kind) if issubclass(kind, Tensor) and self.recipe.tensors:
-                return self._like_another(name, kind)
             case PlainHint(kind):
                 return self.plain(name, kind)
             case BeartypeHint(annotation):
                 return self.plain(name, annotation)
             case AnyHint():
                 return self.plain(name, self.recipe.annotation(name.partition("[")[0]))
+
+    def _is_star(self, name: str) -> bool:
+        parameter = self.recipe.signature.parameters.get(name)
+        return parameter is not None and parameter.kind is Parameter.VAR_POSITIONAL
 
     def _is_none(self, name: str, hint: OptionalHint | UnionHint) -> bool:
         """Whether a tensor that may be None is None in this variant."""
@@ -132,12 +142,6 @@ class Arguments:
             return kind(**values)
         except Exception as error:  # the record's own code may refuse what is passed
             raise CannotMake(f"`{kind.__name__}` of `{name}` refuses its fields: {error}") from error
-
-    def _like_another(self, name: str, kind: type[Tensor]) -> Tensor:
-        """A tensor without axes in its annotation: it gets the shape of the first that has some."""
-        like = self.recipe.tensors[0]
-        self.draw.stand_ins[name] = Shown(f'a tensor of shape "{like.text}"')
-        return self.tensor(name, replace(like, kind=kind))
 
     def plain(self, name: str, annotation: Any) -> Any:
         """A value that is no tensor: the size of an axis, or a guess."""
@@ -184,11 +188,12 @@ class Arguments:
         return torch.nn.Parameter(value, value.is_floating_point()) if hint.kind is not Tensor else value
 
     def _dtype(self, hint: TensorHint) -> torch.dtype:
-        preferred = PREFERRED[1:] if self.draw.variant.integers else PREFERRED
+        if self.draw.variant.integers and (hint.dtypes is None or torch.int64 in hint.dtypes):
+            return torch.int64
         if hint.dtypes is None and not self.recipe.shared_dtypes:
-            return preferred[0]
+            return PREFERRED[0]
         allowed = self.recipe.shared_dtypes or hint.dtypes or frozenset()
-        return next(iter([*(d for d in preferred if d in allowed), *sorted(allowed, key=str)]))
+        return next(iter([*(d for d in PREFERRED if d in allowed), *sorted(allowed, key=str)]))
 
     def shape(self, name: str, hint: TensorHint) -> tuple[int, ...]:
         """The shape of a tensor."""

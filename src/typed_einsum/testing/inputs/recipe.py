@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import inspect
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from inspect import Parameter
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from typed_einsum.annotations import (
     AnyHint,
@@ -23,6 +24,8 @@ from typed_einsum.annotations import (
     UnionHint,
     parts_of,
 )
+from typed_einsum.decorate.definition import definition_of
+from typed_einsum.decorate.resolution import Unresolved
 from typed_einsum.equation.axes import Anonymous, Expression, Fixed, Named, Variadic, is_variadic
 from typed_einsum.equation.expressions import names_in, read_expression
 from typed_einsum.testing.inputs.arguments import Arguments, CannotMake, holds_tensors
@@ -44,19 +47,35 @@ class Recipe:
     result: Hint = field(default_factory=AnyHint)
     annotations: Mapping[str, Any] = field(default_factory=dict)
 
+    assumed: Mapping[str, TensorHint] = field(init=False)
+    """Tensors that are annotated without axes, with those of the first tensor that has some."""
+
     def __post_init__(self) -> None:
         """What `*args` and `**kwargs` hold is a tuple and a dict of what their annotations say."""
-        gathered = {name: self._gathered(name, hint) for name, hint in self.hints.items()}
-        object.__setattr__(self, "hints", gathered)
+        hints = {name: self._gathered(name, hint) for name, hint in self.hints.items()}
+        first = next((each for hint in hints.values() for each in declared_tensors(hint)), None)
+        bare = {name: hint for name, hint in hints.items() if isinstance(hint, PlainHint)}
+        assumed = {
+            name: replace(first, kind=hint.kind)
+            for name, hint in bare.items()
+            if first is not None and issubclass(hint.kind, Tensor)
+        }
+        object.__setattr__(self, "hints", {**hints, **assumed})
+        object.__setattr__(self, "assumed", assumed)
+
+    @classmethod
+    def of(cls, checked: Callable[..., Any]) -> Recipe:
+        """The recipe of a function that a decorator of this library has read."""
+        definition = definition_of(checked)
+        assert definition is not None
+        read = definition.signature
+        return cls(inspect.signature(checked), read.hints, read.result, getattr(read, "annotations", {}))
 
     def _gathered(self, name: str, hint: Hint) -> Hint:
         parameter = self.signature.parameters.get(name)
         if parameter is None or isinstance(hint, AnyHint):
             return hint
         if parameter.kind is Parameter.VAR_POSITIONAL and not _is_gathered(hint, tuple):
-            # `*images: Iterable[X]` is often written of images that are each an `X`, and takes these as well.
-            if isinstance(hint, ListHint) and hint.kind is Iterable:
-                return ListHint(tuple, hint.item)
             return ListHint(tuple, hint)
         if parameter.kind is Parameter.VAR_KEYWORD and not _is_gathered(hint, dict):
             return DictHint(dict, PlainHint(str), hint)
@@ -66,7 +85,8 @@ class Recipe:
         """The type of a parameter; `Parameter.empty` where none is written."""
         parameter = self.signature.parameters.get(name)
         written = Parameter.empty if parameter is None else parameter.annotation
-        return self.annotations.get(name, written)
+        found = self.annotations.get(name, written)
+        return found.text if isinstance(found, Unresolved) else found
 
     @cached_property
     def tensors(self) -> tuple[TensorHint, ...]:
@@ -153,11 +173,8 @@ class Recipe:
             if given and name in given:
                 arguments[name] = given[name]
             elif parameter.kind in (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD):
-                is_star = parameter.kind is Parameter.VAR_POSITIONAL
-                if holds_tensors(hint) and is_star:
-                    arguments[name] = making.value(name, hint)
-                elif is_star:
-                    arguments[name] = ()
+                if parameter.kind is Parameter.VAR_POSITIONAL:
+                    arguments[name] = making.value(name, hint) if holds_tensors(hint) else ()
             elif self._is_passed(parameter, draw):
                 arguments[name] = making.value(name, hint)
         return inspect.BoundArguments(self.signature, OrderedDict(arguments))
