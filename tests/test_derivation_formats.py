@@ -243,14 +243,14 @@ def test_a_dearer_path_is_told() -> None:
         (
             lambda: explain("b q, b k -> b q k", {"d": 3}),
             errors.ArgumentError,
-            "ArgumentError[TE402]: `sizes` names `d`, which is no axis here\n"
+            "ArgumentError[TE402]: `sizes` names `d`, which is not an axis of the equation\n"
             "help: the equation has `b`, `q`, `k`\n"
             "see: typed-einsum errors TE402",
         ),
         (
             lambda: explain("b query, b k -> b query k", {"qery": 3}),
             errors.ArgumentError,
-            "ArgumentError[TE402]: `sizes` names `qery`, which is no axis here\n"
+            "ArgumentError[TE402]: `sizes` names `qery`, which is not an axis of the equation\n"
             "help: did you mean `query`?\n"
             "see: typed-einsum errors TE402",
         ),
@@ -271,14 +271,14 @@ def test_a_dearer_path_is_told() -> None:
         (
             lambda: explain("b q, b k -> b q k", (2, 3, 5)),  # type: ignore[arg-type]
             errors.ArgumentError,
-            "ArgumentError[TE409]: `sizes` is no mapping but of type `tuple`\n"
+            "ArgumentError[TE409]: `explain` takes `sizes` as a mapping or a text, not a `tuple`\n"
             'help: write sizes={"b": 2, "q": 3}, or "b=2,q=3"\n'
             "see: typed-einsum errors TE409",
         ),
         (
             lambda: explain("b q -> q").to_svg("cells"),  # type: ignore[arg-type]
             errors.ArgumentError,
-            "ArgumentError[TE402]: `cells` is no form of picture\n"
+            "ArgumentError[TE402]: `cells` is not a form of picture\n"
             "help: the forms are wires and network\n"
             "see: typed-einsum errors TE402",
         ),
@@ -306,7 +306,7 @@ def test_a_dearer_path_is_told() -> None:
         (
             lambda: explain("b q -> q").to_text(steps=["loop"]),
             errors.ArgumentError,
-            "ArgumentError[TE402]: `loop` is no step of a derivation\n"
+            "ArgumentError[TE402]: `loop` is not a step of a derivation\n"
             "help: the steps are notation, axes, loops, vectors, matrices, cost, gradients, example, "
             "picture\n"
             "see: typed-einsum errors TE402",

@@ -271,7 +271,7 @@ def test_masks_that_do_not_fit(code: str, shape: tuple[int, ...], mask_axes: str
     [
         ("TE301", torch.ones(2, 3, 5).long(), "the mask has dtype i64"),
         ("TE302", torch.ones(2, 3, 5), "the value is f64 but the mask is f32"),
-        ("TE304", [True], "the mask is no tensor but a `list`"),
+        ("TE304", [True], "the mask is not a tensor but a `list`"),
     ],
 )
 def test_masks_of_another_type(code: str, mask: Any, said: str) -> None:
@@ -312,7 +312,7 @@ def test_values_that_do_not_do(reduce: Any) -> None:
     assert "the value has 3 axes, but `b n` names 2" in refused("TE202", reduce, x, "b n", over="n")
     assert "axis `n` is both 3 and 5 in the value" in refused("TE201", reduce, x, "b n n", over="b")
     assert "axis `rgb=4` is 3 in the value, not 4" in refused("TE203", reduce, x, "b rgb=4 c", over="c")
-    assert "the value is no tensor but a `list`" in refused("TE304", reduce, [1.0], "n", over="n")
+    assert "the value is not a tensor but a `list`" in refused("TE304", reduce, [1.0], "n", over="n")
     message = refused("TE301", reduce, x.long(), "b n c", over="n")
     assert f"the value has dtype i64, which `{reduce.__name__}` does not allow" in message
     if reduce is softmax:

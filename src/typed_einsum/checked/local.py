@@ -139,7 +139,7 @@ class _Local:
             return value
         if not isinstance(value, self.hint.kind):
             wanted = "tensor" if not is_tensor(value) else f"`{self.hint.kind.__name__}`"
-            summary = f"{LABEL} is no {wanted} but {with_article(described(value))}"
+            summary = f"{LABEL} is not a {wanted} but {with_article(described(value))}"
             repair = "pass what the text asks for" if is_tensor(value) else "pass a torch.Tensor to `shaped`"
             at = self._marked(None, "")
             raise DtypeError(Diagnostic("TE304", summary, at.place, at.marks, help=repair))

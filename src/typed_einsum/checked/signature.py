@@ -217,7 +217,7 @@ class CheckedSignature:
         if label.partition("[")[0] == RETURN or is_tensor(value):
             return self._wrong_type(label, value, str(hint))
         at = self.locate(label, None, f"{kind_of(value)} here")
-        summary = f"{title(label)} is no tensor but {with_article(described(value))}"
+        summary = f"{title(label)} is not a tensor but {with_article(described(value))}"
         repair = f"pass a torch.Tensor: torch.as_tensor({code_for(label)}) makes one"
         if value is None:
             repair = f"pass a tensor, or allow None in the annotation: `{hint} | None`"

@@ -56,7 +56,7 @@ class ClassEinsum(Protocol[P, R_co]):
 
 
 class Decorator(Protocol):
-    """`typed_einsum` with an equation or options, which waits for its function."""
+    """`typed_einsum` with an equation or options, before it is given its function."""
 
     @overload
     def __call__(  # pyright: ignore[reportOverlappingOverload]

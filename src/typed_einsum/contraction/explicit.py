@@ -34,7 +34,7 @@ def agreed_axes(
     """The annotated axes, where an unnamed one (`3`, `_`) takes the name of its letter.
 
     Raises `EquationError`: TE111 where the numbers of operands or axes differ, TE110 where one letter
-    stands for two names, or one name has two letters, and what an equation that cannot be read deserves.
+    stands for two names, or one name has two letters, or the error of a text that cannot be read.
     """
     explicit = _read(text, [*operands, output])
     if len(explicit.operands) != len(operands):

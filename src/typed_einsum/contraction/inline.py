@@ -125,13 +125,13 @@ def _compile(equation: Equation, text: str) -> Compiled:
 
     run_planned = runner(contraction)
 
-    def surprised(*operands: Tensor) -> Tensor:
+    def solve(*operands: Tensor) -> Tensor:
         if switch.is_off():
             return contraction.run(operands)
         contraction.examine(operands, Bindings())
         return run_planned(*operands)
 
-    def surprised_within(scope: tuple[Any, ...], *operands: Tensor) -> Tensor:
+    def solve_within(scope: tuple[Any, ...], *operands: Tensor) -> Tensor:
         if switch.is_off():
             return contraction.run(operands)
         _examine_within(contraction, Scope(*scope), operands)
@@ -139,8 +139,8 @@ def _compile(equation: Equation, text: str) -> Compiled:
 
     return Compiled(
         len(labels),
-        _generated(contraction, surprised, shared=False),
-        _generated(contraction, surprised_within, shared=True),
+        _checked_function(contraction, solve, shared=False),
+        _checked_function(contraction, solve_within, shared=True),
     )
 
 
@@ -149,26 +149,26 @@ def _examine_within(contraction: Contraction, scope: Scope, operands: tuple[Tens
     contraction.examine(operands, bindings, scope.signature.locate)
     bindings.variadics.pop(ELLIPSIS, None)
 
-    def told(name: str, origin: Origin) -> Origin:
+    def described_origin(name: str, origin: Origin) -> Origin:
         label = f"{origin.label} of `{contraction.equation}`"
         by_equation = contraction.origin_of(name) if origin.position is None else None
         return by_equation or Origin(label, origin.position, origin.axis)
 
-    rebind(scope, bindings, told)
+    rebind(scope, bindings, described_origin)
 
 
-def _generated(
-    contraction: Contraction, surprised: Callable[..., Tensor], *, shared: bool
+def _checked_function(
+    contraction: Contraction, solve: Callable[..., Tensor], *, shared: bool
 ) -> Callable[..., Tensor]:
     variables = [f"operand_{index + 1}" for index in range(len(contraction.labels))]
     parameters = ["scope", *variables] if shared else variables
     checks = ShapeChecks(prefix_for(parameters), {})
-    leave = f"{checks.constant('surprised', surprised)}({', '.join(parameters)})"
+    leave = f"{checks.constant('solve', solve)}({', '.join(parameters)})"
     off = f"{checks.constant('switch', switch)}.anywhere_off"
     try:
         body = straight_lines(contraction, variables, checks, leave)
     except NotStraight:
-        return surprised
+        return solve
     lines = [f"def einsum({', '.join(parameters)}):", f"    if {off}:", f"        return {leave}"]
     lines += [f"    {line}" for line in body]
     if shared:

@@ -1,7 +1,7 @@
 """One contraction: an equation, the operands' names and dtypes, and how it is checked and run.
 
-`Contraction.examine` is the slow and sure path: it finds what is wrong with operands and says it.
-`straight_lines` writes the fast path, which knows only success.
+`Contraction.examine` is the slow path: it finds what is wrong with operands, and raises that error.
+`straight_lines` writes the fast path, which accepts right operands and leaves all others to the slow one.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ WITHOUT_ORDER = frozenset(dtype for dtype in DTYPES.values() if dtype.is_complex
 
 
 def no_axes(_label: str, _axis: Axis | None, _text: str) -> Located:
-    """A locator for what has no source."""
+    """Locates nothing: for operands without source."""
     return Located()
 
 
@@ -92,7 +92,7 @@ class Contraction:
         return known
 
     def examine(self, operands: Sequence[Any], bindings: Bindings, around: Locate = no_axes) -> None:
-        """Raise the error that these operands deserve, or bind their names.
+        """Raise the error for these operands, or bind their names.
 
         TE304, TE301, TE302, TE303, TE201 to TE204, TE207, TE306, in this order. `around` finds what
         already bound names in the function that runs.
@@ -138,7 +138,7 @@ class Contraction:
             repair = f"pass a torch.Tensor: torch.as_tensor({code_for(label)}) makes one"
             if item.value is None:
                 repair = "a contraction needs all its operands: decide before the call what None means"
-            summary = f"{title(label)} is no tensor but {with_article(described(item.value))}"
+            summary = f"{title(label)} is not a tensor but {with_article(described(item.value))}"
             raise DtypeError(Diagnostic("TE304", summary, at.place, at.marks, help=repair))
 
     def _require_dtype(self, item: Held, dtypes: Dtypes, held: Sequence[Held]) -> None:
@@ -183,7 +183,7 @@ class Contraction:
                 summary = f"the maximum over `{name}` has nothing to choose from: `{name}` is empty"
                 origin = bindings.origins[name]
                 at = self.locate(origin.label, origin.axis, "size 0")
-                repair = f"decide before the call what an empty `{name}` means; a maximum has no zero"
+                repair = f"handle an empty `{name}` before the call; a maximum of nothing has no value"
                 raise ShapeError(Diagnostic("TE207", summary, at.place, at.marks, facts(held), repair))
         if self.equation.maximised and dtype_of(held[0].value) in WITHOUT_ORDER:
             summary = f"{short(dtype_of(held[0].value))} has no order, so there is no maximum"
@@ -205,33 +205,33 @@ def _rank_of(dtype: torch.dtype) -> int:
 
 
 def straight_lines(
-    contraction: Contraction, variables: Sequence[str], checks: ShapeChecks, surprise: str
+    contraction: Contraction, variables: Sequence[str], checks: ShapeChecks, otherwise: str
 ) -> list[str]:
-    """The body of a function that checks operands in `variables`, leaving at `surprise` when unsure.
+    """The body of a function that checks operands in `variables`, and returns `otherwise` if one is wrong.
 
     Raises `NotStraight` where only the solver can check. The caller appends how it goes on.
     """
     conditions = guard_conditions(contraction, variables, checks)
-    lines = [f"if {' or '.join(conditions)}:", f"    return {surprise}"]
+    lines = [f"if {' or '.join(conditions)}:", f"    return {otherwise}"]
     comparisons: list[str] = []
     lines.append("try:")
     for name, size in contraction.equation.fixed:
         checks.known[name] = checks.constant("fixed", size)
     for variable, axes in zip(variables, contraction.equation.operands, strict=True):
-        unpack, surprises = checks.tensor(variable, axes)
+        unpack, wrong = checks.tensor(variable, axes)
         lines.append(f"    {unpack}")
-        comparisons += surprises
-    lines += ["except ValueError:", f"    return {surprise}"]
+        comparisons += wrong
+    lines += ["except ValueError:", f"    return {otherwise}"]
     for name in contraction.equation.maximised:
         known = checks.known[name]
         comparisons.append(f"0 in {known}" if is_spread(name) else f"{known} == 0")
     if comparisons:
-        lines += [f"if {' or '.join(comparisons)}:", f"    return {surprise}"]
+        lines += [f"if {' or '.join(comparisons)}:", f"    return {otherwise}"]
     return lines
 
 
 def guard_conditions(contraction: Contraction, variables: Sequence[str], checks: ShapeChecks) -> list[str]:
-    """The conditions on type, dtype and device under which operands are a surprise."""
+    """The conditions on type, dtype and device under which operands are not accepted."""
     types = [checks.constant("type", kind) for kind in EXACT_TYPES]
     conditions = [
         f"({' and '.join(f'type({variable}) is not {kind}' for kind in types)})" for variable in variables

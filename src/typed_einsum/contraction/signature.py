@@ -31,7 +31,7 @@ from typed_einsum.tensors import AUTOCAST_DTYPES
 
 
 @dataclass(frozen=True)
-class Signature:
+class EinsumSignature:
     """A typed einsum's signature as read: what explains, draws or tests it starts here."""
 
     function: Callable[..., Any]
@@ -55,7 +55,8 @@ def refuse_body(function: Callable[..., Any]) -> None:
         and "NotImplementedError" in str([step.argval for step in steps])
     )
     if not (returns_none or refuses):
-        summary = f"`{function.__name__}` has a body, which would never run: the signature is the program"
+        name = function.__name__
+        summary = f"the body of `{name}` would never run: a typed einsum is computed from its signature"
         repair = "replace the body by `...`, or drop @typed_einsum and call `einsum` in the body"
         raise SignatureError(Diagnostic("TE501", summary, definition_place(function), help=repair))
 
@@ -68,7 +69,9 @@ def refuse_parameters(function: Callable[..., Any], parameters: list[Parameter])
     for parameter in parameters:
         if parameter.kind in (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD):
             stars = "*" if parameter.kind is Parameter.VAR_POSITIONAL else "**"
-            summary = f"`{stars}{parameter.name}` has no fixed number of operands, and an equation has"
+            summary = (
+                f"`{stars}{parameter.name}` takes any number of operands, but an equation has a fixed number"
+            )
             raise signature_error(function, parameter.name, "TE507", summary, "here", "name every operand")
         if parameter.default is not Parameter.empty:
             summary = (
@@ -83,7 +86,7 @@ def read_signature(
     annotations: Mapping[str, Any],
     explicit: str | None,
     reductions: Reductions,
-) -> Signature:
+) -> EinsumSignature:
     """Read annotations into an equation without flaws."""
     _, parameters = operand_parameters(function)
     hints = {
@@ -106,7 +109,7 @@ def read_signature(
             raise _in_decorator(function, refuse(error.flaw, str(equation)).diagnostic) from None
         raise _located(error.flaw, error.flaw.site, tuple(hints), [*operands, output], locate) from None
     _refuse_dtypes(hints, result, locate)
-    return Signature(function, hints, result, equation)
+    return EinsumSignature(function, hints, result, equation)
 
 
 def _tensor_hint(function: Callable[..., Any], parameter: str, annotation: Any) -> TensorHint:

@@ -15,7 +15,7 @@ from typed_einsum.contraction.declared import ClassEinsum, Decorator, Owner, P, 
 from typed_einsum.contraction.operands import Contraction, Dtypes, straight_lines
 from typed_einsum.contraction.planned import runner, running_lines
 from typed_einsum.contraction.signature import (
-    Signature,
+    EinsumSignature,
     possible_dtypes,
     read_signature,
     refuse_body,
@@ -95,14 +95,14 @@ def typed_einsum(target: Any = None, /, *, sum: str | None = None, max: str | No
         raise not_a_text("typed_einsum", option, with_article(described(value)), caller_place())
 
     def make(explicit: str | None, function: Callable[..., Any]) -> Any:
-        return _contraction(function, explicit, reductions, names)
+        return _einsum_function(function, explicit, reductions, names)
 
     if target is None or isinstance(target, str):
         return lambda wrapped: decorated(wrapped, functools.partial(make, target), "typed_einsum")
     return decorated(target, functools.partial(make, None), "typed_einsum")
 
 
-def _contraction(
+def _einsum_function(
     function: Callable[..., Any], explicit: str | None, reductions: Reductions, names: Mapping[str, Any]
 ) -> Any:
     refuse_body(function)
@@ -110,7 +110,7 @@ def _contraction(
     refuse_parameters(function, parameters)
 
     def read(annotations: Mapping[str, Any]) -> Any:
-        return _generated(read_signature(function, annotations, explicit, reductions))
+        return _einsum_of(read_signature(function, annotations, explicit, reductions))
 
     annotations = resolved_annotations(function, names)
     if any(isinstance(annotation, Unresolved) for annotation in annotations.values()):
@@ -118,7 +118,7 @@ def _contraction(
     return read(annotations)
 
 
-def _generated(signature: Signature) -> Any:
+def _einsum_of(signature: EinsumSignature) -> Any:
     function, hints, result = signature.function, signature.hints, signature.result
     labels = tuple(hints)
     dtypes = tuple(Dtypes(hint.dtypes, hint.dtype_name) for hint in hints.values())
@@ -126,7 +126,7 @@ def _generated(signature: Signature) -> Any:
     contraction = Contraction(signature.equation, labels, dtypes, locate)
     run_planned = runner(contraction)
 
-    def surprised(operands: tuple[Any, ...], extra: tuple[Any, ...], unknown: dict[str, Any]) -> Tensor:
+    def solve(operands: tuple[Any, ...], extra: tuple[Any, ...], unknown: dict[str, Any]) -> Tensor:
         _refuse_call(function, labels, operands, extra, unknown)
         if switch.is_off():
             return contraction.run(operands)
@@ -141,7 +141,7 @@ def _generated(signature: Signature) -> Any:
         repair = "annotate the dtype that the operands give, or a wider one such as `Float`"
         raise DtypeError(Diagnostic("TE305", summary, at.place, at.marks, help=repair))
 
-    outside, source = _compiled(contraction, function, surprised, accepted, result)
+    outside, source = _compile(contraction, function, solve, accepted, result)
     definition = Definition(lambda: outside, signature)
     return dressed(
         outside,
@@ -153,10 +153,10 @@ def _generated(signature: Signature) -> Any:
     )
 
 
-def _compiled(
+def _compile(
     contraction: Contraction,
     function: Callable[..., Any],
-    surprised: Callable[..., Tensor],
+    solve: Callable[..., Tensor],
     accepted: Callable[[Tensor], Tensor],
     result: TensorHint,
 ) -> tuple[Callable[..., Any], str]:
@@ -173,7 +173,7 @@ def _compiled(
         Parameter(unknown, Parameter.VAR_KEYWORD),
     ]
     listed = ", ".join(parameter_list(every, lambda p: None if p is owner else missing))
-    leave = f"{checks.constant('surprised', surprised)}(({', '.join(names)},), {extra}, {unknown})"
+    leave = f"{checks.constant('solve', solve)}(({', '.join(names)},), {extra}, {unknown})"
     off = f"{checks.constant('switch', switch)}.anywhere_off"
     name = definable(function.__name__, "contract")
     lines = [f"def {name}({listed}):"]

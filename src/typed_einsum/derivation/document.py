@@ -9,8 +9,10 @@ from typing import Literal
 
 from typed_einsum.derivation.formula import Formula
 
-Step = Literal["notation", "axes", "loops", "vectors", "matrices", "cost", "gradients", "example", "picture"]
-STEPS: tuple[Step, ...] = (
+SectionName = Literal[
+    "notation", "axes", "loops", "vectors", "matrices", "cost", "gradients", "example", "picture"
+]
+STEPS: tuple[SectionName, ...] = (
     "notation",
     "axes",
     "loops",
@@ -31,7 +33,7 @@ class Code:
 
 
 @dataclass(frozen=True, slots=True)
-class Label:
+class AxisName:
     """An axis inside a line, in the colour of its role."""
 
     label: str
@@ -44,8 +46,8 @@ class RoleWord:
     role: str
 
 
-Part = str | Code | Label | RoleWord
-Line = tuple[Part, ...]
+Inline = str | Code | AxisName | RoleWord
+Line = tuple[Inline, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ Block = Paragraph | Table | Math | Listing | Picture
 class Section:
     """One step of the derivation."""
 
-    step: Step
+    step: SectionName
     title: str
     blocks: tuple[Block, ...]
 
@@ -106,14 +108,14 @@ def rich(text: str) -> Line:
     """A line from text, with `code` in backticks and <axes> in angles.
 
     >>> rich("the dot product of `A[b, :]` over <c>")
-    ('the dot product of ', Code(text='A[b, :]'), ' over ', Label(label='c'))
+    ('the dot product of ', Code(text='A[b, :]'), ' over ', AxisName(label='c'))
     """
-    parts: list[Part] = []
+    parts: list[Inline] = []
     at = 0
     for found in _MARKED.finditer(text):
         if found.start() > at:
             parts.append(text[at : found.start()])
-        parts.append(Code(found[1]) if found[1] else Label(found[2]))
+        parts.append(Code(found[1]) if found[1] else AxisName(found[2]))
         at = found.end()
     if at < len(text):
         parts.append(text[at:])

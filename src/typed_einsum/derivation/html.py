@@ -7,9 +7,9 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from typed_einsum.derivation.document import (
+    AxisName,
     Block,
     Code,
-    Label,
     Line,
     Listing,
     Math,
@@ -96,7 +96,7 @@ def _line(line: Line, roles: Mapping[str, str], *, focus: bool = False) -> str:
         match part:
             case Code(text):
                 shown.append(f"<code>{escape(text)}</code>")
-            case Label(label):
+            case AxisName(label):
                 tab = ' tabindex="0"' if focus and line == (part,) else ""
                 named = escape(label)
                 shown.append(f'<var class="role-{roles[label]}" data-i="{named}"{tab}>{named}</var>')

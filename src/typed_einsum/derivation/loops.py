@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from typed_einsum.derivation.subject import Named, Subject
+from typed_einsum.derivation.subject import Subject, SymbolicTensor
 from typed_einsum.derivation.variables import Variables, variables
 
 
@@ -45,7 +45,7 @@ def loops_source(subject: Subject) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _entry(variable: str, tensor: Named, names: Variables) -> str:
+def _entry(variable: str, tensor: SymbolicTensor, names: Variables) -> str:
     return f"{variable}[{', '.join(names.axes[label] for label in tensor.labels) or '()'}]"
 
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from typed_einsum.derivation.document import (
+    AxisName,
     Block,
     Code,
-    Label,
     Line,
     Listing,
     Math,
@@ -58,7 +58,7 @@ def _line(line: Line) -> str:
         match part:
             case Code(text):
                 shown.append(f"`{text}`")
-            case Label(label):
+            case AxisName(label):
                 shown.append(f"*{label.translate(_SPECIAL)}*")
             case RoleWord(role):
                 shown.append(f"**{role}**")

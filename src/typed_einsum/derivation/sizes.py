@@ -46,7 +46,7 @@ def known_sizes(equation: Equation, given: Sizes) -> dict[str, int | tuple[int, 
     Raises `ArgumentError` (TE402, TE409) and `ShapeError` (TE203).
     """
     if not isinstance(given, Mapping):
-        summary = f"`sizes` is no mapping but of type `{type(given).__name__}`"
+        summary = f"`explain` takes `sizes` as a mapping or a text, not a `{type(given).__name__}`"
         raise ArgumentError(Diagnostic("TE409", summary, help='write sizes={"b": 2, "q": 3}, or "b=2,q=3"'))
     known: dict[str, int | tuple[int, ...]] = dict(equation.fixed)
     for asked, size in given.items():
@@ -65,7 +65,9 @@ def _unknown(asked: str, equation: Equation) -> ArgumentError:
     near = get_close_matches(asked, equation.keys, n=1)
     listed = ", ".join(f"`{name}`" for name in equation.keys) or "no axes"
     repair = f"did you mean `{near[0]}`?" if near else f"the equation has {listed}"
-    return ArgumentError(Diagnostic("TE402", f"`sizes` names `{asked}`, which is no axis here", help=repair))
+    return ArgumentError(
+        Diagnostic("TE402", f"`sizes` names `{asked}`, which is not an axis of the equation", help=repair)
+    )
 
 
 def _checked(name: str, size: int | Sequence[int]) -> int | tuple[int, ...]:

@@ -1,6 +1,6 @@
 """What a derivation is about: an equation with a symbol for each tensor and a label for each single axis.
 
-`*batch` and `...` are spread into single axes here, once, so that no step has to think of them again.
+`*batch` and `...` are spread into single axes here, so that every step deals with single axes only.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Index:
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class SymbolicTensor:
     """A tensor: its symbol, and the labels of its axes in order."""
 
     symbol: str
@@ -67,8 +67,8 @@ class Subject:
     """An equation ready to be derived: tensors, axes, and the ranks of its variadic axes."""
 
     equation: Equation
-    operands: tuple[Named, ...]
-    result: Named
+    operands: tuple[SymbolicTensor, ...]
+    result: SymbolicTensor
     indices: tuple[Index, ...]
     spread: tuple[tuple[str, int], ...]
 
@@ -132,14 +132,18 @@ def read_subject(target: Any, sizes: Sizes | None, reductions: Reductions, names
     rows = [spelled(keys) for keys in equation.operand_keys]
     every = {label for row in rows for label in row}
     chosen = _symbols(symbols, len(rows), every)
-    operands = tuple(Named(symbol, row) for symbol, row in zip(chosen, rows, strict=False))
+    operands = tuple(SymbolicTensor(symbol, row) for symbol, row in zip(chosen, rows, strict=False))
     indices = tuple(
         _index(equation, name, place, labels[name], rows, known)
         for name in equation.keys
         for place in range(len(labels[name]))
     )
     return Subject(
-        equation, operands, Named(chosen[-1], spelled(equation.output_keys)), indices, tuple(spread.items())
+        equation,
+        operands,
+        SymbolicTensor(chosen[-1], spelled(equation.output_keys)),
+        indices,
+        tuple(spread.items()),
     )
 
 

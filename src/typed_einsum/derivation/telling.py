@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 from typed_einsum.derivation.consequences import cost_blocks, example_blocks, gradient_blocks
 from typed_einsum.derivation.document import (
     STEPS,
+    AxisName,
     Block,
     Code,
-    Label,
     Line,
     Listing,
     Math,
     Picture,
     RoleWord,
     Section,
-    Step,
+    SectionName,
     Table,
     axes,
     paragraph,
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from typed_einsum.derivation import Derivation
     from typed_einsum.derivation.matrices import Matrices
 
-TITLES: dict[Step, str] = {
+TITLES: dict[SectionName, str] = {
     "notation": "In index notation",
     "axes": "The axes",
     "loops": "As loops",
@@ -47,7 +47,7 @@ def sections(derivation: Derivation, steps: Sequence[str] | None = None) -> tupl
     """The sections of these steps, in the order of the derivation. Raises `ArgumentError` (TE402)."""
     unknown = [step for step in steps or () if step not in STEPS]
     if unknown:
-        summary = f"`{unknown[0]}` is no step of a derivation"
+        summary = f"`{unknown[0]}` is not a step of a derivation"
         raise ArgumentError(Diagnostic("TE402", summary, help=f"the steps are {', '.join(STEPS)}"))
     return tuple(
         Section(step, TITLES[step], _blocks(derivation, step))
@@ -56,7 +56,7 @@ def sections(derivation: Derivation, steps: Sequence[str] | None = None) -> tupl
     )
 
 
-def _blocks(derivation: Derivation, step: Step) -> tuple[Block, ...]:
+def _blocks(derivation: Derivation, step: SectionName) -> tuple[Block, ...]:
     subject = derivation.subject
     match step:
         case "notation":
@@ -100,7 +100,7 @@ def _axes_blocks(subject: Subject) -> tuple[Block, ...]:
         return (paragraph("No operand has an axis: they are single numbers."),)
     rows: list[tuple[Line, ...]] = [
         (
-            (Label(index.label),),
+            (AxisName(index.label),),
             ("any" if index.size is None else str(index.size),),
             (RoleWord(index.role.value), _of_which(subject, index.role, index.holders)),
             (why(subject, index),),
@@ -221,9 +221,9 @@ def _matrix_blocks(matrices: Matrices, subject: Subject) -> tuple[Block, ...]:
 
 
 def _labels(labels: Sequence[str]) -> Line:
-    parts: list[str | Label] = []
+    parts: list[str | AxisName] = []
     for label in labels:
-        parts += [*([" "] if parts else []), Label(label)]
+        parts += [*([" "] if parts else []), AxisName(label)]
     return tuple(parts)
 
 

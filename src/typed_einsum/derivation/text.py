@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Literal
 
 from typed_einsum.derivation import formula as formulas
 from typed_einsum.derivation.document import (
+    AxisName,
     Block,
     Code,
-    Label,
     Line,
     Listing,
     Math,
@@ -96,11 +96,11 @@ def _plain(line: Line) -> str:
     return "".join(part if isinstance(part, str) else _bare(part) for part in line)
 
 
-def _bare(part: Code | Label | RoleWord) -> str:
+def _bare(part: Code | AxisName | RoleWord) -> str:
     match part:
         case Code(text):
             return text
-        case Label(label):
+        case AxisName(label):
             return label
         case RoleWord(role):
             return role
@@ -110,7 +110,7 @@ def _cell(line: Line, roles: Mapping[str, str]) -> str:
     shown = []
     for part in line:
         match part:
-            case Label(label):
+            case AxisName(label):
                 shown.append(_painted(label, roles[label]))
             case RoleWord(role):
                 shown.append(_painted(role, role))

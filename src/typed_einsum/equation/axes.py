@@ -69,7 +69,7 @@ ELLIPSIS = "..."
 
 
 class AxisSyntaxError(Exception):
-    """A word that is no axis; carries where it stands and what is wrong with it."""
+    """A word that is not an axis; carries where it stands and what is wrong with it."""
 
     def __init__(self, word: str, span: Span, reason: str) -> None:
         super().__init__(reason)
@@ -119,7 +119,7 @@ def variadic_index(axes: tuple[Axis, ...]) -> int | None:
 def read_axes(text: str, offset: int = 0) -> tuple[Axis, ...]:
     """Read the axes of an annotation such as `"b *batch rgb=3 #h _ h*w"`, words separated by spaces.
 
-    Spans are shifted by `offset`. Raises `AxisSyntaxError` at the first word that is no axis.
+    Spans are shifted by `offset`. Raises `AxisSyntaxError` at the first word that is not an axis.
     """
     return tuple(
         read_axis(word.group(), Span(word.start(), word.end()).shifted(offset))
@@ -152,6 +152,6 @@ def read_axis(word: str, span: Span) -> Axis:
         raise AxisSyntaxError(word, span, "a name is expected here")
     if rest.isascii() and rest.isdigit():
         if len(rest) > MOST_DIGITS:
-            raise AxisSyntaxError(word, span, "no axis is that long")
+            raise AxisSyntaxError(word, span, "more digits than a size can have")
         return Fixed(int(rest), label, broadcast, span)
     return Expression(rest, broadcast, span)

@@ -128,7 +128,7 @@ def _reductions(equation: Equation) -> Iterator[Flaw]:
         if name in equation.maximised:
             site = next(Site(i, axis.span) for i, axis in _sited(equation) if name_of(axis) == name)
             summary = f"axis `{name}` is in `sum=` and in `max=`"
-            yield Flaw("TE109", summary, site, "summed, or the maximum?", "keep one of the two")
+            yield Flaw("TE109", summary, site, "in both", "keep one of the two")
 
 
 def _repair_for_reduced(name: str, equation: Equation) -> str:
@@ -157,7 +157,7 @@ def _lone_sums(equation: Equation, labels: Sequence[str]) -> Iterator[Flaw]:
             "TE108",
             f"axis `{name}` is in {_holders(holders, labels)} and not in the output: {which} summed away",
             site,
-            "summed without a partner" if not variadic else "dropped by the output",
+            "no other operand has it" if not variadic else "dropped by the output",
             f'{_doubt(name, holders, equation)} if you mean the sum, say so: sum="{name}"',
         )
 

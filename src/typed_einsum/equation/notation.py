@@ -98,14 +98,14 @@ def _parenthesis(part: str, word: re.Match[str], offset: int, operand: int | Non
     summary = f"`{part[start:stop]}` is not an axis"
     repair = "an einsum neither merges nor splits axes: unflatten before it, or name the axis as a whole"
     site = Site(operand, Span(start, stop).shifted(offset))
-    return Flaw("TE105", summary, site, "parentheses group nothing here", repair)
+    return Flaw("TE105", summary, site, "no parentheses here", repair)
 
 
 def _spelling_flaw(word: str, site: Site, style: Style) -> Flaw | None:
     """What is wrong with a word as an axis of an equation text, or None."""
     if ">" in word or word in "-→":
         repair = "write `->` once, between operands and output"
-        return Flaw("TE102", f"`{word}` is half an arrow, and no axis", site, "half an arrow", repair)
+        return Flaw("TE102", f"`{word}` is half an arrow, not an axis", site, "half an arrow", repair)
     summary = f"`{word}` is not an axis"
     if style == "classic":
         if word == ELLIPSIS or (word.isascii() and (word.isalpha() or word.isdigit())):

@@ -100,7 +100,7 @@ class NamedAxes:
         if switch.is_off():
             return
         if not is_tensor(value):
-            summary = f"{self.label} is no tensor but {with_article(described(value))}"
+            summary = f"{self.label} is not a tensor but {with_article(described(value))}"
             repair = f"pass a torch.Tensor to `{self.door}`"
             at = self._marked(None, "")
             raise DtypeError(Diagnostic("TE304", summary, at.place, at.marks, help=repair))

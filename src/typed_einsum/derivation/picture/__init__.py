@@ -22,7 +22,7 @@ def to_svg(subject: Subject, form: Literal["wires", "network"], prefix: str) -> 
     Raises `ArgumentError` (TE402) for another form.
     """
     if form not in _TITLES:
-        summary = f"`{form}` is no form of picture"
+        summary = f"`{form}` is not a form of picture"
         raise ArgumentError(Diagnostic("TE402", summary, help="the forms are wires and network"))
     drawn = wires(subject) if form == "wires" else network(subject)
     return framed(

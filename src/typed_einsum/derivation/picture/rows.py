@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import permutations
 
 from typed_einsum.derivation.picture.svg import LETTER, NARROW
-from typed_einsum.derivation.subject import Named, Subject
+from typed_einsum.derivation.subject import Subject, SymbolicTensor
 
 GAP = 20
 TRACK = 24
@@ -104,7 +104,9 @@ def _laid(subject: Subject, *, turned: bool) -> Layout:
     return Layout(turned, tuple(cells), tuple(names), arcs, lowest, depth, gap, longest)
 
 
-def _row(subject: Subject, which: int, tensor: Named, turned: bool) -> tuple[float, list[Cell], float]:
+def _row(
+    subject: Subject, which: int, tensor: SymbolicTensor, turned: bool
+) -> tuple[float, list[Cell], float]:
     """Where the name of a tensor stands, its cells, and how long the row is."""
     at = 24.0 if turned else len(tensor.symbol) * LETTER + 12
     name = 14.0 if turned else (at - 6) / 2
