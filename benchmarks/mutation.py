@@ -178,7 +178,7 @@ def notices(name: str, file: Path, source: str, tests: Sequence[str]) -> bool:
         import pytest
 
         paths = [f"tests/{test}.py" for test in tests]
-        os._exit(int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", *paths])))
+        os._exit(int(pytest.main(["-x", "-q", "-m", "", "-p", "no:cacheprovider", *paths])))
     ends = monotonic() + SECONDS
     while monotonic() < ends:
         pid, status = os.waitpid(child, os.WNOHANG)

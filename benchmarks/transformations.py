@@ -138,7 +138,7 @@ def main() -> None:
     """Run the tests, and write what they have shown."""
     recorder = Recorder()
     paths = [str(TESTS / name) for name in FILES]
-    status = pytest.main(["-q", "-p", "no:cacheprovider", *paths], plugins=[recorder])
+    status = pytest.main(["-q", "-m", "", "-p", "no:cacheprovider", *paths], plugins=[recorder])
     if status:
         raise SystemExit(status)
     results = record(recorder)

@@ -237,6 +237,7 @@ def test_every_cache_is_bounded() -> None:
     assert all(len(bound) == 2 and isinstance(bound[1], int) for bound in bounds), bounds
 
 
+@pytest.mark.thorough
 def test_distinct_equations_do_not_pile_up() -> None:
     matrix = torch.ones(2, 3)
 

@@ -97,6 +97,7 @@ def is_let_go(lock: Path) -> bool:
     return not is_held(lock)
 
 
+@pytest.mark.thorough
 def test_each_file_is_reported_and_the_run_goes_on(tmp_path: Path) -> None:
     for name, (content, _) in FILES.items():
         (tmp_path / name).write_text(content, encoding="utf-8")

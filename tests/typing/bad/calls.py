@@ -36,7 +36,7 @@ def an_operand_too_many() -> Tensor:
     return scores(QUERY, KEY, KEY)  # error: all
 
 
-def a_keyword_that_is_no_operand() -> Tensor:
+def a_keyword_that_is_not_an_operand() -> Tensor:
     return scores(QUERY, keys=KEY)  # error: all
 
 
@@ -44,7 +44,7 @@ def a_keyword_for_a_positional_operand() -> Tensor:
     return best(QUERY, key=KEY)  # error: all
 
 
-def an_operand_that_is_no_tensor() -> Tensor:
+def an_operand_that_is_not_a_tensor() -> Tensor:
     return scores(QUERY, [1.0, 2.0])  # error: all
 
 

@@ -49,15 +49,15 @@ def an_argument_too_many() -> Tensor:
     return project(IMAGE, WEIGHT, 2)  # error: all
 
 
-def a_keyword_that_is_no_parameter() -> Tensor:
+def a_keyword_that_is_not_a_parameter() -> Tensor:
     return project(IMAGE, WEIGHT, time=2)  # error: all
 
 
-def an_argument_that_is_no_tensor() -> Tensor:
+def an_argument_that_is_not_a_tensor() -> Tensor:
     return project(IMAGE, 2.0)  # error: all
 
 
-def an_argument_that_is_no_number() -> Tensor:
+def an_argument_that_is_not_a_number() -> Tensor:
     return project(IMAGE, WEIGHT, times="2")  # error: all
 
 
@@ -81,7 +81,7 @@ def a_class_method_with_a_keyword_it_lacks() -> Head:
     return Head.of(weights=WEIGHT)  # error: all
 
 
-def a_property_of_the_class_that_there_is_not() -> Tensor:
+def a_property_that_the_class_lacks() -> Tensor:
     return Head.of(WEIGHT).weights  # error: all
 
 

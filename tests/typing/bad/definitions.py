@@ -6,12 +6,12 @@ from torch import Tensor
 from typed_einsum import typed_einsum
 
 
-def an_option_that_there_is_not() -> None:
+def an_option_that_does_not_exist() -> None:
     @typed_einsum(min="d")  # error: all
     def smallest(x: Float[Tensor, "b d"]) -> Float[Tensor, "b"]: ...
 
 
-def an_option_that_is_no_text() -> None:
+def an_option_that_is_not_text() -> None:
     @typed_einsum(max=1)  # error: all
     def largest(x: Float[Tensor, "b d"]) -> Float[Tensor, "b"]: ...
 
@@ -21,7 +21,7 @@ def an_equation_by_keyword() -> None:
     def product(x: Float[Tensor, "b d"], y: Float[Tensor, "b d"]) -> Float[Tensor, "b"]: ...
 
 
-def something_that_is_no_function() -> None:
+def something_that_is_not_a_function() -> None:
     typed_einsum(3)  # error: all
 
 

@@ -53,7 +53,7 @@ def a_size_of_one_that_would_broadcast() -> Tensor:
     return einsum("b c, b c -> b", torch.ones(2, 3), torch.ones(1, 3))  # error: none
 
 
-def a_softmax_over_an_axis_that_there_is_not() -> Tensor:
+def a_softmax_over_an_axis_that_does_not_exist() -> Tensor:
     return softmax(torch.ones(2, 3), "b c", over="k")  # error: none
 
 
@@ -69,7 +69,7 @@ def matrices_that_torch_cannot_multiply() -> Tensor:
     return torch.ones(2, 3) @ torch.ones(5, 7)  # error: stubs
 
 
-def an_einsum_of_torch_that_cannot_be() -> Tensor:
+def an_einsum_of_torch_that_cannot_run() -> Tensor:
     return torch.einsum("bqd,bkd->bqk", torch.ones(2, 3, 5), torch.ones(2, 7, 11))  # error: stubs
 
 

@@ -41,7 +41,7 @@ def a_local_value_without_axes() -> Tensor:
 
 
 @shape_checked
-def a_local_value_that_is_no_tensor() -> Tensor:
+def a_local_value_that_is_not_a_tensor() -> Tensor:
     return shaped([1.0, 2.0], "b")  # error: all
 
 
@@ -50,7 +50,7 @@ def a_local_value_with_a_number_for_axes() -> Tensor:
     return shaped(QUERY, 3)  # error: none
 
 
-def a_switch_that_is_no_context() -> None:
+def a_switch_that_is_not_a_context() -> None:
     with checks_off:  # error: all
         pass
 
@@ -59,7 +59,7 @@ def a_derivation_with_an_option_of_another_name() -> str:
     return str(explain("b q d -> b", total="q d"))  # error: all
 
 
-def a_colour_that_there_is_not() -> str:
+def a_colour_that_does_not_exist() -> str:
     return explain("b d, b d -> b").to_text("blue")  # error: all
 
 
@@ -67,11 +67,11 @@ def an_equation_taken_for_text() -> str:
     return equations()["dot_product.scores"].upper()  # error: all
 
 
-def a_promise_that_there_is_not() -> None:
+def a_promise_that_does_not_exist() -> None:
     check_contract(ContrastiveHead(), independence="b")  # error: all
 
 
-def an_asserted_promise_that_there_is_not() -> None:
+def an_asserted_promise_that_does_not_exist() -> None:
     assert_contract(ContrastiveHead(), independence="b")  # error: all
 
 
@@ -79,7 +79,7 @@ def a_promise_of_no_axes() -> None:
     contract(independent=1)(torch.add)  # error: all
 
 
-def a_seed_that_is_no_number() -> None:
+def a_seed_that_is_not_a_number() -> None:
     example_inputs(ContrastiveHead(), seed="1")  # error: all
 
 
