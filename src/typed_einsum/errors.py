@@ -74,9 +74,9 @@ CODES: Final = MappingProxyType(
         "TE407": "a result is not what its annotation says",
         "TE408": "axes, an equation, `sum=`, `max=` or `over=` that are not a text",
         "TE409": "`axis_sizes` is not a dict of names and sizes",
-        "TE410": "settings of a module that do not go together",
+        "TE410": "settings of a module that contradict each other",
         "TE411": "a module in a mode that a call does not allow",
-        "TE412": "an argument that nothing says how to make",
+        "TE412": "an argument that cannot be made from its annotation",
         "TE413": "an einsum fence that cannot be read",
         "TE501": "a body that would never run",
         "TE502": "a default on an operand",
@@ -94,10 +94,10 @@ CODES: Final = MappingProxyType(
         "TE706": "weights normalised over one axis and summed over another",
         "TE707": "precision lost in a cast",
         "TE708": "a bool tensor added to numbers",
-        "TE709": "samples of a batch that move each other",
+        "TE709": "samples of a batch that affect each other",
         "TE710": "arguments that are not matched along an axis they share",
         "TE711": "one name for two axes of a tensor",
-        "TE712": "a promise that does not hold",
+        "TE712": "a claim about a function that does not hold",
         "TE713": "numbers that differ from the reference",
         "TE714": "an index that is the size of an axis",
         "TE715": "a diagonal taken inside a product",
@@ -106,8 +106,8 @@ CODES: Final = MappingProxyType(
         "TE718": "a squeeze that drops more than one axis",
     }
 )
-"""Every code with what it means, in a few words. The hundreds: 1 equations, 2 shapes, 3 dtypes and devices,
-4 calls, 5 decorated functions, 7 what `typed-einsum check` alone finds."""
+"""The short meaning of every code. TE1xx: equations; TE2xx: shapes; TE3xx: dtypes and devices; TE4xx: calls; TE5xx:
+decorated functions; TE7xx: findings that only `typed-einsum check` and `typed_einsum.testing` report."""
 
 
 _CODE = re.compile(r"\[(TE[0-9]{3})\]: ")
@@ -116,16 +116,16 @@ _CODE = re.compile(r"\[(TE[0-9]{3})\]: ")
 class TypedEinsumError(Exception):
     """Base of every error that typed-einsum raises.
 
-    Attributes: `code`, such as `"TE201"`, and `diagnostic`, the message as data. Made of a text, as torch
-    makes an error anew that a `DataLoader` worker has raised, it says that text and finds its code in it.
+    Attributes: `code`, such as `"TE201"`, and `diagnostic`, the message as data. torch makes a new error from the text
+    of an error that a `DataLoader` worker raised; then `str(error)` is that text, and `code` is read from it.
     """
 
-    _told: str | None = None
+    _text: str | None = None
 
     def __init__(self, diagnostic: Diagnostic | str) -> None:
         super().__init__(diagnostic)
         if isinstance(diagnostic, str):
-            self._told = diagnostic
+            self._text = diagnostic
             found = _CODE.search(diagnostic)
             diagnostic = Diagnostic(found[1] if found else "", diagnostic)
         self.diagnostic = diagnostic
@@ -136,11 +136,11 @@ class TypedEinsumError(Exception):
         return self.diagnostic.code
 
     def __str__(self) -> str:
-        return self._told or self.diagnostic.render(type(self).__name__)
+        return self._text or self.diagnostic.render(type(self).__name__)
 
 
 class EquationError(TypedEinsumError, ValueError):
-    """The equation itself is wrong, whatever tensors it will be given (TE1xx)."""
+    """The equation is wrong for all tensors (TE1xx)."""
 
 
 class ShapeError(TypedEinsumError, ValueError):
@@ -152,7 +152,7 @@ class DtypeError(TypedEinsumError, TypeError):
 
 
 class DeviceError(TypedEinsumError, RuntimeError):
-    """Operands live on different devices (TE303)."""
+    """Operands are on different devices (TE303)."""
 
 
 class ArgumentError(TypedEinsumError, TypeError):
@@ -160,8 +160,8 @@ class ArgumentError(TypedEinsumError, TypeError):
 
 
 class SettingError(ArgumentError, ValueError):
-    """Settings of a module that do not go together (TE410)."""
+    """Settings of a module that contradict each other (TE410)."""
 
 
 class SignatureError(TypedEinsumError, TypeError):
-    """A function that cannot be decorated as it stands (TE5xx)."""
+    """A function that cannot be decorated in this form (TE5xx)."""

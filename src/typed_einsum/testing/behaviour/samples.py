@@ -1,4 +1,4 @@
-"""TE709: samples of a batch that move each other."""
+"""TE709: samples of a batch that affect each other."""
 
 from __future__ import annotations
 
