@@ -48,9 +48,9 @@ SECONDS = 240
 """A change that makes the tests run longer than this has been noticed."""
 
 ARGUED: dict[str, str] = {
-    "lint: in `_repair_for_output`, `1` becomes `2`": "two similar names are found, and the message gives the most similar one",
-    "lint: in `_repair_for_reduced`, `1` becomes `2`": "two similar names are found, and the message gives the most similar one",
-    "lint: in `_doubt`, `1` becomes `2`": "two similar names are found, and the message gives the most similar one",
+    "lint: in `_repair_for_output`, `1` becomes `2`": "the message names only the most similar name",
+    "lint: in `_repair_for_reduced`, `1` becomes `2`": "the message names only the most similar name",
+    "lint: in `_doubt`, `1` becomes `2`": "the message names only the most similar name",
     "solver: in `placed`, `i < spread` becomes `i <= spread`": "the axis at `spread` is left out",
     "solver: in `broadcast_shapes`, `True` becomes `False`": "both shapes were padded to one length",
 }

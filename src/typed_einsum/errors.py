@@ -106,8 +106,8 @@ CODES: Final = MappingProxyType(
         "TE718": "a squeeze that drops more than one axis",
     }
 )
-"""The short meaning of every code. TE1xx: equations; TE2xx: shapes; TE3xx: dtypes and devices; TE4xx: calls; TE5xx:
-decorated functions; TE7xx: findings that only `typed-einsum check` and `typed_einsum.testing` report."""
+"""The short meaning of every code. TE1xx: equations; TE2xx: shapes; TE3xx: dtypes and devices; TE4xx: calls;
+TE5xx: decorated functions; TE7xx: findings that only `typed-einsum check` and `typed_einsum.testing` report."""
 
 
 _CODE = re.compile(r"\[(TE[0-9]{3})\]: ")
@@ -116,8 +116,9 @@ _CODE = re.compile(r"\[(TE[0-9]{3})\]: ")
 class TypedEinsumError(Exception):
     """Base of every error that typed-einsum raises.
 
-    Attributes: `code`, such as `"TE201"`, and `diagnostic`, the message as data. torch makes a new error from the text
-    of an error that a `DataLoader` worker raised; then `str(error)` is that text, and `code` is read from it.
+    Attributes: `code`, such as `"TE201"`, and `diagnostic`, the message as data. torch makes a new
+    error from the text of an error that a `DataLoader` worker raised; then `str(error)` is that text, and `code`
+    is read from it.
     """
 
     _text: str | None = None

@@ -14,7 +14,7 @@ BATCH = ("b", "batch")
 
 
 def leaks(call: Call, coupled: Sequence[str], random: bool) -> Iterator[tuple[str, Severity, str]]:
-    """Samples that move each other, unless that is said of their axis; a promise to do so that is not kept."""
+    """Samples that affect each other, unless their axis is coupled; and coupled axes where they do not."""
     for name in BATCH:
         try:
             found = perturbation.moved(call, name)
