@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from typed_einsum.cli import main, pages
-from typed_einsum.cli.checking import Report
+from typed_einsum.cli.checking import Listing
 from typed_einsum.cli.formats import as_annotation, as_sarif
 from typed_einsum.cli.settings import BadSettings, Settings, prefixes, settings_near
 from typed_einsum.testing.process.outcome import Outcome
@@ -197,10 +197,10 @@ def test_a_pyproject_that_cannot_be_read_ends_the_run(tmp_path: Path, content: b
 
 
 def test_progress_is_shown_on_a_terminal_alone(capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    Report(Settings(), False).progress("1/2 a.py")
+    Listing(Settings(), False).progress("1/2 a.py")
     assert capsys.readouterr().err == ""
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    report = Report(Settings(), False)
+    report = Listing(Settings(), False)
     report.progress("1/2 a.py")
     report.progress("")
     assert capsys.readouterr().err == "\r\x1b[2K1/2 a.py\r\x1b[2K"

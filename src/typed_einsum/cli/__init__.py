@@ -55,9 +55,9 @@ def _add_check(commands: Any) -> None:
     check = commands.add_parser(
         "check",
         help="run the annotated functions of files at telling sizes",
-        description="Import each file and run every typed einsum, every shape_checked function and every "
-        "nn.Module that can be built, on meta tensors whose axes have sizes that all differ. Options can "
-        "stand in pyproject.toml, under [tool.typed-einsum]; those given here win.",
+        description="Import each file and run every function and method with shape annotations on meta "
+        "tensors whose axes have sizes that all differ. Options can stand in pyproject.toml, under "
+        "[tool.typed-einsum]; those given here win.",
         epilog="Exit status: 0 clean, 1 findings, 2 something could not run. Advice does not count.",
     )
     check.add_argument(

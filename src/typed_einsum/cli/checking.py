@@ -12,14 +12,33 @@ from typed_einsum.cli.formats import as_annotation, as_json, as_sarif
 from typed_einsum.cli.settings import Settings
 from typed_einsum.cli.statuses import CLEAN, COULD_NOT_RUN, FINDINGS
 from typed_einsum.testing.process.outcome import Outcome
-from typed_einsum.testing.process.session import Session, WorkerFailed
+from typed_einsum.testing.process.supervisor import Supervisor, WorkerFailed
 
 SKIPPED_FOLDERS = {"__pycache__", "node_modules", "site-packages"}
 
 
 def run_check(paths: Sequence[Path], settings: Settings, *, verbose: bool) -> int:
     """Check files and folders, and print what is found; the exit status."""
-    report = Report(settings, verbose)
+    listing = Listing(settings, verbose)
+    files = _files(paths, listing)
+    supervisor = Supervisor(settings.time_limit, settings.memory_limit)
+    try:
+        for number, (file, shown) in enumerate(files.items(), 1):
+            listing.progress(f"{number}/{len(files)} {shown}")
+            try:
+                for outcome in supervisor.check(file):
+                    listing.add(listing.unless_repeated(outcome, shown))
+            except WorkerFailed as error:
+                listing.add(Outcome("failed", shown, text=str(error)))
+    finally:
+        supervisor.close()
+        listing.progress("")
+    listing.end(supervisor.annotated, supervisor.functions)
+    return listing.status()
+
+
+def _files(paths: Sequence[Path], listing: Listing) -> dict[Path, str]:
+    """The Python files at some paths, each with its path as it is shown; the rest is listed with a reason."""
     files: dict[Path, str] = {}
     for path in paths:
         try:
@@ -28,22 +47,9 @@ def run_check(paths: Sequence[Path], settings: Settings, *, verbose: bool) -> in
         except OSError as error:
             found, reason = [], str(error)
         if reason:
-            report.add(Outcome("failed", str(path), text=reason))
+            listing.add(Outcome("failed", str(path), text=reason))
         files |= {Path(os.path.abspath(file)): str(file) for file in found}
-    session = Session(settings.time_limit, settings.memory_limit)
-    try:
-        for number, (file, shown) in enumerate(files.items(), 1):
-            report.progress(f"{number}/{len(files)} {shown}")
-            try:
-                for outcome in session.check(file):
-                    report.add(report.unless_repeated(outcome, shown))
-            except WorkerFailed as error:
-                report.add(Outcome("failed", shown, text=str(error)))
-    finally:
-        session.close()
-        report.progress("")
-    report.end()
-    return report.status()
+    return files
 
 
 def _why_none(path: Path) -> str:
@@ -54,7 +60,7 @@ def _why_none(path: Path) -> str:
     return "it is no Python file (its name does not end in .py)"
 
 
-class Report:
+class Listing:
     """Outcomes as they come, printed one by one or at the end, and their count."""
 
     def __init__(self, settings: Settings, verbose: bool) -> None:
@@ -92,26 +98,30 @@ class Report:
         place = f"{outcome.file}:{outcome.line}"
         return Outcome("skipped", file, text=f"its import ends at {place}, {outcome.code}, reported above")
 
-    def end(self) -> None:
-        """Print what comes at the end."""
+    def end(self, annotated: int, functions: int) -> None:
+        """Print what comes at the end; `annotated` of the `functions` in the files have shape annotations."""
+        summary = self.summary(annotated, functions)
         match self._settings.format:
             case "json":
-                print(as_json(self._outcomes, self.summary()))
+                print(as_json(self._outcomes, summary))
             case "sarif":
                 print(as_sarif(self._outcomes))
             case _:
-                print(self.summary())
+                print(summary)
 
-    def summary(self) -> str:
-        """The counts, in one line."""
+    def summary(self, annotated: int, functions: int) -> str:
+        """The counts, in one line, with how many functions have nothing to check where there are such."""
         counts = self._counts()
-        findings = f"{counts['finding']} finding{'' if counts['finding'] == 1 else 's'}"
+        findings = f"{counts['finding']} finding{_s(counts['finding'])}"
         parts = [f"{counts['ok']} ok", findings, f"{counts['skipped']} skipped"]
         if counts["advice"]:
             parts.append(f"{counts['advice']} advice")
         if counts["failed"]:
             parts.append(f"{counts['failed']} could not run")
-        return ", ".join(parts)
+        line = ", ".join(parts)
+        if annotated == functions > 0 or (self._outcomes and not functions):
+            return line
+        return f"{line}; {annotated} of {functions} function{_s(functions)} have shape annotations"
 
     def status(self) -> int:
         """The exit status, the same in every format."""
@@ -120,6 +130,10 @@ class Report:
 
     def _counts(self) -> Counter[str]:
         return Counter(outcome.kind for outcome in self._outcomes)
+
+
+def _s(count: int) -> str:
+    return "" if count == 1 else "s"
 
 
 def python_files(path: Path) -> Iterator[Path]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from typed_einsum.errors import TypedEinsumError
-from typed_einsum.testing.contracts.check import Check
+from typed_einsum.testing.contracts.judging import judged
 from typed_einsum.testing.contracts.promises import stored_on
 from typed_einsum.testing.process.outcome import Kind, Outcome, finding_of, outcome
 from typed_einsum.testing.targets.target import Target
@@ -15,11 +15,10 @@ def run_target(target: Target, file: str) -> Iterator[Outcome]:
     """What the contract of a target comes to: its findings, or one line that there are none."""
     place = target.place(file)
     try:
-        function = target.resolved()
+        report, function = judged(target, target.owner, place, stored_on(target.function))
     except TypedEinsumError as error:
         yield finding_of(error, place, target.name)
         return
-    report = Check(target.name, function, target.owner, place, stored_on(target.function)).report()
     for found in report.findings:
         kind: Kind = "finding" if found.severity == "error" else "advice"
         yield Outcome(

@@ -40,6 +40,7 @@ def main() -> None:
         answers.flush()
 
     for name in (
+        "targets.discovery",
         "targets.importer",
         "process.target_run",
     ):  # with torch, most of the start-up, which has a limit of its own
@@ -82,40 +83,36 @@ def events(file: Path, skip: int) -> Iterator[Event]:
     """
     # With torch, these are most of the start-up: `main` imports them first, and says when it is done.
     from typed_einsum.testing.process.target_run import run_target
-    from typed_einsum.testing.targets.importer import as_if_alone, import_file
-    from typed_einsum.testing.targets.target import targets
+    from typed_einsum.testing.targets.discovery import discover
+    from typed_einsum.testing.targets.importer import as_if_alone, forget_other_roots, import_file
 
     shown = shown_path(str(file))
     yield {"event": "begin", "file": shown, "line": 1, "name": ""}
     with as_if_alone(file):
         try:
-            module = import_file(file)
+            forget_other_roots(file, Path.cwd())
+            module = import_file(file, Path.cwd())
         except TypedEinsumError as error:
             yield _came_to(finding_of(error, Place(shown, 1)))
             return
         except SystemExit as error:
-            yield _came_to(_exit("importing the file", error, Place(shown, 1)))
+            text = f"importing the file ended the process: SystemExit({error.code!r})"
+            yield _came_to(outcome("finding", Place(shown, 1), "", text, "TE702"))
             return
         except Exception as error:  # the file is the user's: whatever its import raises is reported
             yield _came_to(Outcome("failed", shown, text=first_line(error)))
             return
-        for target in targets(module)[skip:]:
+        found = discover(module)
+        yield {"event": "counted", "functions": found.functions, "annotated": found.annotated}
+        for target in found.targets[skip:]:
             place = target.place(shown)
             yield {"event": "begin", "file": place.file, "line": place.line, "name": target.name}
-            try:
-                yield from map(_came_to, run_target(target, str(file)))
-            except SystemExit as error:
-                yield _came_to(_exit("the call", error, place, target.name))
+            yield from map(_came_to, run_target(target, str(file)))
             yield {"event": "end"}
 
 
 def _came_to(outcome: Outcome) -> Event:
     return {"event": "outcome", **asdict(outcome)}
-
-
-def _exit(what: str, error: SystemExit, place: Place, name: str = "") -> Outcome:
-    text = f"{what} ended the process: SystemExit({error.code!r})"
-    return outcome("finding", place, name, text, "TE702")
 
 
 if __name__ == "__main__":

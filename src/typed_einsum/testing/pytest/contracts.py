@@ -3,41 +3,34 @@
 from __future__ import annotations
 
 import copy
-import importlib
 import inspect
-import sys
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from inspect import getattr_static
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
-from typed_einsum.annotations import TensorHint, mentions_tensors
-from typed_einsum.checked import shape_checked
+from typed_einsum.annotations import TensorHint
 from typed_einsum.decorate.definition import definition_of
-from typed_einsum.decorate.resolution import resolved_annotations
 from typed_einsum.diagnostics import Span
 from typed_einsum.errors import TypedEinsumError
 from typed_einsum.locations import shown_path, written_axes
-from typed_einsum.testing.contracts.check import Check
+from typed_einsum.testing.contracts.judging import Broken, judged
 from typed_einsum.testing.contracts.promises import Promises, names, stored_on
-from typed_einsum.testing.inputs.constructors import build
 from typed_einsum.testing.inputs.recipe import Recipe
 from typed_einsum.testing.process.outcome import first_line
-from typed_einsum.testing.targets.target import Target, is_checked, targets
+from typed_einsum.testing.targets.discovery import discover
+from typed_einsum.testing.targets.importer import import_file, is_missing_library
+from typed_einsum.testing.targets.names import ModuleName
+from typed_einsum.testing.targets.target import NotJudged, Target
 
 OPTIONS = tuple(Promises.__dataclass_fields__)
 """What a `shape_contract` marker may say."""
-
-
-class Broken(Exception):
-    """A contract that does not hold; the text is all there is to say."""
 
 
 class ContractFile(pytest.File):
@@ -55,36 +48,72 @@ class ContractFile(pytest.File):
         file.module_name = module_name
         return file
 
-    def collect(self) -> Iterator[ContractItem]:
+    def collect(self) -> Iterator[pytest.Item]:
         """One item for each annotated function and method, in the order of the file."""
+        working = self.config.invocation_params.dir
         try:
-            module = imported(self.path, self.module_name)
-        except TypedEinsumError as error:
-            raise self.CollectError(str(error)) from None
+            module = import_file(self.path, working, self._asked())
         except (Exception, SystemExit) as error:  # whatever the user's file raises, the run goes on
-            trace = "".join(traceback.format_exception(error, limit=-2))
-            raise self.CollectError(f"importing {self.path} raised {first_line(error)}\n\n{trace}") from None
-        for target in contracts_of(module):
-            yield ContractItem.of(self, target, module)
+            yield FailedImport.of(self, error, is_missing_library(error, self.path, working))
+            return
+        for target in discover(module).targets:
+            yield ContractItem.of(self, target)
+
+    def _asked(self) -> ModuleName | None:
+        """The name by which the file was asked for, and the folder that it starts from."""
+        if self.module_name is None:
+            return None
+        steps = self.module_name.count(".") + (self.path.stem == "__init__")
+        return ModuleName(self.module_name, self.path.parents[steps])
+
+
+class FailedImport(pytest.Item):
+    """Stands for the contracts of a file that cannot be imported; no other file is concerned."""
+
+    error: BaseException
+    lacks_library: bool
+
+    @classmethod
+    def of(cls, parent: ContractFile, error: BaseException, lacks_library: bool) -> FailedImport:
+        """The item for what an import raised; a library that is not installed is nobody's mistake."""
+        item: FailedImport = cls.from_parent(parent, name="shape-contract[import]")
+        item.error, item.lacks_library = error, lacks_library
+        item.add_marker(pytest.mark.shape_contract)
+        return item
+
+    def runtest(self) -> None:
+        """Fail with what the import raised, or skip."""
+        said = f"importing {shown_path(str(self.path))} raised {first_line(self.error)}"
+        if self.lacks_library:
+            pytest.skip(said)
+        if isinstance(self.error, TypedEinsumError):
+            raise Broken(str(self.error))
+        trace = "".join(traceback.format_exception(self.error, limit=-2))
+        raise Broken(f"{said}\n\n{trace}")
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        """The message alone."""
+        return str(excinfo.value)
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        """The top of the file."""
+        return self.path, 0, self.name
 
 
 class ContractItem(pytest.Item):
     """The contract of one function."""
 
     target: Target
-    kind: type | None
     axes: tuple[str, ...] = ()
     advice = ""
 
     @classmethod
-    def of(cls, parent: ContractFile, target: Target, module: ModuleType) -> ContractItem:
+    def of(cls, parent: ContractFile, target: Target) -> ContractItem:
         """The contract of a target; it has the marks of its function, and those of the class around it."""
         item: ContractItem = cls.from_parent(parent, name=f"shape-contract[{target.name}]")
         item.target = target
-        owner = getattr(module, target.name.partition(".")[0], None)
-        item.kind = owner if isinstance(owner, type) else None
         item.add_marker(pytest.mark.shape_contract)
-        for marked in (target.function, item.kind):
+        for marked in (target.function, target.kind):
             for mark in _marks(marked):
                 item.add_marker(getattr(pytest.mark, mark.name)(*mark.args, **mark.kwargs))
         return item
@@ -103,13 +132,13 @@ class ContractItem(pytest.Item):
         """Check the contract. Raises what makes it fail, or skips with the reason."""
         if self.get_closest_marker("no_shape_checks") is not None:
             pytest.skip("marked no_shape_checks")
-        check = self._check()
+        place = self.target.place(str(self.path))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # sizes of 0 and 1 make torch warn; no warning is a finding
-            report = check.report()
+            report, function = judged(self.target, self._owner(), place, self._promises())
         if report.skipped:
             pytest.skip(report.skipped)
-        self.axes = axis_names(check.function)
+        self.axes = axis_names(function)
         if not report.ok:
             path, line, _ = self.reportinfo()
             raise Broken(f"{shown_path(str(path))}:{line + 1}: {report}")
@@ -117,17 +146,13 @@ class ContractItem(pytest.Item):
             self.advice = str(report)
             self.add_report_section("call", "shape contract", self.advice)
 
-    def _check(self) -> Check:
-        """What is to be run: a function, or a method with what makes the object that it is called on."""
-        target = self.target
-        place = target.place(str(self.path))
-        return Check(target.name, checked(target), self._owner(), place, self._promises())
-
     def _owner(self) -> Callable[[str], Any] | None:
         """What makes the object on a device: as a `conftest.py` says, or else by inference."""
-        kind, inferred = self.kind, self.target.owner
+        kind, inferred = self.target.kind, self.target.owner
         attribute = self.target.name.rpartition(".")[2]
-        if kind is None or inferred is None or isinstance(getattr_static(kind, attribute), classmethod):
+        if kind is None or inferred is None or attribute == "__init__":
+            return inferred
+        if isinstance(getattr_static(kind, attribute), classmethod):
             return inferred
         said = self.config.hook.pytest_shape_contract_build(kind=kind)
         if said is None:
@@ -160,43 +185,6 @@ class ContractItem(pytest.Item):
         return self.path, annotation_line(self.target, self.path) - 1, self.name
 
 
-def contracts_of(module: ModuleType) -> list[Target]:
-    """Everything in a module with annotations that can be held to them, decorated or not."""
-    found = {target.name: target for target in targets(module)}
-    for name, value in list(vars(module).items()):
-        if getattr(value, "__module__", None) != module.__name__:
-            continue
-        if isinstance(value, type):
-            for attribute, method in vars(value).items():
-                target = _method(value, attribute, method)
-                if target is not None and value.__name__ == name:
-                    found.setdefault(target.name, target)
-        elif _is_annotated(value) and value.__name__ == name:
-            found.setdefault(name, Target(name, value))
-    return sorted(found.values(), key=lambda target: target.first_line)
-
-
-def _method(kind: type, attribute: str, value: Any) -> Target | None:
-    """A method with annotations that no decorator of this library has seen."""
-    name = f"{kind.__name__}.{attribute}"
-    match value:
-        case staticmethod() if _is_annotated(value.__func__):
-            return Target(name, value.__func__)
-        case classmethod() if _is_annotated(value.__func__):
-            return Target(name, value.__func__, lambda device: kind)
-        case _ if _is_annotated(value) and attribute != "__init__":
-            return Target(name, value, lambda device: build(kind, device))
-    return None
-
-
-def _is_annotated(value: Any) -> bool:
-    """Whether a value is a function of which some argument is a tensor with named axes."""
-    if not inspect.isfunction(value):
-        return False
-    annotations = resolved_annotations(value, {})
-    return any(mentions_tensors(a) for name, a in annotations.items() if name != "return")
-
-
 def _copied(made: Any, device: str) -> Any:
     """An object that the user made; a module is copied, so that theirs stays as it is."""
     return copy.deepcopy(made).to(device) if isinstance(made, nn.Module) else made
@@ -211,12 +199,6 @@ def _constructed(kind: type, arguments: Mapping[str, Any], device: str) -> Any:
         listed = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
         call = f"{kind.__name__}({listed})"
         raise Broken(f"{call}, from pytest_shape_contract_build, raised {first_line(error)}") from error
-
-
-def checked(target: Target) -> Callable[..., Any]:
-    """The function of a target with its checks. Raises what is wrong with its annotations."""
-    function = target.resolved()
-    return function if is_checked(function) else shape_checked(function)
 
 
 def axis_names(function: Any) -> tuple[str, ...]:
@@ -234,9 +216,9 @@ def annotation_line(target: Target, file: Path) -> int:
     if code is None or Path(code.co_filename).resolve() != file.resolve():
         return 1  # a method that a class of this file has inherited from another
     try:
-        definition = definition_of(checked(target))
+        definition = definition_of(target.checked())
         hints = {} if definition is None else definition.signature.hints
-    except TypedEinsumError:
+    except (TypedEinsumError, NotJudged):
         hints = {}
     for name, hint in hints.items():
         if isinstance(hint, TensorHint):
@@ -251,40 +233,3 @@ def _marks(value: Any) -> Iterator[pytest.Mark]:
     stored = getattr(value, "pytestmark", [])
     for mark in stored if isinstance(stored, list) else [stored]:
         yield mark.mark if isinstance(mark, pytest.MarkDecorator) else mark
-
-
-def imported(file: Path, name: str | None) -> ModuleType:
-    """The module of a file, the same that tests import: nothing runs twice.
-
-    As pytest does, it puts the folder that the name starts from on `sys.path`.
-    """
-    for module in list(sys.modules.values()):
-        origin = getattr(module, "__dict__", {}).get("__file__")
-        if isinstance(origin, str) and module.__name__ != "__main__" and _is_at(origin, file):
-            return module
-    name = _dotted(file) if name is None else name
-    below = len(name.split(".")) - (file.stem != "__init__")
-    root = file.parents[below]
-    if root not in map(Path, sys.path):
-        sys.path.insert(0, str(root))
-    importlib.invalidate_caches()
-    module = importlib.import_module(name)
-    origin = getattr(module, "__file__", None)
-    if not isinstance(origin, str) or not _is_at(origin, file):
-        raise ImportError(
-            f"`{name}` is {origin or 'built in'}: give {file} another name, or a package of its own"
-        )
-    return module
-
-
-def _is_at(origin: str, file: Path) -> bool:
-    return Path(origin).name == file.name and Path(origin).resolve() == file.resolve()
-
-
-def _dotted(file: Path) -> str:
-    """The name of a file's module, with the packages that its folders are."""
-    folder, parts = file.parent, [] if file.stem == "__init__" else [file.stem]
-    while (folder / "__init__.py").exists():
-        parts.insert(0, folder.name)
-        folder = folder.parent
-    return ".".join(parts)

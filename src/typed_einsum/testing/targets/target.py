@@ -1,65 +1,97 @@
-"""What of a module can be checked: typed einsums, checked functions and methods, and modules to be built."""
+"""A function that can be judged: how to get at it, and what makes the object that it is called on."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from torch import nn
-
-from typed_einsum.annotations import mentions_tensors
+from typed_einsum.annotations import shown
+from typed_einsum.annotations.hints import is_bearable
 from typed_einsum.checked import shape_checked
 from typed_einsum.decorate.definition import definition_of
 from typed_einsum.decorate.resolution import resolved_annotations
 from typed_einsum.diagnostics import Place
-from typed_einsum.locations import definition_place
-from typed_einsum.testing.inputs.constructors import build
+from typed_einsum.errors import TypedEinsumError
+from typed_einsum.locations import definition_place, shown_path
+from typed_einsum.testing.process.outcome import first_line
+
+
+class NotJudged(Exception):
+    """A function that cannot be judged; the text is the reason."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """A function to be checked; `owner` makes the object that it is called on, on a device."""
+    """A function to be judged; `owner` makes the object that it is called on, on a device.
+
+    `kind` is the class that defines it or that it is listed for, if any. `unjudged` is the reason why nothing
+    can run it, or empty. Of a function that is `unreachable`, `at` is the place.
+    """
 
     name: str
     function: Callable[..., Any]
     owner: Callable[[str], Any] | None = None
+    kind: type | None = None
+    unjudged: str = ""
+    at: Place | None = None
 
     @property
     def first_line(self) -> int:
         """Where the function begins, decorators included."""
-        code = getattr(inspect.unwrap(self.function), "__code__", None)
+        if self.at is not None:
+            return self.at.line
+        code = _code(self.function)
         return 1 if code is None else int(code.co_firstlineno)
+
+    def is_from(self, module: ModuleType) -> bool:
+        """Whether the function is written in the file of a module."""
+        code, file = _code(self.function), vars(module).get("__file__")
+        if code is None or not isinstance(file, str):
+            return False
+        same_name = os.path.basename(code.co_filename) == os.path.basename(file)
+        return same_name and os.path.samefile(code.co_filename, file)
 
     def place(self, file: str) -> Place:
         """The line of the function's `def`; `file` is where it was found."""
+        if self.at is not None:
+            return Place(shown_path(self.at.file), self.at.line)
         return definition_place(self.function) or Place(file, self.first_line)
 
-    def resolved(self) -> Callable[..., Any]:
-        """The function; one whose annotations were to be read later is read now. Raises what is wrong."""
+    def checked(self) -> Callable[..., Any]:
+        """The function with its checks; one whose annotations were to be read later is read now.
+
+        Raises `NotJudged` with the reason why there are none, and what is wrong with the annotations.
+        """
+        if self.unjudged:
+            raise NotJudged(self.unjudged)
         definition = definition_of(self.function)
-        return self.function if definition is None else definition.resolve()
+        if definition is not None:
+            return definition.resolve()
+        try:
+            return shape_checked(self.function)
+        except TypedEinsumError:
+            raise
+        except Exception as error:  # beartype refuses some annotations that shapes have nothing to do with
+            raise NotJudged(_why_uncheckable(self.function) or first_line(error)) from error
 
 
-def targets(module: ModuleType) -> list[Target]:
-    """Everything in a module that its annotations say how to run, in the order of the file."""
-    values: dict[int, tuple[str, Any]] = {}
-    for name, value in vars(module).items():
-        values.setdefault(id(value), (name, value))  # under two names it is still one function
-    found = [target for name, value in values.values() for target in _targets_of(module, name, value)]
-    return sorted(found, key=lambda target: target.first_line)
+def _why_uncheckable(function: Callable[..., Any]) -> str:
+    """Which annotation beartype cannot check, such as a Protocol without `@runtime_checkable`."""
+    for name, annotation in resolved_annotations(function, {}).items():
+        try:
+            is_bearable(None, annotation)
+        except Exception:  # of many types, all of them refusals of the annotation
+            what = "its result" if name == "return" else f"`{name}`"
+            return f"beartype cannot check {what}, a `{shown(annotation)}`"
+    return ""
 
 
-def _targets_of(module: ModuleType, name: str, value: Any) -> Iterator[Target]:
-    if isinstance(value, type):
-        if value.__module__ == module.__name__:
-            yield from _methods(value, value.__name__, lambda device: build(value, device))
-    elif isinstance(value, nn.Module):
-        yield from _methods(type(value), name, lambda device: value)
-    elif is_checked(value) and value.__module__ == module.__name__:
-        yield Target(name, value)
+def unreachable() -> None:
+    """Stands for a function that the file defines and that nothing outside can get at."""
 
 
 def is_checked(value: Any) -> bool:
@@ -67,24 +99,5 @@ def is_checked(value: Any) -> bool:
     return definition_of(value) is not None
 
 
-def _methods(kind: type, name: str, owner: Callable[[str], Any]) -> Iterator[Target]:
-    attributes = {name: value for base in reversed(kind.__mro__) for name, value in vars(base).items()}
-    for attribute, value in attributes.items():
-        match value:
-            case staticmethod() if is_checked(value.__func__):
-                yield Target(f"{name}.{attribute}", value.__func__)
-            case classmethod() if is_checked(value.__func__):
-                yield Target(f"{name}.{attribute}", value.__func__, lambda device: kind)
-            case property() if is_checked(value.fget):
-                assert value.fget is not None
-                yield Target(f"{name}.{attribute}", value.fget, owner)
-            case _ if is_checked(value):
-                yield Target(f"{name}.{attribute}", value, owner)
-            case _ if attribute == "forward" and issubclass(kind, nn.Module) and _has_tensors(value):
-                yield Target(f"{name}.forward", shape_checked(value), owner)
-
-
-def _has_tensors(function: Any) -> bool:
-    if not inspect.isfunction(function):
-        return False
-    return any(mentions_tensors(annotation) for annotation in resolved_annotations(function, {}).values())
+def _code(function: Any) -> Any:
+    return getattr(inspect.unwrap(function), "__code__", None)

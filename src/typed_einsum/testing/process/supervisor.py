@@ -146,11 +146,15 @@ def _signal(number: int) -> str:
         return f"signal {number}"
 
 
-class Session:
-    """Checks files; keeps one worker as long as it lives."""
+class Supervisor:
+    """Checks files; keeps one worker as long as it lives.
+
+    `functions` counts those that the files define, `annotated` those of them with shape annotations.
+    """
 
     def __init__(self, time_limit: float, memory_limit: float = 16.0) -> None:
         self.time_limit, self.memory_limit = time_limit, memory_limit
+        self.functions = self.annotated = 0
         self._worker: Worker | None = None
 
     def check(self, file: Path) -> Iterator[Outcome]:
@@ -166,6 +170,9 @@ class Session:
                             return
                         case "begin":
                             doing = event
+                        case "counted" if not done:
+                            self.functions += event["functions"]
+                            self.annotated += event["annotated"]
                         case "end":
                             done += 1
                         case "outcome":

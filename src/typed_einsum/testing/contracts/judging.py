@@ -1,0 +1,41 @@
+"""Judges a target for the command and for pytest: whatever happens, something is reported of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from typed_einsum.diagnostics import Place
+from typed_einsum.errors import TypedEinsumError
+from typed_einsum.testing.contracts.check import Check
+from typed_einsum.testing.contracts.promises import Promises
+from typed_einsum.testing.contracts.report import Report
+from typed_einsum.testing.process.outcome import first_line
+from typed_einsum.testing.targets.target import NotJudged, Target
+
+
+class Broken(Exception):
+    """A contract that does not hold, or that was asked for wrongly; the text is all there is to say."""
+
+
+def judged(
+    target: Target, owner: Callable[[str], Any] | None, place: Place, promises: Promises
+) -> tuple[Report, Callable[..., Any]]:
+    """What the contract of a target comes to, and the function that was judged.
+
+    `owner` makes the object that it is called on. Raises what is wrong with the annotations.
+    """
+    try:
+        function = target.checked()
+    except NotJudged as error:
+        return Report(target.name, skipped=str(error)), target.function
+    try:
+        report = Check(target.name, function, owner, place, promises).report()
+    except SystemExit as error:  # of the function, or of what makes its object
+        report = Report(target.name, skipped=f"it ended the process: SystemExit({error.code!r})")
+    except (TypedEinsumError, Broken):
+        raise
+    except Exception as error:  # a defect of ours: that is not the function's fault, and stops nothing else
+        reason = f"typed-einsum failed, please report it: {first_line(error)}"
+        report = Report(target.name, skipped=reason)
+    return report, function

@@ -1,0 +1,167 @@
+"""Code as public projects have it, in its smallest form: what the command and pytest say of each function.
+
+To add a case, put a file into `real_cases` and what is expected of its functions into `CASES`. A case of
+several files is a folder; it is the working directory, and the path that is checked is named in `CASES`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from typed_einsum.testing.process.outcome import Outcome
+
+HERE = Path(__file__).parent / "real_cases"
+
+CASES = {
+    # Functions, and methods other than `forward`, are judged without a decorator.
+    "every_function.py": [
+        "TE703 a reshape from (b, h, t, d) to (b, t, h*d) mixes `h`, `t` and `d`…",
+        "ok Model.split",
+    ],
+    "every_kind.py": [
+        "ok alias",
+        "ok only_result",
+        "ok cached",
+        "ok wrapped",
+        "skipped outer.inner: it is defined inside `outer`, and only a call of that makes it",
+        "skipped Source.rows: `Source` is a Protocol: its methods have no bodies to run",
+        "skipped Base.rows: it is abstract",
+        "skipped Base.twice: cannot build Base: …",
+        "ok Derived.rows",
+        "ok Derived.Inner.half",
+        "ok Batch.total",
+        "ok Batch.turned",
+        "ok Module.__init__",
+        "skipped Module.unfinished: it has no body to run",
+        "ok Module.static",
+        "ok Module.of_class",
+        "ok Module.weight",
+        "ok Module.waits",
+        "ok Module.held",
+        "skipped replaced: after the import its name stands for something else, or for nothing",
+    ],
+    # Beartype refuses a Protocol that is not `@runtime_checkable`. The rest of the file is judged.
+    "protocol.py": ["skipped merge: beartype cannot check `log`, a `Log`", "ok twice"],
+    # The annotation speaks of the generator, not of what `@contextmanager` makes of it.
+    "context_manager.py": ["ok background"],
+    # Folders without `__init__.py` in a package are packages too.
+    "namespace/pkg": ["ok Twice.forward"] * 6,
+    # No `__init__.py` anywhere, and relative imports that go up: run as `python -m src.model.net`.
+    "relative/src": ["ok twice", "ok Net.forward"],
+    # The root of the repository has an `__init__.py`, and imports start from the root all the same.
+    "root_init/lens": ["ok Net.forward"],
+    # One file needs a library that is not installed. The others are judged.
+    "one_bad_import/pkg": [
+        "ok twice",
+        "could not run: ModuleNotFoundError: No module named 'a_library_that_is_not_installed'",
+    ],
+}
+
+FILES = [case for case in CASES if case.endswith(".py")]
+FOLDERS = [case for case in CASES if not case.endswith(".py")]
+
+Verdicts = list[tuple[str, str]]
+"""For each function, named with its file, how its contract ended in pytest."""
+
+
+def program(module: str, *arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-P", "-m", module, *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+    )
+
+
+def command(folder: Path, *paths: str) -> list[Outcome]:
+    """What the command says."""
+    run = program("typed_einsum.cli", "check", *paths, "--format", "json", folder=folder)
+    assert run.returncode in (0, 1, 2), run.stderr
+    return [Outcome(**each) for each in json.loads(run.stdout)["outcomes"]]
+
+
+def lines(outcomes: list[Outcome]) -> list[str]:
+    """The lines of the command, without their places."""
+    return [re.sub(r"^\S+?\.py(:\d+)*: ", "", str(outcome)) for outcome in outcomes]
+
+
+def verdicts(folder: Path, *paths: str) -> Verdicts:
+    """What pytest says of each contract."""
+    asked = [f"--shape-contracts={path}" for path in paths]
+    options = ["-p", "no:cacheprovider", "-v", "--tb=no", f"--rootdir={folder}", "-c", os.devnull]
+    run = program("pytest", *options, *asked, "--ignore=.", folder=folder)
+    found = re.findall(r"^(\S+)::shape-contract\[(\S+)\] (PASSED|FAILED|SKIPPED)", run.stdout, re.MULTILINE)
+    assert found, run.stdout + run.stderr
+    return [(f"{file}::{name}", end.lower()) for file, name, end in found]
+
+
+def agree(said: list[str], expected: list[str]) -> bool:
+    """Whether lines are those expected, in any order; an expectation may end early, with `…`."""
+    if len(said) != len(expected):
+        return False
+    return all(any(_agrees(line, wanted) for line in said) for wanted in expected)
+
+
+def _agrees(line: str, wanted: str) -> bool:
+    return line.startswith(wanted[:-1]) if wanted.endswith("…") else line == wanted
+
+
+@pytest.fixture(scope="module")
+def outcomes() -> list[Outcome]:
+    return command(HERE, *FILES)
+
+
+@pytest.fixture(scope="module")
+def contracts() -> Verdicts:
+    return verdicts(HERE, *FILES)
+
+
+@pytest.mark.parametrize("case", FILES)
+def test_what_the_command_says_of_a_file(outcomes: list[Outcome], case: str) -> None:
+    said = lines([outcome for outcome in outcomes if outcome.file == case])
+    assert agree(said, CASES[case]), said
+
+
+@pytest.mark.parametrize("case", FOLDERS)
+def test_what_the_command_says_of_a_folder(case: str) -> None:
+    working, path = case.split("/")
+    said = lines(command(HERE / working, path))
+    assert agree(said, CASES[case]), said
+
+
+def ends_of(expected: list[str]) -> list[str]:
+    """How the contracts end in pytest, of which the command says this."""
+    ends = {"ok": "passed", "skipped": "skipped", "could": "skipped"}
+    return sorted(ends.get(line.split()[0], "failed") for line in expected)
+
+
+@pytest.mark.parametrize("case", FILES)
+def test_pytest_ends_as_the_command_says_of_a_file(contracts: Verdicts, case: str) -> None:
+    ends = [end for name, end in contracts if name.startswith(f"{case}::")]
+    assert sorted(ends) == ends_of(CASES[case]), contracts
+
+
+@pytest.mark.parametrize("case", FOLDERS)
+def test_pytest_ends_as_the_command_says_of_a_folder(case: str) -> None:
+    working, path = case.split("/")
+    assert sorted(end for _, end in verdicts(HERE / working, path)) == ends_of(CASES[case])
+
+
+def test_the_command_and_pytest_list_the_same_functions(outcomes: list[Outcome], contracts: Verdicts) -> None:
+    assert {f"{each.file}::{each.name}" for each in outcomes} == {name for name, _ in contracts}
+
+
+def test_a_line_that_is_missing_or_differs_is_seen() -> None:
+    assert agree(["ok a", "TE703 b c"], ["TE703 b…", "ok a"])
+    assert not agree(["ok a"], ["ok a", "ok b"])
+    assert not agree(["ok a"], ["ok"])
