@@ -107,7 +107,7 @@ CODES: Final = MappingProxyType(
     }
 )
 """The short meaning of every code. TE1xx: equations; TE2xx: shapes; TE3xx: dtypes and devices; TE4xx: calls;
-TE5xx: decorated functions; TE7xx: findings that only `typed-einsum check` and `typed_einsum.testing` report."""
+TE5xx: decorated functions; TE7xx: findings of `typed-einsum check` and `typed_einsum.testing`."""
 
 
 _CODE = re.compile(r"\[(TE[0-9]{3})\]: ")
@@ -116,9 +116,9 @@ _CODE = re.compile(r"\[(TE[0-9]{3})\]: ")
 class TypedEinsumError(Exception):
     """Base of every error that typed-einsum raises.
 
-    Attributes: `code`, such as `"TE201"`, and `diagnostic`, the message as data. torch makes a new
-    error from the text of an error that a `DataLoader` worker raised; then `str(error)` is that text, and `code`
-    is read from it.
+    Attributes: `code`, such as `"TE201"`, and `diagnostic`, the message as data. When a `DataLoader`
+    worker raises an error, torch makes a new one from its text; then `str(error)` is that text, and `code` is
+    read from it.
     """
 
     _text: str | None = None
