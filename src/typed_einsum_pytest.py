@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from typed_einsum.testing.pytest.observation import ShapesObserved
     from typed_einsum.testing.pytest.sources import Source
     from typed_einsum.testing.pytest.strict_einsum import StrictEinsum
 
@@ -37,12 +39,14 @@ class Asked:
     """What options and settings ask for.
 
     `contracts` are texts of options, `settled` those of settings, each with the folder it is relative to.
+    `packages` are those of --shape-check, `observed` those of --shapes.
     """
 
     contracts: tuple[tuple[str, Path], ...]
     settled: tuple[tuple[str, Path], ...]
     strict: bool
     packages: tuple[str, ...]
+    observed: tuple[str, ...]
 
 
 @dataclass
@@ -79,6 +83,7 @@ class Summary:
 
 _strict: pytest.StashKey[StrictEinsum] = pytest.StashKey()
 _sources: pytest.StashKey[Sequence[Source]] = pytest.StashKey()
+_shapes: pytest.StashKey[ShapesObserved] = pytest.StashKey()
 
 
 class Hooks:
@@ -99,7 +104,7 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """The three options, and a setting for each."""
+    """The four options, and a setting for each."""
     group = parser.getgroup("typed-einsum", "shapes of tensors (typed-einsum)")
     group.addoption(
         "--shape-contracts",
@@ -123,9 +128,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="check the jaxtyping annotations of a package with beartype when its functions are called; "
         "may be given more than once",
     )
+    group.addoption(
+        "--shapes",
+        action="append",
+        nargs="?",
+        const=".",
+        default=[],
+        metavar="PKG",
+        help="judge the calls that tests make of the project's functions, or with --shapes=PKG of those of a "
+        "package; may be given more than once",
+    )
     parser.addini("shape_contracts", "packages, files and folders for --shape-contracts", type="linelist")
     parser.addini("strict_einsum", "as --strict-einsum", type="bool", default=False)
     parser.addini("shape_check", "packages for --shape-check", type="linelist")
+    parser.addini("shapes", "packages for --shapes; . for the whole project", type="linelist")
 
 
 def _asked(config: pytest.Config, given: Namespace) -> Asked:
@@ -135,7 +151,8 @@ def _asked(config: pytest.Config, given: Namespace) -> Asked:
     settled = tuple((text, settings) for text in _setting(config, "shape_contracts"))
     packages = [*given.shape_check, *_setting(config, "shape_check")]
     strict = given.strict_einsum or _setting(config, "strict_einsum")
-    return Asked(contracts, settled, strict, tuple(dict.fromkeys(packages)))
+    observed = tuple(dict.fromkeys([*given.shapes, *_setting(config, "shapes")]))
+    return Asked(contracts, settled, strict, tuple(dict.fromkeys(packages)), observed)
 
 
 def _setting(config: pytest.Config, name: str) -> Any:
@@ -146,8 +163,14 @@ def _setting(config: pytest.Config, name: str) -> Any:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+def pytest_load_initial_conftests(
+    early_config: pytest.Config, parser: pytest.Parser, args: list[str]
+) -> None:
     """Change what imports give, before a `conftest.py` imports anything."""
+    if "--shapes" in args:
+        from typed_einsum.testing.pytest.observation import without_a_value
+
+        without_a_value(early_config, parser, args)
     asked = _asked(early_config, early_config.known_args_namespace)
     if asked.packages:
         from typed_einsum.testing.pytest.jaxtyping_checks import install_checks
@@ -164,6 +187,10 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
 
         strict = early_config.stash[_strict] = StrictEinsum(early_config.rootpath)
         early_config.add_cleanup(strict.install())
+    if asked.observed:
+        from typed_einsum.testing.pytest.observation import ShapesObserved
+
+        early_config.stash[_shapes] = ShapesObserved.begin(early_config, asked.observed)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -172,6 +199,8 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", marker)
     asked = _asked(config, config.option)
     config.stash[_sources] = ()
+    if _shapes in config.stash:
+        config.pluginmanager.register(config.stash[_shapes], "typed_einsum_shapes")
     if asked.packages or asked.contracts or asked.settled:
         from typed_einsum.testing.pytest.sources import found, source
 
@@ -231,19 +260,26 @@ def pytest_collection_modifyitems(
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Einsums are strict while a test runs, unless it is marked; a contract has rules of its own for them."""
+    """Run each test with what was asked for, and without what its marker forbids."""
+    with ExitStack() as surroundings:
+        for each in _surroundings(item):
+            surroundings.enter_context(each)
+        return (yield)
+
+
+def _surroundings(item: pytest.Item) -> Iterator[AbstractContextManager[None]]:
+    """Einsums are strict in tests; a contract has rules of its own for them, and is not observed."""
     is_contract = ITEM in item.nodeid
-    strict = item.config.stash.get(_strict, None)
-    off = item.get_closest_marker("no_shape_checks") is not None and not is_contract
-    if off:
+    is_off = item.get_closest_marker("no_shape_checks") is not None and not is_contract
+    strict, shapes = item.config.stash.get(_strict, None), item.config.stash.get(_shapes, None)
+    if is_off:
         from typed_einsum.testing.pytest.jaxtyping_checks import all_checks_off
 
-        with all_checks_off():
-            return (yield)
-    if strict is None or is_contract:
-        return (yield)
-    with strict.active():
-        return (yield)
+        yield all_checks_off()
+    elif strict is not None and not is_contract:
+        yield strict.active()
+    if shapes is not None and (is_off or is_contract):
+        yield shapes.paused()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,4 +1,4 @@
-"""The command `typed-einsum`: `check` files, `explain` equations, list `errors`."""
+"""The command `typed-einsum`: `check` files, `run` programs, `report`, `explain` equations, list `errors`."""
 
 from __future__ import annotations
 
@@ -23,10 +23,11 @@ DERIVATIONS = ("text", "markdown", "latex", "mathml", "html", "svg", "json")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the exit status is 0 for clean, 1 for findings, 2 for what could not run."""
-    for stream in (sys.stdout, sys.stderr):  # names of files and axes may have letters that a terminal lacks
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
     options = _parser().parse_args(arguments)
+    if options.run is not _run:  # a program prints as it does without us
+        for stream in (sys.stdout, sys.stderr):  # names of files and axes may have letters a terminal lacks
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")
     try:
         status: int = options.run(options)
     except KeyboardInterrupt:
@@ -44,6 +45,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"typed-einsum {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_check(commands)
+    _add_run(commands)
+    _add_report(commands)
     _add_explain(commands)
     errors = commands.add_parser("errors", help="say what a code means")
     errors.add_argument("codes", nargs="*", metavar="CODE", help="such as TE201; all codes without one")
@@ -84,6 +87,53 @@ def _add_check(commands: Any) -> None:
     check.set_defaults(run=_check)
 
 
+def _add_run(commands: Any) -> None:
+    run = commands.add_parser(
+        "run",
+        usage="typed-einsum run [--source PKG] [--append] SCRIPT|-m MODULE [ARGS ...]",
+        help="run a script or a module, and judge the calls of its functions",
+        description="Run a program as Python does, and look at each function of the project that takes or "
+        "returns a tensor. What is seen lies in .typed-einsum; `typed-einsum report` prints it.",
+        epilog="Exit status: the program's own; 2 where there is no such program.",
+    )
+    run.add_argument(
+        "--source",
+        action="append",
+        default=[],
+        metavar="PKG",
+        help="look at this package alone; may be given more than once (default: the files below this folder "
+        "that are no tests)",
+    )
+    run.add_argument("--append", action="store_true", help="keep what earlier runs have seen")
+    run.add_argument("-m", dest="module", nargs=argparse.REMAINDER, metavar="MODULE", help="run a module")
+    run.add_argument("script", nargs=argparse.REMAINDER, metavar="SCRIPT", help="run a file")
+    run.set_defaults(run=_run, refuse=run.error)
+
+
+def _add_report(commands: Any) -> None:
+    report = commands.add_parser(
+        "report",
+        help="print what `run` and `pytest --shapes` have seen",
+        description="A line for each function that takes or returns a tensor: for which sizes it was judged, "
+        "or why it was not. Then the findings.",
+        epilog="Exit status: 0 clean, 1 findings or too few functions judged, 2 nothing was observed.",
+    )
+    report.add_argument("--format", choices=FORMATS, help="how to print it (default: text)")
+    report.add_argument(
+        "--select", type=_prefixes, metavar="CODES", help="report these codes alone: TE2,TE703"
+    )
+    report.add_argument("--ignore", type=_prefixes, metavar="CODES", help="do not report these codes")
+    report.add_argument(
+        "--fail-under",
+        type=_percent,
+        default=0.0,
+        metavar="PERCENT",
+        help="exit with 1 where less than this share of the functions with shape annotations were judged",
+    )
+    report.add_argument("-v", "--verbose", action="store_true", help="print whole messages below the lines")
+    report.set_defaults(run=_report)
+
+
 def _add_explain(commands: Any) -> None:
     explain = commands.add_parser(
         "explain",
@@ -109,6 +159,16 @@ def _positive(text: str) -> float:
     return number
 
 
+def _percent(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number <= 100:
+        raise argparse.ArgumentTypeError(f"expected a number from 0 to 100, got {text!r}")
+    return number
+
+
 def _prefixes(text: str) -> tuple[str, ...]:
     try:
         return prefixes(text.replace(",", " ").split())
@@ -123,6 +183,28 @@ def _check(options: argparse.Namespace) -> int:
         print(f"typed-einsum: {error}", file=sys.stderr)
         return COULD_NOT_RUN
     return run_check(options.paths, settings.overridden(vars(options)), verbose=options.verbose)
+
+
+def _run(options: argparse.Namespace) -> int:
+    from typed_einsum.cli.running import Program, run_observed
+
+    words = options.module if options.module is not None else options.script
+    if not words:
+        options.refuse("expected the path of a script, or -m and the name of a module")
+    program = Program(words[0], words[1:], is_module=options.module is not None)
+    return run_observed(program, options.source, append=options.append)
+
+
+def _report(options: argparse.Namespace) -> int:
+    from typed_einsum.cli.reporting import run_report
+
+    try:
+        settings = settings_near(Path.cwd())
+    except BadSettings as error:
+        print(f"typed-einsum: {error}", file=sys.stderr)
+        return COULD_NOT_RUN
+    chosen = settings.overridden(vars(options))
+    return run_report(chosen, fail_under=options.fail_under, verbose=options.verbose)
 
 
 def _explain(options: argparse.Namespace) -> int:

@@ -7,17 +7,25 @@ import multiprocessing.util
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING
 
+from typed_einsum.testing.observe.monitoring import Monitoring
 from typed_einsum.testing.observe.probes import OFF, Answer, Probe
 from typed_einsum.testing.observe.records import Function, Observations
+from typed_einsum.testing.observe.rewriting import Rewriting
 from typed_einsum.testing.observe.sources import Sources
 from typed_einsum.testing.observe.store import digests, new_name, write
 
 if TYPE_CHECKING:
     from typed_einsum.testing.observe.observer import Observer
+
+
+OFTEN = 30.0
+"""Seconds after which what was seen is written down, for a process that may not reach its end."""
 
 
 class Observation:
@@ -29,17 +37,22 @@ class Observation:
         self.observer: Observer | None = None
         self._left_alone: dict[tuple[str, int, str], str] = {}
         self._failed = ""
+        self._pauses = 0
+        self._saved = monotonic()
         self._probe = self._new_probe()
         self._name = new_name()
         self._process = os.getpid()
 
+    def compiled(self, source: bytes, file: str) -> CodeType:
+        """The code of a file that is run as a program, so that its functions are seen, too."""
+        if isinstance(self._probe, Rewriting):
+            return self._probe.compiled(source, file)
+        code: CodeType = compile(source, file, "exec", dont_inherit=True)
+        return code
+
     def _new_probe(self) -> Probe:
         if sys.version_info >= (3, 12):
-            from typed_einsum.testing.observe.monitoring import Monitoring
-
             return Monitoring(self.sources, self)
-        from typed_einsum.testing.observe.rewriting import Rewriting
-
         return Rewriting(self.sources, self, self._leave_alone)
 
     def _leave_alone(self, file: str, line: int, name: str, reason: str) -> None:
@@ -58,14 +71,29 @@ class Observation:
             self.observer.forget()
         multiprocessing.util.Finalize(None, self.save, exitpriority=0)
 
-    def end(self) -> None:
-        """See nothing more, and write down what was seen."""
+    def stop(self) -> None:
+        """See nothing more."""
         self._probe.remove()
         atexit.unregister(self.save)
+
+    def end(self) -> None:
+        """See nothing more, and write down what was seen."""
+        self.stop()
         self.save()
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """For the length of a block, what is called is not the program's doing."""
+        self._pauses += 1
+        try:
+            yield
+        finally:
+            self._pauses -= 1
 
     def begun(self, code: CodeType, frame: FrameType) -> Answer:
         """Say whether the end of a call is of interest, and whether further calls are."""
+        if self._pauses:
+            return None
         if self.observer is None:
             if self._failed:
                 return OFF
@@ -88,11 +116,14 @@ class Observation:
         if self.observer is not None:
             self.observer.set_anew()
             self._probe.set_anew()
+            if monotonic() - self._saved > OFTEN:
+                self.save()
 
     def save(self) -> None:
         """Write down what was seen so far; a process forked by other means than multiprocessing does not."""
         if os.getpid() == self._process:
             write(self.folder, self.observations(), self._name)
+            self._saved = monotonic()
 
     def observations(self) -> Observations:
         """What this process has seen so far."""

@@ -99,7 +99,6 @@ class Observer:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.objects: dict[str, list[dict[str, Json]]] = {}
-        self.is_paused = False
         self._seen: dict[int, Seen] = {}
         self._busy = _Busy()
         self._started = perf_counter()
@@ -107,7 +106,7 @@ class Observer:
 
     def begun(self, code: CodeType, frame: FrameType) -> Answer:
         """Say whether the end of a call is of interest, and whether further calls are."""
-        if self._busy.now or self.is_paused:
+        if self._busy.now:
             return None
         seen = self._seen.get(id(code))
         if seen is None:

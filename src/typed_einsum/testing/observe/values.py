@@ -74,19 +74,6 @@ def told(value: Any, depth: int = 0) -> Json:
     return {"type": kind, "items": {str(name): told(each, depth + 1) for name, each in named[:MOST_ITEMS]}}
 
 
-def shown(data: Json) -> str:
-    """What was told of a value, as a reader writes it: `f32[2, 3]`."""
-    match data:
-        case {"tensor": kind, "shape": shape}:
-            return f"{kind}{list(shape)}"
-        case {"type": kind, "items": items}:
-            return f"{kind}({', '.join(map(shown, items.values()))})"
-        case {"type": kind}:
-            return str(kind)
-        case _:
-            return str(data)
-
-
 def copied(value: Any, memo: dict[int, Any]) -> Any:
     """A value whose tensors and containers are copies: what the program does to its own is not seen.
 

@@ -1,0 +1,156 @@
+"""`typed-einsum run`: a script or a module, run as Python runs it, and observed."""
+
+from __future__ import annotations
+
+import atexit
+import builtins
+import importlib.util
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.machinery import ModuleSpec, SourceFileLoader
+from pathlib import Path
+from types import CodeType, ModuleType
+from typing import Any
+
+from typed_einsum.cli.statuses import CLEAN, COULD_NOT_RUN
+from typed_einsum.testing.observe import store
+from typed_einsum.testing.observe.observation import Observation
+from typed_einsum.testing.observe.sources import NoSuchPackage, sources
+
+RAISED, INTERRUPTED = 1, 130
+"""The exit statuses of Python for an exception, and of shells for an interrupt."""
+
+
+class CannotRun(Exception):
+    """There is no such program; the text says why."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """A script by its path, or a module by its name, with what it finds in `sys.argv` after its own name."""
+
+    name: str
+    arguments: Sequence[str]
+    is_module: bool = False
+
+    @property
+    def scripts(self) -> tuple[Path, ...]:
+        """The file of a script. Raises `CannotRun`."""
+        if self.is_module:
+            return ()
+        path = Path(self.name)
+        if not path.is_file():
+            why = "it is a folder" if path.is_dir() else "there is no such file"
+            raise CannotRun(f"cannot run {self.name}: {why}")
+        return (path,)
+
+    @property
+    def place(self) -> str:
+        """What Python puts first on `sys.path`."""
+        return os.getcwd() if self.is_module else str(Path(self.name).resolve().parent)
+
+    def prepared(self, observation: Observation) -> tuple[CodeType, ModuleType]:
+        """The code, and a new `__main__` for it. Raises what reading it raises, and `CannotRun`."""
+        main = ModuleType("__main__")
+        main.__dict__["__builtins__"] = builtins
+        if self.is_module:
+            spec = _spec_of(self.name)
+            code = _code_of(spec)
+            main.__spec__, main.__loader__, main.__package__ = spec, spec.loader, spec.parent
+            main.__file__ = str(spec.origin)
+        else:
+            main.__file__ = os.path.abspath(self.name)
+            main.__loader__ = SourceFileLoader("__main__", main.__file__)
+            code = observation.compiled(Path(self.name).read_bytes(), main.__file__)
+        return code, main
+
+
+def _spec_of(name: str) -> ModuleSpec:
+    """Where a module is that is to be run, or the `__main__` of a package. Raises `CannotRun`."""
+    try:
+        spec = importlib.util.find_spec(name)
+        if spec is not None and spec.submodule_search_locations is not None:
+            spec = importlib.util.find_spec(f"{name}.__main__")
+    except (ImportError, ValueError) as error:
+        raise CannotRun(f"cannot run -m {name}: {error}") from None
+    if spec is None:
+        raise CannotRun(f"cannot run -m {name}: there is no such module, or it cannot be run")
+    return spec
+
+
+def _code_of(spec: ModuleSpec) -> CodeType:
+    get: Any = getattr(spec.loader, "get_code", None)
+    code: CodeType | None = None if get is None else get(spec.name)
+    if code is None:
+        raise CannotRun(f"cannot run -m {spec.name}: it is no Python code")
+    return code
+
+
+def run_observed(program: Program, packages: Sequence[str], *, append: bool) -> int:
+    """Run a program and observe it; the exit status is its own, or 2 where there is no such program."""
+    root = Path.cwd()
+    try:
+        observed = sources(packages, root, scripts=program.scripts)
+        observation = Observation(observed, store.begin(root, append=append))
+        observation.begin()
+    except NoSuchPackage as error:
+        return _refuse(f"--source: there is no package {str(error)!r}")
+    except (CannotRun, RuntimeError) as error:
+        return _refuse(str(error))
+    except OSError as error:
+        return _refuse(f"what is observed cannot be written: {error}")
+    return _run(program, observation)
+
+
+def _refuse(text: str) -> int:
+    print(f"typed-einsum: {text}", file=sys.stderr)
+    return COULD_NOT_RUN
+
+
+def _run(program: Program, observation: Observation) -> int:
+    sys.argv = [program.name, *program.arguments]
+    if not sys.flags.safe_path:
+        sys.path[0] = program.place
+    try:
+        code, main = program.prepared(observation)
+        if program.is_module:
+            sys.argv[0] = str(main.__file__)
+        sys.modules["__main__"] = main
+        atexit.register(_tell, observation)  # runs after the program's own, and after its threads
+        exec(code, main.__dict__)
+    except CannotRun as error:
+        return _refuse(str(error))
+    except SystemExit as error:
+        return _status(error.code)
+    except BaseException as error:  # the program's: told as Python tells it, without the frames that are ours
+        traceback = error.__traceback__
+        while traceback is not None and traceback.tb_frame.f_code.co_filename == __file__:
+            traceback = traceback.tb_next
+        sys.excepthook(type(error), error.with_traceback(traceback), traceback)
+        return INTERRUPTED if isinstance(error, KeyboardInterrupt) else RAISED
+    return CLEAN
+
+
+def _status(code: object) -> int:
+    """The exit status that Python gives an argument of `sys.exit`."""
+    if code is None or isinstance(code, int):
+        return code or CLEAN
+    print(code, file=sys.stderr)
+    return RAISED
+
+
+def _tell(observation: Observation) -> None:
+    """Write down what was seen, and say in one line what that was."""
+    try:
+        observation.end()
+    except OSError as error:
+        print(f"typed-einsum: what was observed cannot be written: {error}", file=sys.stderr)
+        return
+    try:
+        seen = store.read(observation.folder)
+    except store.BadStore as error:
+        print(f"typed-einsum: {error}", file=sys.stderr)
+        return
+    print(f"typed-einsum: {seen.summary()}; `typed-einsum report` lists them", file=sys.stderr)

@@ -1,0 +1,96 @@
+"""For the pytest plugin: the calls that tests make are observed, and told at the end."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+import pytest
+
+from typed_einsum.testing.observe import store
+from typed_einsum.testing.observe.observation import Observation
+from typed_einsum.testing.observe.records import Found, Observations
+from typed_einsum.testing.observe.sources import TEST_FILES, NoSuchPackage, sources
+
+REPORT = "typed-einsum report"
+
+
+class ShapesObserved:
+    """Observes while tests run. With pytest-xdist, its workers do, and the process that prints combines."""
+
+    def __init__(self, observation: Observation) -> None:
+        self._observation = observation
+
+    @classmethod
+    def begin(cls, config: pytest.Config, packages: Sequence[str]) -> ShapesObserved:
+        """Observe packages from now on. Raises `pytest.UsageError`."""
+        test_files = dict.fromkeys((*TEST_FILES, *config.getini("python_files")))
+        root = config.rootpath
+        try:
+            observed = sources(packages, root, test_files=[*test_files])
+            observation = Observation(observed, root / store.FOLDER)
+            observation.begin()
+        except NoSuchPackage as error:
+            raise pytest.UsageError(f"--shapes: there is no package {str(error)!r}") from None
+        except RuntimeError as error:
+            raise pytest.UsageError(f"--shapes: {error}") from None
+        return cls(observation)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        """Empty the folder, before workers write into it."""
+        if hasattr(session.config, "workerinput") or session.config.option.collectonly:
+            return
+        try:
+            store.begin(session.config.rootpath)
+        except OSError as error:
+            raise pytest.UsageError(f"--shapes: what is observed cannot be written: {error}") from None
+
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """A test may call functions that are known in new ways."""
+        self._observation.set_anew()
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Write down what was seen; the process that prints reads it, with what workers have seen."""
+        if session.config.option.collectonly:
+            self._observation.stop()
+        else:
+            self._observation.end()
+
+    def paused(self) -> AbstractContextManager[None]:
+        """For the length of a block, what is called is not the project's doing."""
+        return self._observation.paused()
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Print the line, and the findings below it."""
+        if terminalreporter.config.option.collectonly:
+            return
+        try:
+            seen = store.read(self._observation.folder)
+        except store.BadStore as error:
+            terminalreporter.write_line(f"shapes: {error}")
+            return
+        for line in _lines(seen):
+            terminalreporter.write_line(line)
+
+
+def _lines(seen: Observations) -> Iterator[str]:
+    found = list(dict.fromkeys(each for function in seen.functions for each in function.findings))
+    yield f"shapes: {seen.summary()}; `{REPORT}` lists them"
+    yield from (f"  {_line(each)}" for each in found)
+
+
+def _line(found: Found) -> str:
+    advice = "advice: " if found.severity == "advice" else ""
+    return f"{found.file}:{found.line}: {found.code} {advice}{found.text}"
+
+
+def without_a_value(config: pytest.Config, parser: pytest.Parser, args: list[str]) -> None:
+    """Take `--shapes` without `=` as asking for the whole project, and what follows as what it is."""
+    if "--shapes" in args:
+        args[:] = ["--shapes=." if each == "--shapes" else each for each in args]
+        options: Any = copy.copy(config.option)
+        config.known_args_namespace = parser.parse_known_args(args, namespace=options)
