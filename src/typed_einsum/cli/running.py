@@ -93,15 +93,26 @@ def run_observed(program: Program, packages: Sequence[str], *, append: bool) -> 
     root = Path.cwd()
     try:
         observed = sources(packages, root, scripts=program.scripts)
-        observation = Observation(observed, store.begin(root, append=append))
+        observation = Observation(observed, root / store.FOLDER)
         observation.begin()
     except NoSuchPackage as error:
         return _refuse(f"--source: there is no package {str(error)!r}")
     except (CannotRun, RuntimeError) as error:
         return _refuse(str(error))
-    except OSError as error:
-        return _refuse(f"what is observed cannot be written: {error}")
-    return _run(program, observation)
+    sys.argv = [program.name, *program.arguments]
+    if not sys.flags.safe_path:
+        sys.path[0] = program.place
+    try:
+        code, main = program.prepared(observation)
+        store.begin(root, append=append)
+    except BaseException as error:
+        observation.stop()
+        return _not_begun(error)
+    if program.is_module:
+        sys.argv[0] = str(main.__file__)
+    sys.modules["__main__"] = main
+    atexit.register(_tell, observation)  # runs after the program's own, and after its threads
+    return _run(code, main)
 
 
 def _refuse(text: str) -> int:
@@ -109,28 +120,33 @@ def _refuse(text: str) -> int:
     return COULD_NOT_RUN
 
 
-def _run(program: Program, observation: Observation) -> int:
-    sys.argv = [program.name, *program.arguments]
-    if not sys.flags.safe_path:
-        sys.path[0] = program.place
+def _not_begun(error: BaseException) -> int:
+    match error:
+        case CannotRun():
+            return _refuse(str(error))
+        case OSError():
+            return _refuse(f"what is observed cannot be written: {error}")
+        case _:
+            return _raised(error)
+
+
+def _run(code: CodeType, main: ModuleType) -> int:
     try:
-        code, main = program.prepared(observation)
-        if program.is_module:
-            sys.argv[0] = str(main.__file__)
-        sys.modules["__main__"] = main
-        atexit.register(_tell, observation)  # runs after the program's own, and after its threads
         exec(code, main.__dict__)
-    except CannotRun as error:
-        return _refuse(str(error))
-    except SystemExit as error:
-        return _status(error.code)
-    except BaseException as error:  # the program's: told as Python tells it, without the frames that are ours
-        traceback = error.__traceback__
-        while traceback is not None and traceback.tb_frame.f_code.co_filename == __file__:
-            traceback = traceback.tb_next
-        sys.excepthook(type(error), error.with_traceback(traceback), traceback)
-        return INTERRUPTED if isinstance(error, KeyboardInterrupt) else RAISED
+    except BaseException as error:
+        return _raised(error)
     return CLEAN
+
+
+def _raised(error: BaseException) -> int:
+    """Tell what a program has raised as Python tells it, without the frames that are ours; the exit status."""
+    if isinstance(error, SystemExit):
+        return _status(error.code)
+    traceback = error.__traceback__
+    while traceback is not None and traceback.tb_frame.f_code.co_filename == __file__:
+        traceback = traceback.tb_next
+    sys.excepthook(type(error), error.with_traceback(traceback), traceback)
+    return INTERRUPTED if isinstance(error, KeyboardInterrupt) else RAISED
 
 
 def _status(code: object) -> int:

@@ -162,12 +162,12 @@ class _Functions(ast.NodeTransformer):
         return node
 
 
-def _place(new: ast.stmt, node: Definition) -> None:
-    """Put what was added on the line of the `def`, which runs in any case."""
+def _place(new: ast.AST, at: ast.stmt) -> None:
+    """Put what was added where a statement begins, so that no other line runs than did before."""
     for each in ast.walk(new):
-        if "lineno" in each._attributes:
-            each.lineno = each.end_lineno = node.lineno  # type: ignore[attr-defined]
-            each.col_offset = each.end_col_offset = node.col_offset  # type: ignore[attr-defined]
+        if "lineno" in each._attributes and not hasattr(each, "lineno"):
+            each.lineno = each.end_lineno = at.lineno  # type: ignore[attr-defined]
+            each.col_offset = each.end_col_offset = at.col_offset  # type: ignore[attr-defined]
 
 
 def _has_body(node: Definition) -> bool:
@@ -232,9 +232,7 @@ class _Returns(ast.NodeTransformer):
         """`return X` as `return X if CALL is None else CALL.returned(X)`: the first is what usually runs."""
         value = node.value or ast.Constant(None)
         told = _told(value)
-        for each in ast.walk(told):
-            if not hasattr(each, "lineno"):
-                ast.copy_location(each, node)
+        _place(told, node)
         return ast.copy_location(ast.Return(told), node)
 
 
