@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -190,7 +189,7 @@ def pytest_load_initial_conftests(
     if asked.observed:
         from typed_einsum.testing.pytest.observation import ShapesObserved
 
-        early_config.stash[_shapes] = ShapesObserved.begin(early_config, asked.observed)
+        early_config.stash[_shapes] = ShapesObserved.begin(early_config, asked.observed, ITEM)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -260,26 +259,19 @@ def pytest_collection_modifyitems(
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Run each test with what was asked for, and without what its marker forbids."""
-    with ExitStack() as surroundings:
-        for each in _surroundings(item):
-            surroundings.enter_context(each)
-        return (yield)
-
-
-def _surroundings(item: pytest.Item) -> Iterator[AbstractContextManager[None]]:
-    """Einsums are strict in tests; a contract has rules of its own for them, and is not observed."""
+    """Einsums are strict while a test runs, unless it is marked; a contract has rules of its own for them."""
     is_contract = ITEM in item.nodeid
-    is_off = item.get_closest_marker("no_shape_checks") is not None and not is_contract
-    strict, shapes = item.config.stash.get(_strict, None), item.config.stash.get(_shapes, None)
-    if is_off:
+    strict = item.config.stash.get(_strict, None)
+    off = item.get_closest_marker("no_shape_checks") is not None and not is_contract
+    if off:
         from typed_einsum.testing.pytest.jaxtyping_checks import all_checks_off
 
-        yield all_checks_off()
-    elif strict is not None and not is_contract:
-        yield strict.active()
-    if shapes is not None and (is_off or is_contract):
-        yield shapes.paused()
+        with all_checks_off():
+            return (yield)
+    if strict is None or is_contract:
+        return (yield)
+    with strict.active():
+        return (yield)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -139,7 +139,7 @@ def _run(code: CodeType, main: ModuleType) -> int:
 
 
 def _raised(error: BaseException) -> int:
-    """Tell what a program has raised as Python tells it, without the frames that are ours; the exit status."""
+    """Tell what a program has raised as Python does, without the frames that are ours; the exit status."""
     if isinstance(error, SystemExit):
         return _status(error.code)
     traceback = error.__traceback__

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -20,12 +19,13 @@ REPORT = "typed-einsum report"
 class ShapesObserved:
     """Observes while tests run. With pytest-xdist, its workers do, and the process that prints combines."""
 
-    def __init__(self, observation: Observation) -> None:
+    def __init__(self, observation: Observation, contract: str) -> None:
         self._observation = observation
+        self._contract = contract
 
     @classmethod
-    def begin(cls, config: pytest.Config, packages: Sequence[str]) -> ShapesObserved:
-        """Observe packages from now on. Raises `pytest.UsageError`."""
+    def begin(cls, config: pytest.Config, packages: Sequence[str], contract: str) -> ShapesObserved:
+        """Observe packages from now on; `contract` is in each contract's node id. Raises `UsageError`."""
         test_files = dict.fromkeys((*TEST_FILES, *config.getini("python_files")))
         root = config.rootpath
         try:
@@ -36,7 +36,7 @@ class ShapesObserved:
             raise pytest.UsageError(f"--shapes: there is no package {str(error)!r}") from None
         except RuntimeError as error:
             raise pytest.UsageError(f"--shapes: {error}") from None
-        return cls(observation)
+        return cls(observation, contract)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
@@ -60,9 +60,13 @@ class ShapesObserved:
         else:
             self._observation.end()
 
-    def paused(self) -> AbstractContextManager[None]:
-        """For the length of a block, what is called is not the project's doing."""
-        return self._observation.paused()
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        """What a contract calls is not the project's doing; some tests call functions wrongly on purpose."""
+        if self._contract in item.nodeid or item.get_closest_marker("no_shape_checks") is not None:
+            with self._observation.paused():
+                return (yield)
+        return (yield)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print the line, and the findings below it."""
