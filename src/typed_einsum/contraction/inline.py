@@ -129,13 +129,13 @@ def _compile(equation: Equation, text: str) -> Compiled:
         if switch.is_off():
             return contraction.run(operands)
         contraction.examine(operands, Bindings())
-        return run_planned(*operands)
+        return run_planned(*contraction.widened(operands))
 
     def solve_within(scope: tuple[Any, ...], *operands: Tensor) -> Tensor:
         if switch.is_off():
             return contraction.run(operands)
         _examine_within(contraction, Scope(*scope), operands)
-        return run_planned(*operands)
+        return run_planned(*contraction.widened(operands))
 
     return Compiled(
         len(labels),

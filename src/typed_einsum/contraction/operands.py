@@ -45,6 +45,13 @@ from typed_einsum.tensors import (
     short,
 )
 
+NARROW = frozenset(
+    dtype
+    for dtype in DTYPES.values()
+    if not (dtype.is_floating_point or dtype.is_complex or dtype in (torch.int64, torch.uint64))
+)
+"""Integers, and bool, whose sum torch gives in int64."""
+
 WITHOUT_ORDER = frozenset(dtype for dtype in DTYPES.values() if dtype.is_complex)
 """Dtypes that have no maximum."""
 
@@ -77,12 +84,22 @@ class Contraction:
     _subscripts: dict[tuple[int, ...], Subscripts] = field(default_factory=dict)
 
     def run(self, operands: Sequence[Tensor]) -> Tensor:
-        """Contract without any check of ours; torch's own rules hold."""
+        """Contract by `torch.einsum`, without any check of ours."""
         planned = self.subscripts_for(tuple(operand.ndim for operand in operands))
-        result: Tensor = torch.einsum(planned.text, *operands)
+        result: Tensor = torch.einsum(planned.text, *self.widened(operands))
         if planned.maximised == 1 and result.requires_grad:
             return result.max(-1).values  # its gradient goes to one of equals, that of `amax` to all
         return result.amax(tuple(range(-planned.maximised, 0))) if planned.maximised else result
+
+    def widened(self, operands: Sequence[Tensor]) -> Sequence[Tensor]:
+        """The operands in the dtype of the result: narrow integers become int64 where sums do.
+
+        Torch widens each sum by itself, so that a product of a sum and an operand mixes two dtypes, or
+        overflows before it is widened.
+        """
+        if self.equation.sums_alone and any(dtype_of(operand) in NARROW for operand in operands):
+            return [operand.long() for operand in operands]
+        return operands
 
     def subscripts_for(self, ranks: tuple[int, ...]) -> Subscripts:
         """The subscripts of `torch.einsum` for operands of these ranks."""
@@ -248,7 +265,8 @@ def guard_conditions(contraction: Contraction, variables: Sequence[str], checks:
 
 
 def _all_of(contraction: Contraction) -> frozenset[torch.dtype]:
-    """The dtypes that every operand allows, since they share one; only those with an order for a maximum."""
+    """The dtypes that every operand allows, since they share one, and that need no conversion or refusal."""
     sets = [item.allowed for item in contraction.dtypes if item.allowed is not None]
-    without = WITHOUT_ORDER if contraction.equation.maximised else frozenset()
-    return frozenset(DTYPES.values()).intersection(*sets) - without
+    without_maximum = WITHOUT_ORDER if contraction.equation.maximised else frozenset()
+    widened = NARROW if contraction.equation.sums_alone else frozenset()
+    return frozenset(DTYPES.values()).intersection(*sets) - without_maximum - widened

@@ -12,6 +12,7 @@ import torch
 
 from typed_einsum.annotations import NotDescribed, TensorHint, is_tensor_annotation, read_tensor_hint, shown
 from typed_einsum.contraction.explicit import agreed_axes
+from typed_einsum.contraction.operands import NARROW
 from typed_einsum.decorate.functions import (
     MISSING,
     locator,
@@ -108,7 +109,7 @@ def read_signature(
         if error.flaw.site is None:  # a name in `sum=` or `max=` that stands in no annotation
             raise _in_decorator(function, refuse(error.flaw, str(equation)).diagnostic) from None
         raise _located(error.flaw, error.flaw.site, tuple(hints), [*operands, output], locate) from None
-    _refuse_dtypes(hints, result, locate)
+    _refuse_dtypes(equation, hints, result, locate)
     return EinsumSignature(function, hints, result, equation)
 
 
@@ -170,7 +171,9 @@ def _located(
     return EquationError(Diagnostic(flaw.code, flaw.summary, at.place, at.marks, help=flaw.help))
 
 
-def _refuse_dtypes(hints: Mapping[str, TensorHint], result: TensorHint, locate: Locate) -> None:
+def _refuse_dtypes(
+    equation: Equation, hints: Mapping[str, TensorHint], result: TensorHint, locate: Locate
+) -> None:
     """Refuse annotations whose dtypes can never agree (TE302, TE305)."""
     first, *_ = hints
     shared = hints[first].dtypes
@@ -182,17 +185,22 @@ def _refuse_dtypes(hints: Mapping[str, TensorHint], result: TensorHint, locate: 
             repair = f"torch contracts one dtype at a time: annotate one, and pass {name}.to({first}.dtype)"
             raise DtypeError(Diagnostic("TE302", summary, at.place, at.marks, help=repair))
         shared = hint.dtypes if shared is None else shared & (hint.dtypes or shared)
-    if shared is not None and result.dtypes is not None and not possible_dtypes(shared) & result.dtypes:
+    if shared is None or result.dtypes is None:
+        return
+    possible = possible_dtypes(equation, shared)
+    if not possible & result.dtypes:
         summary = f"the result is annotated `{result.dtype_name}`, but these operands never give that"
         at = locate(RETURN, None, result.dtype_name)
         repair = f"annotate the result `{hints[first].dtype_name}`"
+        if possible == {torch.int64} != shared:
+            repair = "torch sums integers in int64: annotate the result `Int64` or `Int`"
         raise DtypeError(Diagnostic("TE305", summary, at.place, at.marks, help=repair))
 
 
-def possible_dtypes(dtypes: frozenset[Any]) -> frozenset[Any]:
-    """The dtypes a contraction of these may give: autocast lowers floats, and sums widen integers."""
-    floats = any(dtype.is_floating_point for dtype in dtypes)
-    integers = any(not dtype.is_floating_point and not dtype.is_complex for dtype in dtypes)
-    return (
-        dtypes | (AUTOCAST_DTYPES if floats else frozenset()) | ({torch.int64} if integers else frozenset())
-    )
+def possible_dtypes(equation: Equation, dtypes: frozenset[Any]) -> frozenset[Any]:
+    """The dtypes a contraction of these may give: autocast lowers floats, and lone sums widen integers."""
+    if any(dtype.is_floating_point for dtype in dtypes):
+        dtypes |= AUTOCAST_DTYPES
+    if equation.sums_alone and dtypes & NARROW:
+        dtypes = dtypes - NARROW | {torch.int64}
+    return dtypes

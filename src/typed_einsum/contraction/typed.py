@@ -131,7 +131,7 @@ def _einsum_of(signature: EinsumSignature) -> Any:
         if switch.is_off():
             return contraction.run(operands)
         contraction.examine(operands, Bindings())
-        return accepted(run_planned(*operands))
+        return accepted(run_planned(*contraction.widened(operands)))
 
     def accepted(value: Tensor) -> Tensor:
         if result.dtypes is None or dtype_of(value) in result.dtypes:
@@ -196,7 +196,9 @@ def _result_is_sure(contraction: Contraction, result: TensorHint) -> bool:
     sets = [dtypes.allowed for dtypes in contraction.dtypes if dtypes.allowed is not None]
     if result.dtypes is None:
         return True
-    return bool(sets) and possible_dtypes(frozenset.intersection(*sets)) <= result.dtypes
+    return (
+        bool(sets) and possible_dtypes(contraction.equation, frozenset.intersection(*sets)) <= result.dtypes
+    )
 
 
 def _refuse_call(

@@ -85,6 +85,14 @@ class Equation:
         """The axes that the output lacks."""
         return tuple(name for name in self.keys if name not in self.output_keys)
 
+    @cached_property
+    def sums_alone(self) -> bool:
+        """Whether an axis is summed out of one operand by itself: torch gives integers in int64 then."""
+        summed = [name for name in self.vanished if name not in self.maximised]
+        broadcast = {name_of(axis) for axes in self.operands for axis in axes if axis.broadcast}
+        holders = {name: sum(name in names for names in self.operand_keys) for name in summed}
+        return any(holders[name] == 1 or name in broadcast for name in summed)
+
     def __str__(self) -> str:
         between, comma, arrow = (" ", ", ", " -> ") if self.style == "named" else ("", ",", ARROW)
         written = [between.join(spelled(axis) for axis in axes) for axes in (*self.operands, self.output)]

@@ -20,8 +20,8 @@ def best_product(builder: Builder, left: Value, right: Value, output: Sequence[s
     """The largest product over the maximised axis; the axes of the result are those of the output."""
     wanted = {*output, maximised}
     both = set(left.letters) & set(right.letters)
-    left = builder.sum_except(left, wanted | both, keeps_dtype=True)
-    right = builder.sum_except(right, wanted | both, keeps_dtype=True)
+    left = builder.sum_except(left, wanted | both)
+    right = builder.sum_except(right, wanted | both)
     rows, columns = (left, right) if maximised in left.letters else (right, left)
     # In the order of the columns, which are the larger operand more often than not: they need no copy then.
     batch: Group = tuple(name for name in columns.letters if name in both and name in wanted)

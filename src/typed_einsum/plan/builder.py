@@ -43,13 +43,13 @@ class Builder:
                 return self.diagonals(target)
         return value
 
-    def sum_except(self, value: Value, kept: set[str], *, keeps_dtype: bool = False) -> Value:
-        """Sum over every axis that is not kept. Torch widens integers, unless told to keep the dtype."""
+    def sum_except(self, value: Value, kept: set[str]) -> Value:
+        """Sum over every axis that is not kept."""
         positions = tuple(i for i, letter in enumerate(value.letters) if letter not in kept)
         if not positions:
             return value
         target = self._without(value, positions)
-        self.steps.append(Sum(value, target, positions, keeps_dtype))
+        self.steps.append(Sum(value, target, positions))
         return target
 
     def maximum(self, value: Value, letters: Sequence[str]) -> Value:

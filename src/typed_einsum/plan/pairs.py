@@ -55,8 +55,8 @@ def contract_pair(
     """
     both = set(left.letters) & set(right.letters)
     multiplied = not both <= kept
-    left = builder.sum_except(left, kept | both, keeps_dtype=multiplied)
-    right = builder.sum_except(right, kept | both, keeps_dtype=multiplied)
+    left = builder.sum_except(left, kept | both)
+    right = builder.sum_except(right, kept | both)
     wanted = tuple(order) if order is not None else _natural_order(left, right, kept)
     if not multiplied:
         return builder.multiply(left, right, wanted)

@@ -57,9 +57,8 @@ def _expression(
     match step:
         case Diagonal(source, _, first, second):
             return f"{names[source.name]}.diagonal(0, {first}, {second})"
-        case Sum(source, _, positions, keeps_dtype):
-            dtype = f", dtype={names[source.name]}.dtype" if keeps_dtype else ""
-            return f"{names[source.name]}.sum({positions!r}{dtype})"
+        case Sum(source, _, positions):
+            return f"{names[source.name]}.sum({positions!r})"
         case Maximum(source, _, positions):
             return f"{names[source.name]}.amax({positions!r})"
         case Permute(source, _, order):

@@ -35,12 +35,11 @@ class Diagonal:
 
 @dataclass(frozen=True, slots=True)
 class Sum:
-    """Sum over axes by position. `keeps_dtype` where a matrix product follows, which needs one dtype."""
+    """Sum over axes by position."""
 
     source: Value
     target: Value
     positions: tuple[int, ...]
-    keeps_dtype: bool = False
 
 
 @dataclass(frozen=True, slots=True)
