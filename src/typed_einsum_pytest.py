@@ -27,7 +27,7 @@ AXES, ADVICE = "shape_contract_axes", "shape_contract_advice"
 """Properties of a contract's report: they reach the process that prints the summary, also from a worker."""
 
 MARKERS = (
-    "shape_contract(*, independent, ordered, couples, reference, sizes): "
+    "shape_contract(*, independent, ordered, couples, causal, reference, sizes): "
     "what --shape-contracts holds this function to, beyond its annotations",
     "no_shape_checks: run this test without shape checks and strict einsum",
 )

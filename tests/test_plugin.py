@@ -334,7 +334,10 @@ def slow(x: Float[Tensor, "b c"]) -> Float[Tensor, "c b"]:
     ("mark", "said"),
     [
         ("independant='b'", "shape_contract has no option independant; it has independent, ordered, couples"),
-        ("'b'", "shape_contract has no option 'b'; it has independent, ordered, couples, reference, sizes"),
+        (
+            "'b'",
+            "shape_contract has no option 'b'; it has independent, ordered, couples, causal",
+        ),
     ],
 )
 def test_a_marker_that_says_nonsense_stops_the_run(pytester: pytest.Pytester, mark: str, said: str) -> None:

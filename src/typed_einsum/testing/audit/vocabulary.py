@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 SAME = {
     **dict.fromkeys(("__add__", "__radd__", "__iadd__"), "add"),
     **dict.fromkeys(("__sub__", "__isub__", "__rsub__", "rsub", "subtract"), "sub"),
@@ -98,3 +100,11 @@ def canonical(name: str) -> str:
         return found or name
     plain = name.rstrip("_")
     return name if plain in VIEWS | PERMUTES | {"squeeze"} else SAME.get(plain, plain)
+
+
+def spelling_of(function: Any) -> str:
+    """The name that an operation was called by; of an attribute such as `x.mT`, its name."""
+    name = getattr(function, "__name__", "")
+    if name in ("__get__", "__set__"):
+        return str(getattr(getattr(function, "__self__", None), "__name__", name))
+    return str(name)

@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-import torch
 from torch.overrides import TorchFunctionMode
 
-import typed_einsum
 from typed_einsum.locations import shown_path
 from typed_einsum.tensors import shape_of
 from typed_einsum.testing.audit.dimensions import TrackedAxes, shown_all
 from typed_einsum.testing.audit.facts import Facts
-from typed_einsum.testing.audit.findings import Finding, Flaw, SourceLine
+from typed_einsum.testing.audit.findings import Finding, Flaw
 from typed_einsum.testing.audit.following import follow
+from typed_einsum.testing.audit.lines import calling_line
 from typed_einsum.testing.audit.operations import Operation
 from typed_einsum.testing.audit.repairs import Repair, repair_for
 from typed_einsum.testing.audit.rules import judge
-from typed_einsum.testing.audit.vocabulary import ASKS
-
-_FOLDERS = tuple(
-    str(Path(found).parent) for found in (torch.__file__, typed_einsum.__file__) if found is not None
-)
+from typed_einsum.testing.audit.vocabulary import ASKS, spelling_of
 
 
 class Watch(TorchFunctionMode):
@@ -51,10 +44,10 @@ class Watch(TorchFunctionMode):
     ) -> Any:
         """Run one call of torch, and look at it."""
         options = dict(kwargs or {})
-        name = _name(func)
+        name = spelling_of(func)
         if name in ASKS:
             return func(*args, **options)
-        line = _calling_line()
+        line = calling_line()
         before = Operation.of(name, args, options, line)
         self._add(judge(before, self.tracked, self.facts, before=True))
         try:
@@ -85,13 +78,6 @@ class Watch(TorchFunctionMode):
                 self.findings.append(finding)
 
 
-def _name(func: Any) -> str:
-    name = getattr(func, "__name__", "")
-    if name in ("__get__", "__set__"):  # an attribute, such as `x.mT`
-        return str(getattr(getattr(func, "__self__", None), "__name__", name))
-    return str(name)
-
-
 def _shown_call(operation: Operation, tracked: TrackedAxes) -> str:
     """A call with the axes of what it was given: `mul` of (b, 1, t) and (b, t, d)."""
     tensors = operation.tensors
@@ -99,13 +85,3 @@ def _shown_call(operation: Operation, tracked: TrackedAxes) -> str:
         return ""
     operands = " and ".join(shown_all(tracked.of(tensor)) for tensor in tensors)
     return f"`{operation.name}` of {operands}"
-
-
-def _calling_line() -> SourceLine:
-    """The innermost line outside torch and this library."""
-    frame = sys._getframe(2)
-    while frame is not None and frame.f_code.co_filename.startswith((*_FOLDERS, "<typed_einsum")):
-        if frame.f_back is None:
-            break
-        frame = frame.f_back
-    return SourceLine(frame.f_code.co_filename, frame.f_lineno)

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from typed_einsum.diagnostics import Place
+from typed_einsum.locations import shown_path
 from typed_einsum.testing.audit import Finding
-from typed_einsum.testing.audit.findings import Severity
+from typed_einsum.testing.audit.findings import SourceLine
 from typed_einsum.testing.behaviour import matching, promised, references, samples
 from typed_einsum.testing.calls.call import Call
 from typed_einsum.testing.contracts.promises import Promises
@@ -19,13 +20,15 @@ def behaviour(call: Call, promises: Promises, place: Place) -> Iterator[Finding]
     """Everything that needs numbers; `place` is where the function is defined."""
     if call.outputs(call.arguments) is None:
         return
-    found: list[tuple[str, Severity, str]] = []
+    definition = SourceLine(place.file, place.line)
     random = call.is_random()
-    found += samples.leaks(call, promises.couples or (), random)
-    found += promised.broken(call, promises)
+    found = [*samples.leaks(call, promises.couples or (), random, definition)]
+    found += promised.broken(call, promises, definition)
     if not random:
-        found += matching.unmatched(call)
-        if promises.reference is not None:
-            found += references.differences(call, promises.reference)
-    for code, severity, message in found:
-        yield Finding(code, severity, message, place.file, place.line, place.column or 1)
+        found += matching.unmatched(call, definition)
+    if promises.reference is not None:
+        found += references.differences(call, promises.reference, definition)
+    for code, flaw in found:
+        file, number = flaw.line
+        column = (place.column or 1) if flaw.line == definition else 1
+        yield Finding(code, flaw.severity, flaw.message, shown_path(file), number, column)

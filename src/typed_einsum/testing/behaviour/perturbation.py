@@ -7,6 +7,7 @@ is compared with a second call of the same function, never with a formula.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -19,6 +20,9 @@ from typed_einsum.tensors import dtype_of, is_tensor, shape_of
 from typed_einsum.testing.calls.call import Call, Tensors, same
 from typed_einsum.testing.inputs.leaves import tensors_with_hints
 from typed_einsum.testing.inputs.recipe import Recipe
+
+Fresh = Callable[[Tensor], Tensor | None]
+"""Other contents for a part of a tensor; None for one whose dtype it does not change."""
 
 LEAST_CHANGE = 2e-6
 """A change of this part of the largest number is more than rounding, where nothing but an order differs."""
@@ -35,36 +39,69 @@ def position_of(hint: TensorHint, name: str, rank: int) -> int | None:
     return at[0]
 
 
+def same_entry(changed: int, entry: int) -> bool:
+    """Whether an entry of the result is the one that was changed."""
+    return changed == entry
+
+
 def axis_is_many(axis: Any) -> bool:
     """Whether an axis without a name stands for any number of them."""
     return bool(getattr(axis, "variadic", False))
 
 
-def moved(call: Call, name: str, index: int = 0) -> tuple[int, int] | None:
-    """Which entry of an axis of the result moves when another entry of the input's axis is changed.
+class NoSuchAxis(Exception):
+    """The inputs or the result have no axis of this name, or nothing that could be changed."""
 
-    The pair (changed, moved), or None if no other moves. Numbers are changed first, then indices and masks.
-    Raises `NoSuchAxis` where input or result lack it.
+
+@dataclass(frozen=True)
+class Moved:
+    """The entry of an axis of the input that was changed, how, and an entry of the result that moved."""
+
+    changed: int
+    moved: int
+    fresh: Fresh
+
+
+def probes(size: int) -> Iterator[int]:
+    """The first entry of an axis, the middle one and the last: what flows one way only is seen, too."""
+    yield from dict.fromkeys((0, size // 2, size - 1))
+
+
+def moved(call: Call, name: str, allowed: Callable[[int, int], bool] = same_entry) -> Moved | None:
+    """An entry of an axis of the result that moves when another entry of the input's axis is changed.
+
+    Numbers are changed first, then indices and masks. Moves from one entry to another that are `allowed` do
+    not count. Raises `NoSuchAxis` where input or result lack the axis.
     """
     before = call.outputs(call.arguments)
     if before is None:
         raise NoSuchAxis(name)
     told = 0
-    for fresh in (_other_numbers, _other_choices):
-        after = _after(call, name, index, fresh)
-        if after is None:
-            continue
-        for (hint, one), (_, two) in zip(before, after, strict=True):
-            at = position_of(hint, name, len(shape_of(one)))
-            if at is None or shape_of(one) != shape_of(two):
-                continue
-            told += 1
-            for entry in range(shape_of(one)[at]):
-                if entry != index and not same(one.select(at, entry), two.select(at, entry)):
-                    return index, entry
+    for index in probes(call.sizes.get(name, 1)):
+        for fresh in (_other_numbers, _other_choices):
+            arguments = _with_another(call, name, index, fresh)
+            after = None if arguments is None else call.outputs(arguments)
+            for at, one, two in _pairs(before, after or [], name):
+                told += 1
+                for entry in range(shape_of(one)[at]):
+                    if not allowed(index, entry) and not same(one.select(at, entry), two.select(at, entry)):
+                        return Moved(index, entry, fresh)
     if not told:
         raise NoSuchAxis(name)
     return None
+
+
+def _pairs(before: Tensors, after: Tensors, name: str) -> Iterator[tuple[int, Tensor, Tensor]]:
+    """Two results of equal shapes that have an axis, and where it is."""
+    for (hint, one), (_, two) in zip(before, after, strict=False):
+        at = position_of(hint, name, len(shape_of(one)))
+        if at is not None and shape_of(one) == shape_of(two):
+            yield at, one, two
+
+
+def with_another(call: Call, name: str, found: Moved) -> Mapping[str, Any] | None:
+    """The arguments with the change that moved another entry."""
+    return _with_another(call, name, found.changed, found.fresh)
 
 
 def _other_numbers(part: Tensor) -> Tensor | None:
@@ -82,8 +119,8 @@ def _other_choices(part: Tensor) -> Tensor | None:
     return None if is_number else torch.ones_like(part)
 
 
-def _after(call: Call, name: str, index: int, fresh: Callable[[Tensor], Tensor | None]) -> Tensors | None:
-    """The results where one entry of an axis is another one; None where nothing is changed, or all fails."""
+def _with_another(call: Call, name: str, index: int, fresh: Fresh) -> Mapping[str, Any] | None:
+    """The arguments where one entry of an axis is another one; None where nothing is changed."""
     touched: list[bool] = []
 
     def change(hint: TensorHint, value: Tensor) -> Tensor:
@@ -99,22 +136,30 @@ def _after(call: Call, name: str, index: int, fresh: Callable[[Tensor], Tensor |
         return changed_value
 
     arguments = call.changed(change)
-    return call.outputs(arguments) if touched else None
+    return arguments if touched else None
 
 
-class NoSuchAxis(Exception):
-    """The inputs or the result have no axis of this name, or nothing that could be changed."""
+def shortened(call: Call, name: str, size: int, start: int = 0) -> dict[str, Any] | None:
+    """The arguments with some entries of an axis alone; None where none has as many."""
+    touched: list[bool] = []
+
+    def narrowed(hint: TensorHint, value: Tensor) -> Tensor:
+        at = position_of(hint, name, len(shape_of(value)))
+        if at is None or shape_of(value)[at] <= start + size:
+            return value
+        touched.append(True)
+        return value.narrow(at, start, size).clone()
+
+    arguments = call.changed(narrowed)
+    if type(arguments.get(name)) is int:  # a size that is passed beside the tensors that have it
+        arguments[name] = size
+    return arguments if touched else None
 
 
 def alone(call: Call, name: str, index: int) -> bool:
     """Whether one entry of an axis, passed alone, gives what it gives among the others."""
-    before = call.outputs(call.arguments)
-
-    def narrowed(hint: TensorHint, value: Tensor) -> Tensor:
-        at = position_of(hint, name, len(shape_of(value)))
-        return value if at is None else value.narrow(at, index, 1).clone()
-
-    after = call.outputs(call.changed(narrowed), **{name: 1})
+    before, arguments = call.outputs(call.arguments), shortened(call, name, 1, index)
+    after = None if arguments is None else call.outputs(arguments, **{name: 1})
     if before is None or after is None:
         return True  # a function may refuse a batch of one
     for (hint, one), (_, two) in zip(before, after, strict=True):
@@ -144,6 +189,19 @@ def centred(hint: TensorHint, value: Tensor) -> Tensor:
     if dtype_of(value) == torch.bool:
         return torch.rand(shape_of(value)) > 0.5
     return value - 0.5 if dtype_of(value).is_floating_point else value
+
+
+def ignores_values(call: Call, name: str) -> bool:
+    """Whether other numbers in an argument change nothing: it gives its shape alone, or is not used."""
+    before = call.outputs(call.arguments)
+    hint, value = call.recipe.hints.get(name), call.arguments[name]
+    if hint is None or not is_tensor(value):
+        return False
+    other = _other_numbers(value)
+    after = None if other is None else call.outputs({**call.arguments, name: other})
+    if before is None or after is None:
+        return False
+    return all(same(one, two) for (_, one), (_, two) in zip(before, after, strict=True))
 
 
 def ignores_order(call: Call, name: str, only: str) -> bool:

@@ -3,26 +3,90 @@
 from __future__ import annotations
 
 import inspect
-from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from typed_einsum.tensors import dtype_of, shape_of
-from typed_einsum.testing.audit.findings import Severity
+from typed_einsum.testing.audit.findings import Flaw, SourceLine, error
+from typed_einsum.testing.audit.operations import tensors_in
+from typed_einsum.testing.behaviour import perturbation
 from typed_einsum.testing.calls.call import Call, same
+from typed_einsum.testing.running.invoke import reseed, run
+
+SMALL = (1, 2, 3, 4)
+"""Sizes at which an axis may be taken for another one."""
 
 
-def differences(call: Call, reference: Callable[..., Any]) -> Iterator[tuple[str, Severity, str]]:
-    """Where a function of the same arguments gives something else."""
-    results = call.outputs(call.arguments)
-    bound = inspect.BoundArguments(call.recipe.signature, OrderedDict(call.arguments))
-    expected = reference(*bound.args, **bound.kwargs)
-    for _, result in (results or [])[:1]:
-        if not isinstance(expected, Tensor) or shape_of(expected) != shape_of(result):
-            what = tuple(shape_of(expected)) if isinstance(expected, Tensor) else type(expected).__name__
-            yield "TE713", "error", f"the reference gives {what}, not {tuple(shape_of(result))}"
-        elif not same(expected.to(dtype_of(result)), result):
-            most = (expected - result).abs().max().item()
-            yield "TE713", "error", f"the numbers differ from the reference by up to {most:.3g}"
+def differences(
+    call: Call, reference: Callable[..., Any], definition: SourceLine
+) -> Iterator[tuple[str, Flaw]]:
+    """Where a function of the same arguments gives something else, at these sizes or at small ones."""
+    for where, arguments in _inputs(call):
+        message = _difference(call, arguments, reference, is_first=not where)
+        if message:
+            yield "TE713", error(f"{where}{message}", definition)
+            return
+
+
+def _inputs(call: Call) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The arguments of the call, the same with numbers of both signs, and with each axis cut short."""
+    yield "", call.arguments
+    yield "with numbers of both signs, ", call.changed(perturbation.centred)
+    for name in sorted(call.recipe.axis_names):
+        for size in SMALL:
+            arguments = perturbation.shortened(call, name, size)
+            if arguments is not None:
+                yield f"where `{name}` is {size}, ", arguments
+
+
+def _difference(
+    call: Call, arguments: Mapping[str, Any], reference: Callable[..., Any], *, is_first: bool
+) -> str:
+    """How the two differ; nothing where they agree, or where one of them does not take the arguments."""
+    try:
+        result, drawn = _outcome(call, call.function, arguments)
+        expected, also_drawn = _outcome(call, reference, arguments)
+    except Exception:  # of the user's functions: only at its own sizes must a reference run
+        if is_first:
+            raise
+        return ""
+    if not torch.equal(drawn, also_drawn):
+        return ""  # other random numbers give other results
+    results, wanted = list(tensors_in([result])), list(tensors_in([expected]))
+    if not wanted:
+        return f"the reference gives {type(expected).__name__}, and no tensor"
+    for one, other in zip(results, wanted, strict=False):
+        if shape_of(one) != shape_of(other):
+            return f"the reference gives {tuple(shape_of(other))}, not {tuple(shape_of(one))}"
+        if not same(other.to(dtype_of(one)), one):
+            return f"the numbers differ from the reference by up to {_largest(one, other):.3g}"
+    return ""
+
+
+def _outcome(call: Call, function: Callable[..., Any], arguments: Mapping[str, Any]) -> tuple[Any, Tensor]:
+    """What a function returns, and the state of the random numbers after it."""
+    copies = {
+        name: value.clone() if isinstance(value, Tensor) else value for name, value in arguments.items()
+    }
+    reseed(0)
+    result = run(function, _bound(call, function, copies))
+    return result, torch.get_rng_state()
+
+
+def _bound(call: Call, function: Callable[..., Any], arguments: Mapping[str, Any]) -> inspect.BoundArguments:
+    """The arguments for a function; a reference need not take the object of a method."""
+    bound = inspect.BoundArguments(call.recipe.signature, arguments)  # type: ignore[arg-type]
+    if function is call.function:
+        return bound
+    signature = inspect.signature(function)
+    try:
+        return signature.bind(*bound.args, **bound.kwargs)
+    except TypeError:
+        return signature.bind(*bound.args[1:], **bound.kwargs)
+
+
+def _largest(one: Tensor, other: Tensor) -> float:
+    return float((other.double() - one.double()).abs().max())

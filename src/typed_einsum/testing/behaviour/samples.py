@@ -4,38 +4,99 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from typed_einsum.testing.audit.findings import Severity
+from typed_einsum.tensors import shape_of
+from typed_einsum.testing.audit.findings import Flaw, SourceLine, advice, error
 from typed_einsum.testing.behaviour import perturbation
-from typed_einsum.testing.behaviour.perturbation import NoSuchAxis
-from typed_einsum.testing.calls.call import Call
+from typed_einsum.testing.behaviour.perturbation import Moved, NoSuchAxis
+from typed_einsum.testing.behaviour.statistics import without_statistics
+from typed_einsum.testing.behaviour.trace import steps_of
+from typed_einsum.testing.calls.call import Call, same
 
 BATCH = ("b", "batch")
 """Names of an axis whose entries are taken to be independent samples."""
 
 
-def leaks(call: Call, coupled: Sequence[str], random: bool) -> Iterator[tuple[str, Severity, str]]:
+def leaks(
+    call: Call, coupled: Sequence[str], random: bool, definition: SourceLine
+) -> Iterator[tuple[str, Flaw]]:
     """Samples that affect each other, unless their axis is coupled; and coupled axes where they do not."""
     for name in BATCH:
         try:
             found = perturbation.moved(call, name)
         except NoSuchAxis:
             if name not in coupled and not random and perturbation.depends_on_order(call, name):
-                text = f"the order of the samples of `{name}` changes the result: something runs along "
-                yield "TE709", "error", f'{text}`{name}`; if that is meant, say couples="{name}"'
+                message = (
+                    f"the order of the samples of `{name}` changes the result: something runs along "
+                    f"`{name}`; "
+                    f'if that is meant, say couples="{name}"'
+                )
+                yield "TE709", error(message, definition)
             continue
         if name in coupled:
             if found is None and perturbation.alone(call, name, 1):
-                yield "TE712", "error", f"`{name}` is said to couple, but no sample moves another"
-            continue
-        if perturbation.is_about_the_axis(call, name) or call.uses_batch_statistics():
-            continue
-        if found is not None:
-            text = f"samples leak: changing sample {found[0]} of `{name}` changes the result of sample "
-            text += f'{found[1]}; if that is meant, say couples="{name}"'
-            yield "TE709", "error", text
-        elif not random and not perturbation.alone(call, name, 1):
-            text = f"sample 1 of `{name}`, passed alone, gives another result than in its batch: "
-            yield "TE709", "error", text + "something depends on a sample's place in the batch"
-        elif not random and not perturbation.moves_with_order(call, name):
-            text = f"the results do not follow when the samples of `{name}` change places: their order "
-            yield "TE709", "error", f'{text}matters; if that is meant, say couples="{name}"'
+                message = f"`{name}` is said to couple, but no sample moves another"
+                yield "TE712", error(message, definition)
+        elif not perturbation.is_about_the_axis(call, name) and not call.uses_batch_statistics():
+            yield from (("TE709", flaw) for flaw in _leak(call, name, found, random, definition))
+
+
+def _leak(call: Call, name: str, found: Moved | None, random: bool, definition: SourceLine) -> Iterator[Flaw]:
+    message = _told(call, name, found, random)
+    if not message:
+        return
+    fixed, line = without_statistics(call, name)
+    if line is not None and _is_explained(fixed, name, found, random):
+        message = (
+            f"samples of `{name}` affect each other through what is computed over `{name}` here; if that is "
+            f'meant, say couples="{name}"'
+        )
+        yield advice(message, line)
+        return
+    line = None if found is None else first_meeting(call, name, found)
+    yield error(f'{message}; if that is meant, say couples="{name}"', line or definition)
+
+
+def _is_explained(fixed: Call, name: str, found: Moved | None, random: bool) -> bool:
+    """Whether samples leave each other alone once the statistics over them are held fixed.
+
+    A sample that is passed alone may still be divided by the number of samples.
+    """
+    if perturbation.moved(fixed, name) is not None:
+        return False
+    return found is not None or not _told(fixed, name, None, random)
+
+
+def _told(call: Call, name: str, found: Moved | None, random: bool) -> str:
+    """How samples depend on each other; nothing if they do not."""
+    if found is not None:
+        return (
+            f"samples leak: changing sample {found.changed} of `{name}` changes the result of sample "
+            f"{found.moved}"
+        )
+    if not random and not perturbation.alone(call, name, 1):
+        return (
+            f"sample 1 of `{name}`, passed alone, gives another result than in its batch: something "
+            "depends on "
+            "a sample's place in the batch"
+        )
+    if not random and not perturbation.moves_with_order(call, name):
+        return f"the results do not follow when the samples of `{name}` change places: their order matters"
+    return ""
+
+
+def first_meeting(call: Call, name: str, found: Moved) -> SourceLine | None:
+    """The line of the first operation in which the result of one sample depends on another one."""
+    arguments = perturbation.with_another(call, name, found)
+    if arguments is None:
+        return None
+    steps = zip(steps_of(call, call.arguments), steps_of(call, arguments), strict=False)
+    for one, two in steps:
+        if one.name != two.name or shape_of(one.value) != shape_of(two.value):
+            return None
+        at = [i for i, each in enumerate(one.dimensions) if [factor.name for factor in each] == [name]]
+        if len(at) == 1:
+            others = [i for i in range(shape_of(one.value)[at[0]]) if i != found.changed]
+            index = one.value.new_tensor(others).long()
+            if not same(one.value.index_select(at[0], index), two.value.index_select(at[0], index)):
+                return one.line
+    return None

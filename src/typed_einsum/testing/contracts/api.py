@@ -17,6 +17,7 @@ def check_contract(
     independent: str | Sequence[str] | None = None,
     ordered: str | Sequence[str] | None = None,
     couples: str | Sequence[str] | None = None,
+    causal: str | Sequence[str] | None = None,
     reference: Callable[..., Any] | None = None,
     sizes: Mapping[str, int] | None = None,
 ) -> Report:
@@ -32,10 +33,11 @@ def check_contract(
         independent: axes whose entries do not affect each other's results.
         ordered: axes whose order matters; permuting any other axis must permute the result.
         couples: batch axes whose entries do affect each other.
+        causal: axes along which no entry affects the results of earlier ones.
         reference: a function of the same arguments that gives the right numbers.
         sizes: sizes for some axis names; the others are chosen.
     """
-    said = Promises(names(independent), names(ordered), names(couples), reference, sizes)
+    said = Promises(names(independent), names(ordered), names(couples), names(causal), reference, sizes)
     given = {name: value for name, value in vars(said).items() if value is not None}
     return Check.of(fn_or_module, replace(stored_on(fn_or_module), **given)).report()
 
@@ -46,6 +48,7 @@ def assert_contract(
     independent: str | Sequence[str] | None = None,
     ordered: str | Sequence[str] | None = None,
     couples: str | Sequence[str] | None = None,
+    causal: str | Sequence[str] | None = None,
     reference: Callable[..., Any] | None = None,
     sizes: Mapping[str, int] | None = None,
 ) -> None:
@@ -58,6 +61,7 @@ def assert_contract(
         independent=independent,
         ordered=ordered,
         couples=couples,
+        causal=causal,
         reference=reference,
         sizes=sizes,
     )

@@ -19,6 +19,7 @@ class Promises:
     independent: tuple[str, ...] | None = None
     ordered: tuple[str, ...] | None = None
     couples: tuple[str, ...] | None = None
+    causal: tuple[str, ...] | None = None
     reference: Callable[..., Any] | None = None
     sizes: Mapping[str, int] | None = None
 
@@ -28,11 +29,12 @@ def contract(
     independent: str | Sequence[str] | None = None,
     ordered: str | Sequence[str] | None = None,
     couples: str | Sequence[str] | None = None,
+    causal: str | Sequence[str] | None = None,
     reference: Callable[..., Any] | None = None,
     sizes: Mapping[str, int] | None = None,
 ) -> Callable[[Function], Function]:
     """Store promises on a function, for `check_contract` to hold it to."""
-    promises = Promises(names(independent), names(ordered), names(couples), reference, sizes)
+    promises = Promises(names(independent), names(ordered), names(couples), names(causal), reference, sizes)
 
     def store(function: Function) -> Function:
         setattr(function, STORED, promises)  # a function has room for more, its type does not say so

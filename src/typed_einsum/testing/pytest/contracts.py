@@ -171,7 +171,7 @@ class ContractItem(pytest.Item):
         said = vars(stored_on(self.target.function))
         for mark in reversed(list(self.iter_markers("shape_contract"))):
             said = {**said, **mark.kwargs}
-        listed = {name: names(said[name]) for name in ("independent", "ordered", "couples")}
+        listed = {name: names(said[name]) for name in ("independent", "ordered", "couples", "causal")}
         return Promises(**{**said, **listed})
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:

@@ -1,0 +1,57 @@
+"""The line of the checked code that an operation stands in, and the equation that its author wrote there."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+
+import torch
+
+import typed_einsum
+from typed_einsum.testing.audit.findings import SourceLine
+
+FOLDERS = tuple(
+    str(Path(found).parent) for found in (torch.__file__, typed_einsum.__file__) if found is not None
+)
+EINSUM_PACKAGES = {"einops", "einx", "opt_einsum", "fancy_einsum"}
+"""Packages that call `torch.einsum` in other letters than those of their callers."""
+
+
+def calling_line() -> SourceLine:
+    """The innermost line outside torch, this library, and packages that only rewrite equations."""
+    last = sys._getframe(1)
+    for frame in _frames():
+        last = frame
+        if not _is_passed_over(frame.f_code.co_filename):
+            break
+    return SourceLine(last.f_code.co_filename, last.f_lineno)
+
+
+def written_equation() -> str | None:
+    """The equation that was given to a package that rewrites it in letters; None outside of one."""
+    found = None
+    for frame in _frames():
+        name = frame.f_code.co_filename
+        if not _is_passed_over(name):
+            break
+        if _is_rewriter(name):
+            texts = [value for value in frame.f_locals.values() if isinstance(value, str) and "->" in value]
+            found = texts[0] if texts else found
+    return found
+
+
+def _frames() -> Iterator[FrameType]:
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None:
+        yield frame
+        frame = frame.f_back
+
+
+def _is_passed_over(file: str) -> bool:
+    return file.startswith((*FOLDERS, "<typed_einsum")) or _is_rewriter(file)
+
+
+def _is_rewriter(file: str) -> bool:
+    return "site-packages" in file and not EINSUM_PACKAGES.isdisjoint(Path(file).parts)

@@ -1,0 +1,199 @@
+"""What needs numbers: samples, statistics over them, promises, and references."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from typed_einsum.testing import Report, check_contract, contract
+
+
+def codes(report: Report) -> list[tuple[str, str]]:
+    return [(finding.code, finding.severity) for finding in report.findings]
+
+
+def line_of(function: object, text: str) -> int:
+    """The line of a function in which a text stands."""
+    lines, start = inspect.getsourcelines(function)  # type: ignore[arg-type]
+    return next(start + i for i, line in enumerate(lines) if text in line)
+
+
+# Samples.
+
+
+def next_sample(x: Float[Tensor, "b c"]) -> Float[Tensor, "b c"]:
+    half = x * 0.5
+    later = torch.cat([x[1:], torch.zeros_like(x[:1])])
+    return half + later
+
+
+def test_what_flows_from_later_samples_to_earlier_ones_is_a_leak() -> None:
+    assert codes(check_contract(next_sample)) == [("TE709", "error")]
+
+
+def test_a_leak_is_placed_where_samples_meet_first() -> None:
+    (finding,) = check_contract(next_sample).findings
+    assert finding.line == line_of(next_sample, "torch.cat")
+
+
+def normalised(x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
+    mean = x.mean((0, 2, 3), keepdim=True)
+    spread = x.std((0, 2, 3), keepdim=True)
+    return (x - mean) / (spread + 1e-5)
+
+
+def decorrelated(x: Float[Tensor, "b d"]) -> Float[Tensor, "b d"]:
+    covariance = x.T @ x / len(x)
+    return x @ torch.linalg.inv(covariance + torch.eye(x.shape[1]))
+
+
+def ranked(values: Float[Tensor, "batch c"]) -> Float[Tensor, "batch c"]:
+    return values[:, values.sum(0).argsort(descending=True)]
+
+
+def mixed(x: Float[Tensor, "b c"]) -> Float[Tensor, "b c"]:
+    return torch.lerp(x[torch.randperm(len(x))], x, torch.rand(()))
+
+
+@pytest.mark.parametrize("function", [normalised, decorrelated, ranked, mixed])
+def test_what_is_computed_over_the_batch_on_purpose_is_advice(function: object) -> None:
+    report = check_contract(function)  # type: ignore[arg-type]
+    assert codes(report) == [("TE709", "advice")]
+    name = "batch" if function is ranked else "b"
+    assert codes(check_contract(function, couples=name)) == []  # type: ignore[arg-type]
+
+
+def test_advice_on_the_batch_names_the_line_of_the_statistic() -> None:
+    (finding,) = check_contract(normalised).findings
+    assert finding.line == line_of(normalised, "x.mean")
+    assert finding.message == (
+        "samples of `b` affect each other through what is computed over `b` here; "
+        'if that is meant, say couples="b"'
+    )
+
+
+def test_a_mean_over_everything_is_no_statistic_of_the_batch() -> None:
+    def centred(x: Float[Tensor, "b c"]) -> Float[Tensor, "b c"]:
+        return x - x.mean()
+
+    assert codes(check_contract(centred)) == [("TE709", "error")]
+
+
+def test_a_statistic_does_not_excuse_another_leak() -> None:
+    def both(x: Float[Tensor, "b c"]) -> Float[Tensor, "b c"]:
+        return (x - x.mean(0)) * x.mean()
+
+    assert codes(check_contract(both)) == [("TE709", "error")]
+
+
+# Promises.
+
+
+def attended(x: Float[Tensor, "b t c"], *, keep: Tensor) -> Float[Tensor, "b t c"]:
+    return (x @ x.mT).masked_fill(~keep, -torch.inf).softmax(-1) @ x
+
+
+def forward(x: Float[Tensor, "b t c"]) -> Float[Tensor, "b t c"]:
+    return attended(x, keep=torch.ones(x.shape[1], x.shape[1], dtype=torch.bool).tril())
+
+
+def backward(x: Float[Tensor, "b t c"]) -> Float[Tensor, "b t c"]:
+    return attended(x, keep=torch.ones(x.shape[1], x.shape[1], dtype=torch.bool).triu())
+
+
+def test_independence_is_probed_at_both_ends() -> None:
+    assert codes(check_contract(forward, independent="t")) == [("TE712", "error")]
+    assert codes(check_contract(backward, independent="t")) == [("TE712", "error")]
+
+
+def test_a_causal_function_keeps_its_promise_and_a_transposed_mask_breaks_it() -> None:
+    assert codes(check_contract(forward, causal="t")) == []
+    (finding,) = check_contract(backward, causal="t").findings
+    assert finding.message == (
+        "`t` is said to be causal, but changing entry 2 changes the result at the earlier entry 0"
+    )
+
+
+def test_causality_is_held_in_both_directions() -> None:
+    def doubled(x: Float[Tensor, "b t c"]) -> Float[Tensor, "b t c"]:
+        return x * 2
+
+    (finding,) = check_contract(doubled, causal="t").findings
+    assert finding.message == (
+        '`t` is said to be causal, but no entry moves a later one: say independent="t"'
+    )
+    (finding,) = check_contract(doubled, causal="z").findings
+    assert finding.message == "`z` is said to be causal, but inputs and result do not both have it"
+
+
+def test_causality_can_be_stored_on_the_function() -> None:
+    @contract(causal="t")
+    def summed(x: Float[Tensor, "b t c"]) -> Float[Tensor, "b t c"]:
+        return x.flip(1).cumsum(1)
+
+    assert codes(check_contract(summed)) == [("TE712", "error")]
+
+
+# Matching.
+
+
+def test_arguments_that_are_reduced_by_themselves_need_no_match() -> None:
+    def box(position: Float[Tensor, "n 3"], scale: Float[Tensor, "n 1"]) -> Float[Tensor, "3"]:
+        return position.amin(0) / scale.amax()
+
+    assert codes(check_contract(box)) == []
+
+
+def test_an_argument_that_gives_its_shape_alone_needs_no_match() -> None:
+    def rays(image: Float[Tensor, "n c h w"], pose: Float[Tensor, "n 3"]) -> Float[Tensor, "n h w 3"]:
+        _, _, h, w = image.shape
+        return pose[:, None, None].expand(-1, h, w, -1)
+
+    assert codes(check_contract(rays)) == []
+
+
+# References.
+
+
+def test_a_reference_is_compared_at_small_sizes_too() -> None:
+    """`torch.cross` without `dim` takes the first axis of size 3."""
+
+    def normal(x: Float[Tensor, "n 3"], y: Float[Tensor, "n 3"]) -> Float[Tensor, "n 3"]:
+        return torch.cross(x, y)
+
+    def reference(x: Tensor, y: Tensor) -> Tensor:
+        return torch.linalg.cross(x, y)
+
+    report = check_contract(normal, reference=reference)
+    assert any("where `n` is 3, the numbers differ" in finding.message for finding in report.findings)
+
+
+def test_a_reference_that_draws_the_same_random_numbers_is_compared() -> None:
+    def noisy(x: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
+        return x + torch.rand(x.shape[0], 1)
+
+    def also(x: Tensor) -> Tensor:
+        return x + torch.rand(x.shape[0])[:, None]
+
+    def other(x: Tensor) -> Tensor:
+        return x - torch.rand(x.shape[0], 1)
+
+    def more(x: Tensor) -> Tensor:
+        return x + torch.rand(x.shape[0], 2)[:, :1]
+
+    assert codes(check_contract(noisy, reference=also)) == []
+    assert codes(check_contract(noisy, reference=other)) == [("TE713", "error")]
+    assert codes(check_contract(noisy, reference=more)) == []
+
+
+def test_a_reference_of_a_module_takes_its_inputs_alone() -> None:
+    class Doubled(nn.Module):
+        def forward(self, x: Float[Tensor, "n d"]) -> tuple[Float[Tensor, "n d"], Float[Tensor, "n"]]:
+            return x * 2, x.sum(1)
+
+    assert codes(check_contract(Doubled(), reference=lambda x: (x + x, x.sum(1)))) == []
+    assert codes(check_contract(Doubled(), reference=lambda x: (x + x, x.mean(1)))) == [("TE713", "error")]
