@@ -24,6 +24,7 @@ from typed_einsum.testing.contracts.report import Report
 from typed_einsum.testing.inputs.draw import Draw, Variant, is_prime, primes
 from typed_einsum.testing.inputs.recipe import CannotMake, Recipe
 from typed_einsum.testing.running.attempts import Attempt, Run
+from typed_einsum.testing.running.excuses import excuse_of
 from typed_einsum.testing.running.failures import excuse, raised_at, squeezed_away, why
 from typed_einsum.testing.running.invoke import reseed
 from typed_einsum.testing.targets.given import subject
@@ -75,9 +76,11 @@ class Check:
         findings += self._written_twice(recipe)
         last = attempts[-1]
         if isinstance(last.error, TypedEinsumError) and not last.refused and not last.draw.stand_ins:
+            if reason := excuse_of(last.error, self.function):
+                return Report(self.name, skipped=reason)
             findings.append(self._told(last.error))
         elif last.error is not None and not last.findings:  # what was seen says why it failed
-            if reason := excuse(last):
+            if reason := excuse(last, self.function):
                 return Report(self.name, tuple(dict.fromkeys(findings)), skipped=reason)
             text = f"fails at sizes that its annotations allow: {why(last)} (at {last.draw})"
             at = raised_at(self._file, last.error) or self.place

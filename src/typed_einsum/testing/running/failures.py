@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from typed_einsum.diagnostics import Place
 from typed_einsum.locations import shown_path
 from typed_einsum.testing.audit import Finding
 from typed_einsum.testing.process.outcome import first_line
 from typed_einsum.testing.running.attempts import Attempt
+from typed_einsum.testing.running.excuses import excuse_of
 
 
 def why(attempt: Attempt) -> str:
@@ -21,14 +23,16 @@ def why(attempt: Attempt) -> str:
     return f"{attempt.failed}: {said}" if attempt.failed else said
 
 
-def excuse(attempt: Attempt) -> str:
+def excuse(attempt: Attempt, function: Callable[..., Any]) -> str:
     """Why a failure may be no fault of the function: the input was guessed, or is refused on purpose."""
     assert attempt.error is not None
     said, at = first_line(attempt.error), f" (at {attempt.draw})" if str(attempt.draw) else ""
     if attempt.draw.guesses:
         guesses = ", ".join(f"{name}={value!r}" for name, value in attempt.draw.guesses.items())
         return f"with {guesses}, a guess, it raised {said}"
-    return f"it refused all inputs tried: {said}{at}" if attempt.refused else ""
+    if attempt.refused:
+        return f"it refused all inputs tried: {said}{at}"
+    return excuse_of(attempt.error, function)
 
 
 def squeezed_away(name: str, attempt: Attempt, tried: Attempt) -> Iterator[Finding]:

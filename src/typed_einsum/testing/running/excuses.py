@@ -1,0 +1,76 @@
+"""Exceptions that say nothing of sizes: a missing file, a refused value, an argument that we made badly."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sysconfig
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from typed_einsum.checked.judge import passed_through
+from typed_einsum.errors import TypedEinsumError
+from typed_einsum.testing.process.outcome import first_line
+
+SURROUNDINGS = (OSError, ImportError, NameError, MemoryError, EOFError, SystemExit)
+"""The file system, the network, what is installed, the machine."""
+
+REFUSALS = (AssertionError, NotImplementedError, KeyError)
+"""How code says that it does not take a value."""
+
+DEVICES = re.compile(r"CUDA|cuda|NVIDIA|MPS|XPU|not enough memory|can't allocate memory")
+"""What torch says where a device or its memory is missing."""
+
+ABOUT_SHAPES = {"torch", "numpy", "einops", "opt_einsum", "jaxtyping", "beartype", "typed_einsum"}
+"""Installed packages whose refusals may well be about shapes; those of others are about values."""
+
+_PARAMETER = re.compile(r"typechecking parameter '(\w+)'")
+_INSTALLED = tuple({sysconfig.get_paths()[kind] for kind in ("purelib", "platlib")})
+
+
+def excuse_of(error: BaseException, function: Callable[..., Any]) -> str:
+    """Why an exception is not known to be a fault of the function's shapes; empty where it may be one."""
+    if isinstance(error, TypedEinsumError):
+        return _of_argument(error, function)
+    said = _told(error)
+    if isinstance(error, REFUSALS):
+        return f"it refuses what was made up for it: {said}"
+    if package := _raised_in(error):
+        return f"{package} refuses what was made up for it: {said}"
+    of_module = isinstance(error, AttributeError) and isinstance(error.obj, ModuleType)
+    of_device = isinstance(error, RuntimeError) and DEVICES.search(said) is not None
+    if of_module or of_device or isinstance(error, SURROUNDINGS):
+        return f"it raised {said}, which says nothing of shapes"
+    return ""
+
+
+def _told(error: BaseException) -> str:
+    """An exception in one line; of an `assert` without a message, what it asserts."""
+    frames = traceback.extract_tb(error.__traceback__)
+    if isinstance(error, AssertionError) and not str(error) and frames:
+        return f"AssertionError in `{frames[-1].line}`"
+    return first_line(error)
+
+
+def _of_argument(error: TypedEinsumError, function: Callable[..., Any]) -> str:
+    """Of an error about the type of an argument that the function's own check refuses: we made it."""
+    if error.code != "TE406" or passed_through(inspect.unwrap(function), error):
+        return ""
+    diagnostic = error.diagnostic
+    named = _PARAMETER.search(" ".join(diagnostic.notes))
+    if named is None:
+        return f"what was made up for it does not fit: {diagnostic.summary}"
+    return f"what was made up for `{named[1]}` is not what its annotation says"
+
+
+def _raised_in(error: BaseException) -> str:
+    """The installed package whose own code raised an exception, unless it may be about shapes."""
+    frames = traceback.extract_tb(error.__traceback__)
+    file = frames[-1].filename if frames else ""
+    for folder in _INSTALLED:
+        if file.startswith(folder) and (parts := Path(file).relative_to(folder).parts):
+            return "" if parts[0] in ABOUT_SHAPES else parts[0]
+    return ""
