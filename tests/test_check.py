@@ -455,7 +455,7 @@ def test_a_bad_option_is_refused(tmp_path: Path) -> None:
 def test_errors_says_what_a_code_means(tmp_path: Path) -> None:
     known = run("errors", "te201", cwd=tmp_path)
     assert known.returncode == 0
-    assert known.stdout.startswith("# TE201: one axis, two sizes\n\nOne name has one size in a call.")
+    assert known.stdout.startswith("# TE201: one axis, two sizes\n\nA name has one size in a call.")
     assert "<!--" not in known.stdout
     unknown = run("errors", "TE2011", cwd=tmp_path)
     assert unknown.returncode == 2

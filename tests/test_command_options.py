@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from typed_einsum.cli import main, pages
-from typed_einsum.cli.checking import Listing
 from typed_einsum.cli.formats import as_annotation, as_sarif
+from typed_einsum.cli.listing import Listing
 from typed_einsum.cli.settings import BadSettings, Settings, prefixes, settings_near
 from typed_einsum.testing.process.outcome import Outcome
 

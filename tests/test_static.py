@@ -181,3 +181,52 @@ def test_every_file_of_this_project_can_be_read() -> None:
     found = [each for file in files for each in survey(str(file), file.read_text(encoding="utf-8")).found]
     assert len(files) > 100
     assert found == []
+
+
+def command(folder: Path, *arguments: str) -> tuple[int, str]:
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "typed_einsum.cli", "check", *arguments],
+        cwd=folder,
+        capture_output=True,
+        encoding="utf-8",
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_the_command_reads_a_folder_and_imports_nothing(tmp_path: Path) -> None:
+    (tmp_path / "scores.py").write_text(
+        'import torch\nraise SystemExit\n\ndef scores(q, k):\n    return torch.einsum("bqd,bkd->bqx", q, k)\n'
+    )
+    (tmp_path / "sum.py").write_text('import torch\nt = torch.einsum("ij,jk", x, y)\n')
+    assert command(tmp_path, "--static", ".") == (
+        1,
+        "scores.py:5:37: TE106 output axis `x` is in no operand (in scores)\n"
+        "sum.py:2:18: TE101 advice: the equation has no `->`: torch implies the output `ik`\n"
+        "1 finding, 1 advice; 2 equations read in 2 files; functions with shape annotations: 0 of 1\n",
+    )
+
+
+def test_the_command_says_what_it_could_not_read(tmp_path: Path) -> None:
+    (tmp_path / "broken.py").write_text("from torch import einsum\ndef broken(:\n")
+    status, said = command(tmp_path, "--static", "broken.py", "nowhere.py")
+    assert status == 2
+    assert "nowhere.py: could not run: there is no such file or folder" in said
+    assert "broken.py: could not run: SyntaxError: invalid syntax (broken.py, line 2)" in said
+    assert said.startswith("0 findings, 2 could not be read; 0 equations read in 0 files; ")
+
+
+def test_a_file_that_cannot_be_imported_is_read(tmp_path: Path) -> None:
+    (tmp_path / "bad.py").write_text('import torch, no_such_library\ntorch.einsum("ij,jk->ix", x, y)\n')
+    status, said = command(tmp_path, "bad.py")
+    assert status == 2
+    assert "bad.py:2:23: TE106 output axis `x` is in no operand\n" in said
+
+
+def test_code_without_annotations_is_told_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "plain.py").write_text('import torch\ndef f(x): return torch.einsum("ij->ji", x)\n')
+    assert command(tmp_path, "plain.py") == (
+        2,
+        "0 findings; 1 equation read in 1 file; functions with shape annotations: 0 of 1\n"
+        "Next: `typed-einsum run -m pytest` observes the calls that your tests make, "
+        "and `report` judges them\n",
+    )

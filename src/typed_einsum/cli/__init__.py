@@ -83,6 +83,11 @@ def _add_check(commands: Any) -> None:
         metavar="GIB",
         help="for the process in which files run, where the system can limit it (default: 16)",
     )
+    check.add_argument(
+        "--static",
+        action="store_true",
+        help="read the source alone: judge equations, einops patterns and annotations, and import nothing",
+    )
     check.add_argument("-v", "--verbose", action="store_true", help="print whole messages below the lines")
     check.set_defaults(run=_check)
 
@@ -182,7 +187,12 @@ def _check(options: argparse.Namespace) -> int:
     except BadSettings as error:
         print(f"typed-einsum: {error}", file=sys.stderr)
         return COULD_NOT_RUN
-    return run_check(options.paths, settings.overridden(vars(options)), verbose=options.verbose)
+    chosen = settings.overridden(vars(options))
+    if options.static:
+        from typed_einsum.cli.static import run_static
+
+        return run_static(options.paths, chosen, verbose=options.verbose)
+    return run_check(options.paths, chosen, verbose=options.verbose)
 
 
 def _run(options: argparse.Namespace) -> int:
