@@ -104,6 +104,11 @@ CODES: Final = MappingProxyType(
         "TE716": "an index that picks other entries than it says",
         "TE717": "a softmax, a mask or a reduction without effect",
         "TE718": "a squeeze that drops more than one axis",
+        "TE731": "an axis split in two ways",
+        "TE732": "a product of two sums",
+        "TE733": "positions used with the size of another axis",
+        "TE734": "an assignment to an empty slice",
+        "TE735": "merged axes cut between entries of the inner one",
     }
 )
 """The short meaning of every code. TE1xx: equations; TE2xx: shapes; TE3xx: dtypes and devices; TE4xx: calls;

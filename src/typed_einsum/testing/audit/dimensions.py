@@ -38,6 +38,11 @@ class Factor:
         """The name of the whole axis."""
         return self.name.removesuffix(TWIN)
 
+    @property
+    def is_count(self) -> bool:
+        """Whether this counts copies or tensors, and has no other name than its number."""
+        return self.name.isdigit()
+
     def split(self, size: int) -> tuple[Factor, Factor]:
         """The factor as an outer one of this size and an inner one."""
         outer = Factor(self.name, size, self.named, self)
@@ -113,6 +118,18 @@ class TrackedAxes:
                 self._by_size.setdefault(size, Factor(name, size))
         self._known: Any = WeakTensorKeyDictionary()
         self._indices: dict[SourceLine, set[int]] = {}
+        self._splits: dict[Factor, dict[int, SourceLine]] = {}
+
+    def name_of_size(self, size: int) -> str:
+        """The axis that has this size; empty if none or several have it."""
+        names = [name for name, each in self._sizes.items() if each == size]
+        return names[0] if len(names) == 1 and size > 1 else ""
+
+    def split_elsewhere(self, whole: Factor, outer: int, line: SourceLine) -> SourceLine | None:
+        """Remember a split into so many outer entries; the line of one into as many inner ones."""
+        lines = self._splits.setdefault(whole, {})
+        lines.setdefault(outer, line)
+        return lines.get(whole.size // outer) if outer * outer != whole.size else None
 
     def indices_at(self, line: SourceLine, index: int) -> frozenset[int]:
         """The whole numbers that this line has indexed with so far, and now with this one."""

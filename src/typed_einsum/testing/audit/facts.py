@@ -114,6 +114,47 @@ class Masked:
     line: SourceLine
 
 
+@dataclass(frozen=True)
+class OuterProduct:
+    """A product of which each factor has axes, by their places, that the other has not."""
+
+    left: tuple[int, ...]
+    right: tuple[int, ...]
+    message: str
+    line: SourceLine
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One of the two halves of the last axis; or else one of each two neighbours on it."""
+
+    is_half: bool
+
+
+@dataclass(frozen=True)
+class PutTogether:
+    """The two halves of the last axis side by side again; or else its neighbours, pair by pair."""
+
+    is_half: bool
+    line: SourceLine
+
+
+@dataclass(frozen=True)
+class Coordinates:
+    """Positions along an axis; of several axes, side by side in a last one."""
+
+    axes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class CrossedCoordinate:
+    """Positions along an axis that are used with the size or the entries of another one."""
+
+    axis: str
+    name: str
+    how: str
+
+
 Fact = (
     Scores
     | Normalised
@@ -127,6 +168,10 @@ Fact = (
     | Crossed
     | Penalty
     | Masked
+    | OuterProduct
+    | Coordinates
+    | PutTogether
+    | Pair
 )
 Kind = TypeVar("Kind", bound=Fact)
 
@@ -138,6 +183,7 @@ class Facts:
         self._known: Any = WeakTensorKeyDictionary()
         self._suspected: dict[Fact, tuple[str, Flaw]] = {}
         self._cleared: set[Fact] = set()
+        self.crossed: list[CrossedCoordinate] = []
 
     def of(self, kind: type[Kind], tensors: Iterable[Tensor]) -> list[Kind]:
         """The facts of one kind."""

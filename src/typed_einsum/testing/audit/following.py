@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from typed_einsum.tensors import shape_of
+from typed_einsum.tensors import dtype_of, shape_of
 from typed_einsum.testing.audit.dimensions import (
     WRITTEN_ONE,
     Dimension,
@@ -46,6 +46,10 @@ def follow(call: Any, operation: Operation, tracked: TrackedAxes) -> None:
             found = _contracted(operation, tracked)
         case "__getitem__" if (indexed := _indexed(operation, tracked, sources[0])) is not None:
             found = indexed
+        case "nonzero" | "argwhere" if len(shape_of(result)) == 2:
+            found = tracked.by_size(shape_of(result)[0]), _entries(len(sources[0]))
+        case "unbind" | "select" if (rest := _without(operation, sources[0])) is not None:
+            found = rest
         case name if name in REDUCTIONS and reduced_axes(operation) is not None:
             found = _reduced(operation, sources[0])
         case _ if all(not source for source in sources):
@@ -87,16 +91,35 @@ def _multiplied(
     return twins_apart([*batch, *rows, *columns])
 
 
+def _entries(rank: int) -> Dimension:
+    """The indices of one entry, side by side: of a tensor with one axis, one index."""
+    return WRITTEN_ONE if rank == 1 else (Factor(str(rank), rank),)
+
+
+def _without(operation: Operation, source: Sequence[Dimension]) -> tuple[Dimension, ...] | None:
+    """What is left where one axis is taken apart."""
+    dim = operation.option("dim", 1, 0)
+    if not isinstance(dim, int) or not -len(source) <= dim < len(source):
+        return None
+    return tuple(each for at, each in enumerate(source) if at != dim % len(source))
+
+
 def _indexed(
     operation: Operation, tracked: TrackedAxes, source: Sequence[Dimension]
 ) -> tuple[Dimension, ...] | None:
-    """What numbers, slices, `None` and `...` leave; a slice of one entry is an axis that the data has."""
+    """What numbers, slices, `None`, `...` and an index leave; a slice of one entry is an axis of the data."""
     key = operation.arguments[1]
     items = key if isinstance(key, tuple) else (key,)
-    if not all(item is None or item is ... or type(item) in (int, slice) for item in items):
+    tensors = [item for item in items if isinstance(item, Tensor)]
+    if len(tensors) > 1 or any(not _is_whole(dtype_of(tensor)) for tensor in tensors):
         return None
+    plain = [item for item in items if not isinstance(item, Tensor)]
+    if not all(item is None or item is ... or type(item) in (int, slice) for item in plain):
+        return None
+    if tensors and any(item is None or type(item) is int for item in plain):
+        return None  # the axes of the index may come first
     taken = len([item for item in items if item is not None and item is not ...])
-    at = items.index(...) if ... in items else len(items)
+    at = next((at for at, item in enumerate(items) if item is ...), len(items))
     whole = (slice(None),) * (len(source) - taken)
     axes, sizes = iter(source), iter(shape_of(operation.results[0]))
     found: list[Dimension] = []
@@ -105,9 +128,17 @@ def _indexed(
             found.append(tracked.by_size(next(sizes)))
             continue
         dimension = next(axes)
-        if isinstance(item, slice):
+        if isinstance(item, Tensor):
+            found += tracked.of(item)
+            for _ in shape_of(item):
+                next(sizes)
+        elif isinstance(item, slice):
             found.append(_slice(dimension, next(sizes), tracked))
     return tuple(found)
+
+
+def _is_whole(dtype: torch.dtype) -> bool:
+    return not dtype.is_floating_point and not dtype.is_complex and dtype != torch.bool
 
 
 def _slice(dimension: Dimension, size: int, tracked: TrackedAxes) -> Dimension:

@@ -1,8 +1,11 @@
 """The rules: each looks at one operation of torch, and a code leads to its file."""
 
 from typed_einsum.testing.audit.rules import (
+    assignments,
     booleans,
     broadcasting,
+    coordinates,
+    cutting,
     diagonals,
     einsums,
     indexing,
@@ -11,14 +14,19 @@ from typed_einsum.testing.audit.rules import (
     normalisation,
     picking,
     precision,
+    products,
     reshaping,
+    splitting,
 )
 from typed_einsum.testing.audit.rules.registry import RULES, judge
 
 __all__ = [
     "RULES",
+    "assignments",
     "booleans",
     "broadcasting",
+    "coordinates",
+    "cutting",
     "diagonals",
     "einsums",
     "indexing",
@@ -28,5 +36,7 @@ __all__ = [
     "normalisation",
     "picking",
     "precision",
+    "products",
     "reshaping",
+    "splitting",
 ]

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from torch import Tensor
 
 from typed_einsum.tensors import shape_of
-from typed_einsum.testing.audit.dimensions import WRITTEN_ONE, TrackedAxes, shown, shown_all
+from typed_einsum.testing.audit.dimensions import (
+    WRITTEN_ONE,
+    Dimension,
+    TrackedAxes,
+    shown,
+    shown_all,
+    size_of,
+)
 from typed_einsum.testing.audit.facts import Facts, Masked, Penalty
 from typed_einsum.testing.audit.findings import Flaw, error
 from typed_einsum.testing.audit.operations import Operation
@@ -30,6 +37,9 @@ def without_effect(operation: Operation, tracked: TrackedAxes, facts: Facts) -> 
         if isinstance(dim, int) and -len(own) <= dim < len(own):
             yield from _over_one(operation, dim % len(own), tracked)
             yield from _masked_elsewhere(operation, dim % len(own), tracked, facts)
+    elif operation.name in ("argmax", "argmin") and own and _is_one(own, dim):
+        message = f"`{operation.name}` of {shown_all(own)} chooses among one entry: the result is always 0; "
+        yield error(f"{message}take the axis of the choices", operation.line)
     elif operation.name in REDUCTIONS and not shape_of(operation.tensors[0]) and isinstance(dim, int):
         yield error(
             f"`{operation.name}` over axis {dim} of a number changes nothing: all axes were reduced "
@@ -38,6 +48,13 @@ def without_effect(operation: Operation, tracked: TrackedAxes, facts: Facts) -> 
         )
     else:
         _note_masks(operation, facts)
+
+
+def _is_one(own: Sequence[Dimension], dim: Any) -> bool:
+    """Whether the axis of an argmax, or all of them, has one entry in the data."""
+    if isinstance(dim, int):
+        return -len(own) <= dim < len(own) and own[dim] == WRITTEN_ONE
+    return dim is None and WRITTEN_ONE in own and all(size_of(each) == 1 for each in own)
 
 
 def _over_one(operation: Operation, axis: int, tracked: TrackedAxes) -> Iterator[Flaw]:

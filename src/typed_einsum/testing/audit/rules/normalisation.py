@@ -60,6 +60,8 @@ def over_another_axis(operation: Operation, tracked: TrackedAxes, facts: Facts) 
         case name if name in POINTWISE | PERMUTES | VIEWS:
             _carry(operation, facts)
             _carry_unit(operation, facts)
+        case "unbind" | "cat" | "stack" | "__getitem__" | "chunk" | "split" if tensors:
+            _carry_unit_pieces(operation, facts)
         case _:
             return
 
@@ -184,6 +186,16 @@ def _carry_unit(operation: Operation, facts: Facts) -> None:
         facts.add(operation.results, *facts.of(Unit, tensors))
         if operation.name in POINTWISE:  # a length may be clamped before the division
             facts.add(operation.results, *facts.of(Reduced, tensors))
+
+
+def _carry_unit_pieces(operation: Operation, facts: Facts) -> None:
+    """Pieces of unit vectors, and what is put together of such pieces alone."""
+    found = [facts.of(Unit, [tensor]) for tensor in operation.tensors]
+    if operation.name in ("cat", "stack"):
+        is_same = all(each == found[0] for each in found)
+        facts.add(operation.results, *(found[0] if is_same else ()))
+    else:
+        facts.add(operation.results, *found[0])
 
 
 def _cosines(operation: Operation, tracked: TrackedAxes, facts: Facts) -> Iterator[Flaw]:
