@@ -1,7 +1,6 @@
 """The pytest plugin: contracts as test items, strict einsum and checked annotations while tests run.
 
-It imports neither torch nor `typed_einsum` until an option asks for it, so it costs nothing where it is
-installed and not used.
+It imports neither torch nor `typed_einsum` until one of its options is used.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ MARKERS = (
 
 @dataclass(frozen=True)
 class Asked:
-    """What options and settings ask for.
+    """What options and settings switch on.
 
     `contracts` are texts of options, `settled` those of settings, each with the folder it is relative to.
     `packages` are those of --shape-check, `observed` those of --shapes.
@@ -98,7 +97,7 @@ class Hooks:
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
-    """Let a `conftest.py` say how to build modules."""
+    """Let a `conftest.py` build modules."""
     pluginmanager.add_hookspecs(Hooks)
 
 
@@ -144,7 +143,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def _asked(config: pytest.Config, given: Namespace) -> Asked:
-    """What is asked for; a path of the command line starts where pytest does, one in a file at that file."""
+    """What is switched on; paths are relative to where pytest starts, or to the file with the setting."""
     settings = config.inipath.parent if config.inipath is not None else config.rootpath
     contracts = tuple((text, config.invocation_params.dir) for text in given.shape_contracts)
     settled = tuple((text, settings) for text in _setting(config, "shape_contracts"))
@@ -165,7 +164,7 @@ def _setting(config: pytest.Config, name: str) -> Any:
 def pytest_load_initial_conftests(
     early_config: pytest.Config, parser: pytest.Parser, args: list[str]
 ) -> None:
-    """Change what imports give, before a `conftest.py` imports anything."""
+    """Install import hooks before a `conftest.py` imports anything."""
     if "--shapes" in args:
         from typed_einsum.testing.pytest.observation import without_a_value
 
@@ -193,7 +192,7 @@ def pytest_load_initial_conftests(
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Refuse what is asked for and not there. Raises `pytest.UsageError`."""
+    """Refuse options that name what does not exist. Raises `pytest.UsageError`."""
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)
     asked = _asked(config, config.option)
@@ -214,18 +213,18 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _names_tests_alone(config: pytest.Config) -> bool:
-    """Whether the command line picks out files of tests: a setting does not add contracts to these."""
+    """Whether the command line names only test files: then a setting adds no contracts."""
     files = [config.invocation_params.dir / argument.partition("::")[0] for argument in config.args]
     return all(file.is_file() for file in files) and not _names_contracts(config)
 
 
 def _names_contracts(config: pytest.Config) -> bool:
-    """Whether the command line picks contracts by their node ids, as a copied line of a report does."""
+    """Whether the command line names contracts by their node ids, such as a line copied from a report."""
     return any(ITEM[:-1] in argument for argument in config.args)
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    """The contracts of a file, where the command line names them."""
+    """The contracts of a file, if the command line names it."""
     config = parent.config
     if not config.stash[_sources] or not _names_contracts(config):
         return None
@@ -243,7 +242,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 def pytest_collection_modifyitems(
     session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
 ) -> None:
-    """Add the contracts after the tests, wherever pytest was told to look for tests."""
+    """Add the contracts after the tests."""
     if not config.stash[_sources]:
         return
     from typed_einsum.testing.pytest.contracts import ContractFile, ContractItem
@@ -278,7 +277,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 def pytest_runtest_makereport(
     item: pytest.Item,
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Say on a contract's report what was covered, and of one that is skipped, where its annotation is."""
+    """Add to a contract's report what was covered, and to a skipped one where its annotation is."""
     report = yield
     if ITEM in item.nodeid and report.when == "call":
         axes, advice = getattr(item, "axes", ()), getattr(item, "advice", "")

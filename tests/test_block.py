@@ -291,27 +291,27 @@ def test_not_one_set_of_texts() -> None:
     [
         (
             {"c2": 96, "nh": 5},
-            "`c2` is 96 and `nh` is 5: 96 channels make no 5 equal heads",
+            "`c2` is 96 and `nh` is 5: 96 channels cannot be divided into 5 equal heads",
             "with c2=96, `nh` can be 4 or 6; with nh=5, `c2` can be 95 or 100",
         ),
         (
             {"c2": 96, "nh": 3},
-            "`ec` is 128 and `nh` is 3: 128 channels make no 3 equal heads",
+            "`ec` is 128 and `nh` is 3: 128 channels cannot be divided into 3 equal heads",
             "with ec=128, `nh` can be 2 or 4; with nh=3, `ec` can be 126 or 129",
         ),
         (
             {"c2": 2, "nh": 5},
-            "`c2` is 2 and `nh` is 5: 2 channels make no 5 equal heads",
+            "`c2` is 2 and `nh` is 5: 2 channels cannot be divided into 5 equal heads",
             "with c2=2, `nh` can be 2; with nh=5, `c2` can be 5",
         ),
         (
             {"c2": 96, "nh": 0},
-            "`nh` is 0, but it counts something: it is 1 or more",
+            "`nh` is 0; expected a positive integer",
             "pass a positive integer as `nh`",
         ),
         (
             {"c2": 9.5},
-            "`c2` is 9.5, but it counts something: it is 1 or more",
+            "`c2` is 9.5; expected a positive integer",
             "pass a positive integer as `c2`",
         ),
     ],

@@ -273,7 +273,7 @@ def test_heads_of_equal_vectors_score_highest() -> None:
 def test_what_they_refuse() -> None:
     module, text = pooling(), texts(18)
     one, two = levels()
-    assert "`x` holds 1 level, but `ch` names the channels of 2" in refused("TE401", module, [one], text)
+    assert "`x` has 1 level, but `ch` lists the channels of 2" in refused("TE401", module, [one], text)
     assert "`x` holds 3 levels" in refused("TE403", module, [one, two, two], text)
     assert "axis `i=12` is 20 in the value" in refused("TE203", module, [two, one], text)
     assert "axis `b` is 2 in `text` but 1 in the value" in refused("TE201", module, [one[:1], two[:1]], text)
@@ -294,7 +294,7 @@ def test_what_they_refuse() -> None:
         (lambda: C2fAttn(8, 1), "`int(c2 * e)` is 0"),
         (lambda: Bottleneck(8, 8, e=0.1), "`int(c2 * e)` is 0"),
         (lambda: BNContrastiveHead(0), "`embed_dims` is 0"),
-        (lambda: Conv(6, 8, g=4), "`c1` is 6 and `g` is 4: 6 channels make no 4 equal groups"),
+        (lambda: Conv(6, 8, g=4), "`c1` is 6 and `g` is 4: 6 channels cannot be divided into 4 equal groups"),
     ],
 )
 def test_settings_that_do_not_go_together(make: Callable[[], nn.Module], summary: str) -> None:

@@ -1,7 +1,7 @@
-"""What a message is made of, and how it reads.
+"""The parts of a message, and how they become text.
 
-A diagnostic is data: a code, one sentence, the place in the reader's own source, notes and one repair.
-`Diagnostic.render` is the only function that decides how these look as text.
+A diagnostic is data: a code, one sentence, the place in the user's source, notes and one repair.
+Only `Diagnostic.render` decides how they look as text.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """One line of source with carets under a part of it, and what to say there."""
+    """One line of source with carets under a part of it, and a label."""
 
     text: str
     span: Span
@@ -105,7 +105,7 @@ class Diagnostic:
 
 
 def with_article(name: str) -> str:
-    """A type or a value's description with `a` or `an` before it; a tensor is called one."""
+    """The description of a type or a value with `a` or `an` in front; every tensor is called `a tensor`."""
     if name in ("NoneType", "None"):
         return "`None`"
     if "[" in name:

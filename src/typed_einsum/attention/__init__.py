@@ -1,6 +1,6 @@
-"""Attention einsums: one function for each published equation, and what is composed of them.
+"""Attention einsums: one function for each published equation, and functions composed of them.
 
-Every module holds a family. `equations()` lists all typed einsums, `AXES` what their axis names mean.
+Each module has one family. `equations()` returns all typed einsums, `AXES` the meaning of each axis name.
 """
 
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""Scores from before the transformer: bilinear, multiplicative, additive."""
+"""Attention before the transformer: bilinear, multiplicative and additive scores."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typed_einsum.reductions import softmax
 def bilinear(
     left: Float[Tensor, "b i"], weight: Float[Tensor, "i o"], right: Float[Tensor, "b o"]
 ) -> Float[Tensor, "b"]:
-    """One score for two vectors of different lengths, by a matrix between them.
+    """One score for two vectors of different lengths, with a matrix between them.
 
     Equation: `s[b] = Σ_i Σ_o x[b,i] · W[i,o] · y[b,o]`.
 
@@ -51,7 +51,7 @@ def biaffine(
 
 @typed_einsum
 def dot_scores(state: Float[Tensor, "b c"], key: Float[Tensor, "b k c"]) -> Float[Tensor, "b k"]:
-    """How well one state of a decoder fits each position of the source.
+    """The dot product of one decoder state with each position of the source.
 
     Equation: `S[b,k] = Σ_c h[b,c] · K[b,k,c]`.
 
@@ -70,7 +70,7 @@ def dot_scores(state: Float[Tensor, "b c"], key: Float[Tensor, "b k c"]) -> Floa
 def general_scores(
     state: Float[Tensor, "b c"], weight: Float[Tensor, "c e"], key: Float[Tensor, "b k e"]
 ) -> Float[Tensor, "b k"]:
-    """The same with a matrix between the state and the positions.
+    """The score of one decoder state with each position of the source, with a matrix between them.
 
     Equation: `S[b,k] = Σ_c Σ_e h[b,c] · W[c,e] · K[b,k,e]`.
 
@@ -88,7 +88,7 @@ def general_scores(
 
 @typed_einsum
 def hidden_of_state(state: Float[Tensor, "b c"], weight: Float[Tensor, "a c"]) -> Float[Tensor, "b a"]:
-    """The decoder's part of an additive score.
+    """The part of an additive score that depends on the decoder state.
 
     Equation: `H[b,a] = Σ_c h[b,c] · W[a,c]`.
 
@@ -105,7 +105,7 @@ def hidden_of_state(state: Float[Tensor, "b c"], weight: Float[Tensor, "a c"]) -
 
 @typed_einsum
 def hidden_of_keys(key: Float[Tensor, "b k e"], weight: Float[Tensor, "a e"]) -> Float[Tensor, "b k a"]:
-    """The source's part of an additive score.
+    """The part of an additive score that depends on the source.
 
     Equation: `H[b,k,a] = Σ_e K[b,k,e] · U[a,e]`.
 
@@ -122,7 +122,7 @@ def hidden_of_keys(key: Float[Tensor, "b k e"], weight: Float[Tensor, "a e"]) ->
 
 @typed_einsum
 def energy(hidden: Float[Tensor, "b k a"], weight: Float[Tensor, "a"]) -> Float[Tensor, "b k"]:
-    """One number for each position from its hidden units.
+    """The score of each position, from its hidden units.
 
     Equation: `S[b,k] = Σ_a H[b,k,a] · v[a]`.
 
@@ -139,7 +139,7 @@ def energy(hidden: Float[Tensor, "b k a"], weight: Float[Tensor, "a"]) -> Float[
 
 @typed_einsum
 def context(weights: Float[Tensor, "b k"], value: Float[Tensor, "b k e"]) -> Float[Tensor, "b e"]:
-    """What one state of a decoder takes up of the source.
+    """The weighted sum of the source for one decoder state.
 
     Equation: `C[b,e] = Σ_k W[b,k] · V[b,k,e]`.
 
@@ -164,7 +164,8 @@ def luong(
 ) -> Float[Tensor, "b e"]:
     """Attend from one state to the source, with multiplicative scores.
 
-    A mask hides what pads the source: boolean, True where a position is seen, or added to the scores.
+    `mask` hides padding of the source: boolean, True where a position may be attended to, or numbers that are
+    added to the scores.
     `mask_axes` names its axes, `k` or `b k` in any order.
 
     Equation: `C = Σ_k softmax_k(h W K[k]) K[k]`.
@@ -193,7 +194,7 @@ def bahdanau(
 ) -> Float[Tensor, "b e"]:
     """Attend from one state to the source, with additive scores.
 
-    A mask hides what pads the source, as in `luong`.
+    `mask` hides padding of the source, as in `luong`.
 
     Equation: `C = Σ_k softmax_k(v · tanh(W h + U K[k])) K[k]`.
 

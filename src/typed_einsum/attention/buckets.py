@@ -1,4 +1,4 @@
-"""Offsets between queries and keys, and the bias of a bucket of them."""
+"""Offsets between queries and keys, and a learnt bias for each bucket of offsets."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def chosen_bias(chosen: Float[Tensor, "q k j"], table: Float[Tensor, "j m"]) -> 
 
 
 def offsets(queries: int, keys: int, device: torch.device | None = None) -> Tensor:
-    """Which of the `queries + keys - 1` offsets each query and key have: `k - q`, from the smallest on.
+    """The offset `k - q` of each query and key, counted from the smallest of all `queries + keys - 1`.
 
     Examples:
         >>> offsets(2, 3).tolist()
@@ -53,7 +53,7 @@ def distance_buckets(
     both_sides: bool = True,
     device: torch.device | None = None,
 ) -> Tensor:
-    """The bucket of each query and key: one each for near distances, ever wider ones for far distances.
+    """The bucket of each query and key: one for each small distance, wider ones for larger ones.
 
     With `both_sides`, later keys have the second half of the buckets; else they share bucket 0 with
     the query's own position. From `farthest` on, all distances share the last bucket.
@@ -92,7 +92,7 @@ def distance_buckets(
 @shape_checked
 def bucket_bias(buckets: Int[Tensor, "q k"], table: Float[Tensor, "j m"]) -> Float[Tensor, "m q k"]:
     """A learnt bias for each head and each bucket of distances, to be added to the scores:
-    `chosen_bias` without ever making its first operand.
+    the result of `chosen_bias`, without its first operand.
 
     Equation: `B[m,q,k] = T[bucket(q, k), m]`.
 

@@ -1,4 +1,4 @@
-"""Scaled dot-product attention, and the projections that make heads of it."""
+"""Scaled dot-product attention, and the projections into heads and back."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typed_einsum.reductions import softmax
 
 @typed_einsum
 def scores(query: Float[Tensor, "b m q c"], key: Float[Tensor, "b m k c"]) -> Float[Tensor, "b m q k"]:
-    """How well each query fits each key, head by head.
+    """The dot product of each query with each key, for each head.
 
     Equation: `S[b,m,q,k] = Σ_c Q[b,m,q,c] · K[b,m,k,c]`.
 
@@ -33,7 +33,7 @@ def scores(query: Float[Tensor, "b m q c"], key: Float[Tensor, "b m k c"]) -> Fl
 
 @typed_einsum
 def mixture(weights: Float[Tensor, "b m q k"], value: Float[Tensor, "b m k d"]) -> Float[Tensor, "b m q d"]:
-    """Mix the values by the weights of each query.
+    """The sum of the values, weighted for each query.
 
     Equation: `Y[b,m,q,d] = Σ_k W[b,m,q,k] · V[b,m,k,d]`.
 
@@ -94,12 +94,12 @@ def scaled_dot_product(
     mask_axes: str = "b q k",
     scale: float | None = None,
 ) -> Float[Tensor, "b m q d"]:
-    """Attend from queries to keys, and take up their values.
+    """Compare queries with keys, and return the weighted sums of the values.
 
     Equation: `Y = softmax_k(scale · Q Kᵀ + mask) V`, with `scale` of `1 / sqrt(c)` unless given.
 
-    A mask is boolean, True where a key is seen, or of the scores' dtype and added. `mask_axes` names its
-    axes, some of `b m q k` in any order, so a mask laid out another way is refused by name.
+    A mask is boolean, True where a key may be attended to, or it has the scores' dtype and is added.
+    `mask_axes` names its axes, some of `b m q k` in any order, so a mask with other axes is refused.
 
     Raises: `ShapeError` (TE201, TE202), `EquationError` (TE117) for a mask with another axis.
 
@@ -126,7 +126,7 @@ def fused_dot_product(
     *,
     causal: bool = False,
 ) -> Float[Tensor, "b m q d"]:
-    """The same by torch's own kernel, which never holds the scores; `causal` hides later keys.
+    """`scaled_dot_product` by torch's kernel, which does not store the scores; `causal` hides later keys.
 
     Equation: that of `scaled_dot_product`.
 
@@ -152,7 +152,7 @@ def multi_head(
     mask: Tensor | None = None,
     mask_axes: str = "b q k",
 ) -> Float[Tensor, "b q o"]:
-    """Attend with several heads from a sequence to a memory; to itself where both are one.
+    """Attend with several heads from a sequence to a memory, which may be the same sequence.
 
     Equation: `Y[q] = Σ_m W_o[m] softmax_k(Q_m K_mᵀ / sqrt(c)) V_m`.
 

@@ -1,4 +1,4 @@
-"""A mixture of experts: tokens go to slots of experts, and their results come back."""
+"""A mixture of experts: tokens are sent to slots of experts, and the results are summed for each token."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def narrowed(
 def combined(
     weights: Float[Tensor, "t expert s"], result: Float[Tensor, "expert s e"]
 ) -> Float[Tensor, "t e"]:
-    """Bring the results of experts back to their tokens, each by its gate.
+    """Sum the results of the experts for each token, weighted by its gates.
 
     Equation: `Y[t,e] = Σ_expert Σ_s G[t,expert,s] · R[expert,s,e]`.
 
@@ -93,9 +93,9 @@ def mixture_of_experts(
     widen: Float[Tensor, "expert e a"],
     narrow: Float[Tensor, "expert a e"],
 ) -> Float[Tensor, "t e"]:
-    """Send each token to the slots where its gate is not 0, and sum what comes back.
+    """Send each token to the slots where its gate is not 0, and sum the results.
 
-    A slot is for one token: of two that share one, the expert sees the sum.
+    A slot should have one token. If two tokens share a slot, the expert gets their sum.
 
     Equation: `Y[t] = Σ_expert Σ_s G[t,expert,s] · E(X[t])`, with two layers
     and a ReLU between as the `E` of each expert.

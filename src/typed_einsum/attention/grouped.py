@@ -34,7 +34,7 @@ def shared_scores(query: Float[Tensor, "b m q c"], key: Float[Tensor, "b k c"]) 
 def shared_mixture(
     weights: Float[Tensor, "b m q k"], value: Float[Tensor, "b k d"]
 ) -> Float[Tensor, "b m q d"]:
-    """Mix one head of values by the weights of many heads.
+    """The weighted sums of one head of values, with the weights of many heads.
 
     Equation: `Y[b,m,q,d] = Σ_k W[b,m,q,k] · V[b,k,d]`.
 
@@ -74,7 +74,7 @@ def grouped_scores(
 def grouped_mixture(
     weights: Float[Tensor, "b m r q k"], value: Float[Tensor, "b m k d"]
 ) -> Float[Tensor, "b m r q d"]:
-    """Mix the values that a group of heads shares.
+    """The weighted sums of values that a group of heads shares.
 
     Equation: `Y[b,m,r,q,d] = Σ_k W[b,m,r,q,k] · V[b,m,k,d]`.
 

@@ -1,4 +1,4 @@
-"""Attention on images: along rows and columns, into slots, against texts."""
+"""Attention on images: along rows and columns, into slots, and with texts."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def row_scores(
 def row_mixture(
     weights: Float[Tensor, "b m h w x"], value: Float[Tensor, "b m h x d"]
 ) -> Float[Tensor, "b m h w d"]:
-    """Mix the values of one row.
+    """The weighted sum of the values in one row.
 
     Equation: `Y[b,m,h,w,d] = Σ_x W[b,m,h,w,x] · V[b,m,h,x,d]`.
 
@@ -78,7 +78,7 @@ def column_scores(
 def column_mixture(
     weights: Float[Tensor, "b m w h y"], value: Float[Tensor, "b m y w d"]
 ) -> Float[Tensor, "b m h w d"]:
-    """Mix the values of one column.
+    """The weighted sum of the values in one column.
 
     Equation: `Y[b,m,h,w,d] = Σ_y W[b,m,w,h,y] · V[b,m,y,w,d]`.
 
@@ -96,7 +96,7 @@ def column_mixture(
 
 @typed_einsum
 def slot_scores(slot: Float[Tensor, "b s c"], key: Float[Tensor, "b k c"]) -> Float[Tensor, "b s k"]:
-    """How well each slot fits each input.
+    """The dot product of each slot with each input.
 
     Equation: `S[b,s,k] = Σ_c Q[b,s,c] · K[b,k,c]`.
 
@@ -114,7 +114,7 @@ def slot_scores(slot: Float[Tensor, "b s c"], key: Float[Tensor, "b k c"]) -> Fl
 
 @typed_einsum
 def slot_updates(weights: Float[Tensor, "b s k"], value: Float[Tensor, "b k d"]) -> Float[Tensor, "b s d"]:
-    """What each slot takes up of its inputs.
+    """The weighted sum of the inputs for each slot.
 
     Equation: `U[b,s,d] = Σ_k W[b,s,k] · V[b,k,d]`.
 
@@ -131,7 +131,7 @@ def slot_updates(weights: Float[Tensor, "b s k"], value: Float[Tensor, "b k d"])
 
 @typed_einsum
 def region_scores(image: Float[Tensor, "b c h w"], text: Float[Tensor, "b n c"]) -> Float[Tensor, "b n h w"]:
-    """How well each text fits each pixel.
+    """The dot product of each text with each pixel.
 
     Equation: `S[b,n,h,w] = Σ_c X[b,c,h,w] · T[b,n,c]`.
 
@@ -151,7 +151,7 @@ def region_scores(image: Float[Tensor, "b c h w"], text: Float[Tensor, "b n c"])
 def pooled_scores(
     text: Float[Tensor, "b n m c"], patch: Float[Tensor, "b p m c"]
 ) -> Float[Tensor, "b m n p"]:
-    """How well each text fits each pooled patch.
+    """The dot product of each text with each pooled patch.
 
     Equation: `S[b,m,n,p] = Σ_c Q[b,n,m,c] · K[b,p,m,c]`.
 
@@ -171,7 +171,7 @@ def pooled_scores(
 def pooled_mixture(
     weights: Float[Tensor, "b m n p"], patch: Float[Tensor, "b p m d"]
 ) -> Float[Tensor, "b n m d"]:
-    """What each text takes up of the pooled patches.
+    """The weighted sum of the pooled patches for each text.
 
     Equation: `Y[b,n,m,d] = Σ_p W[b,m,n,p] · V[b,p,m,d]`.
 
@@ -189,7 +189,7 @@ def pooled_mixture(
 
 @typed_einsum
 def gram(feature: Float[Tensor, "b i h w"], other: Float[Tensor, "b o h w"]) -> Float[Tensor, "b i o"]:
-    """How two sets of feature maps go together, wherever in the image.
+    """The correlation of two sets of feature maps, summed over all pixels.
 
     Equation: `G[b,i,o] = Σ_h Σ_w F[b,i,h,w] · F'[b,o,h,w]`.
 
@@ -209,7 +209,7 @@ def gram(feature: Float[Tensor, "b i h w"], other: Float[Tensor, "b o h w"]) -> 
 def axial(
     query: Float[Tensor, "b m h w c"], key: Float[Tensor, "b m h w c"], value: Float[Tensor, "b m h w d"]
 ) -> Float[Tensor, "b m h w d"]:
-    """Attend along rows, and along columns to the result.
+    """Attend along rows, then along columns of the result.
 
     Equation: `R = softmax_x(Q K[h,x]) V[h,x]`, then `Y = softmax_y(Q K[y,w]) R[y,w]`.
 
@@ -234,7 +234,7 @@ def slot_attention(
     value: Float[Tensor, "b k d"],
     eps: float = 1e-8,
 ) -> Float[Tensor, "b s d"]:
-    """Let slots compete for inputs, and average what each has won: one round of slot attention.
+    """One round of slot attention: a softmax over slots, then an average of the inputs of each slot.
 
     Equation: `A = softmax_s(Q Kᵀ / sqrt(c)) + eps`, `U[s] = Σ_k A[s,k] V[k] / Σ_k A[s,k]`.
 
@@ -246,7 +246,7 @@ def slot_attention(
         torch.Size([2, 3, 7])
     """
     share = softmax(slot_scores(slot / math.sqrt(slot.size(-1)), key), "b s k", over="s")
-    # Half precision has no number as small as `eps`, and without it a slot that wins nothing divides 0 by 0.
+    # Half precision cannot represent `eps`; without it, a slot without weight would divide 0 by 0.
     share = share + max(eps, torch.finfo(dtype_of(share)).tiny)
     return slot_updates(share / share.sum(2, keepdim=True), value)
 
@@ -255,7 +255,7 @@ def slot_attention(
 def region_text(
     image: Float[Tensor, "b c h w"], text: Float[Tensor, "b n c"], scale: float = 1.0, bias: float = 0.0
 ) -> Float[Tensor, "b n h w"]:
-    """The cosine of each pixel and each text, scaled and shifted.
+    """The cosine between each pixel and each text, scaled and shifted.
 
     Equation: `S = scale · (X / |X|) · (T / |T|) + bias`.
 
@@ -274,7 +274,7 @@ def region_text(
 def image_pooling(
     text: Float[Tensor, "b n m c"], key: Float[Tensor, "b p m c"], value: Float[Tensor, "b p m d"]
 ) -> Float[Tensor, "b n m d"]:
-    """Let each text take up what it fits in an image of a few patches.
+    """Attend from each text to an image that is pooled to a few patches.
 
     Equation: `Y = softmax_p(T Kᵀ / sqrt(c)) V`.
 

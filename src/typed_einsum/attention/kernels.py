@@ -1,4 +1,4 @@
-"""Attention in linear time: a kernel in place of the softmax, so that keys and values meet first."""
+"""Attention in linear time: a kernel instead of the softmax, so that keys and values are multiplied first."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typed_einsum.contraction import typed_einsum
 
 @typed_einsum
 def memory(key: Float[Tensor, "b m k f"], value: Float[Tensor, "b m k d"]) -> Float[Tensor, "b m f d"]:
-    """All keys and values in one matrix, whose size does not grow with the sequence.
+    """The sum of all keys times values: one matrix, whose size does not depend on the length of the sequence.
 
     Equation: `M[b,m,f,d] = Σ_k φ(K)[b,m,k,f] · V[b,m,k,d]`.
 
@@ -31,7 +31,7 @@ def memory(key: Float[Tensor, "b m k f"], value: Float[Tensor, "b m k d"]) -> Fl
 
 @typed_einsum
 def recalled(query: Float[Tensor, "b m q f"], memory: Float[Tensor, "b m f d"]) -> Float[Tensor, "b m q d"]:
-    """Read the matrix of all keys and values with each query.
+    """The product of each query with the matrix of all keys and values.
 
     Equation: `Y[b,m,q,d] = Σ_f φ(Q)[b,m,q,f] · M[b,m,f,d]`.
 
@@ -66,7 +66,7 @@ def total_weight(query: Float[Tensor, "b m q f"], keys: Float[Tensor, "b m f"]) 
 
 @typed_einsum
 def written(key: Float[Tensor, "b m t f"], value: Float[Tensor, "b m t d"]) -> Float[Tensor, "b m t f d"]:
-    """What each position writes into the matrix that later positions read.
+    """What each position adds to the matrix that later positions use.
 
     Equation: `W[b,m,t,f,d] = φ(K)[b,m,t,f] · V[b,m,t,d]`.
 
@@ -85,7 +85,7 @@ def written(key: Float[Tensor, "b m t f"], value: Float[Tensor, "b m t d"]) -> F
 def recalled_so_far(
     query: Float[Tensor, "b m t f"], memory: Float[Tensor, "b m t f d"]
 ) -> Float[Tensor, "b m t d"]:
-    """Read, at each position, the matrix of all positions up to it.
+    """The product of each query with the matrix of all positions up to its own.
 
     Equation: `Y[b,m,t,d] = Σ_f φ(Q)[b,m,t,f] · M[b,m,t,f,d]`.
 
@@ -141,7 +141,7 @@ def projections(x: Float[Tensor, "b m t c"], directions: Float[Tensor, "f c"]) -
 def linear(
     query: Float[Tensor, "b m q f"], key: Float[Tensor, "b m k f"], value: Float[Tensor, "b m k d"]
 ) -> Float[Tensor, "b m q d"]:
-    """Attend with features that are positive already, in time linear in the sequence.
+    """Attend with positive features, in time linear in the length of the sequence.
 
     Equation: `Y = φ(Q) (φ(K)ᵀ V) / (φ(Q) Σ_k φ(K))`.
 
@@ -160,9 +160,9 @@ def linear(
 def causal_linear(
     query: Float[Tensor, "b m t f"], key: Float[Tensor, "b m t f"], value: Float[Tensor, "b m t d"]
 ) -> Float[Tensor, "b m t d"]:
-    """Attend to no later position, with features that are positive already.
+    """Attend only to earlier positions and the own one, with positive features.
 
-    It holds the matrix of every position at once: `t · f · d` numbers for each head.
+    It stores the matrices of all positions: `t · f · d` numbers for each head.
 
     Equation: `Y[t] = φ(Q[t]) Σ_{t'≤t} φ(K[t'])ᵀ V[t'] / (φ(Q[t]) Σ_{t'≤t} φ(K[t']))`.
 
@@ -197,7 +197,7 @@ def positive_features(
 
 
 def exponents(x: Tensor, directions: Tensor) -> Tensor:
-    """The logarithm of positive features, but for their common factor."""
+    """The logarithm of positive features, without their common factor."""
     return projections(x, directions) - x.square().sum(-1, keepdim=True) / 2
 
 
@@ -208,7 +208,7 @@ def performer(
     value: Float[Tensor, "b m k d"],
     directions: Float[Tensor, "f c"],
 ) -> Float[Tensor, "b m q d"]:
-    """Estimate scaled dot product attention in time linear in the sequence, by random features.
+    """Estimate scaled dot product attention with random features, in linear time.
 
     Equation: `Y = linear(φ(Q / c^(1/4)), φ(K / c^(1/4)), V)`, with `φ` of `positive_features`.
 
@@ -222,8 +222,8 @@ def performer(
     """
     scale = query.size(-1) ** -0.25
     of_query, of_key = exponents(query * scale, directions), exponents(key * scale, directions)
-    # What a feature of all keys loses, that of the queries gains; and a factor of a query cancels. So nothing
-    # overflows, and no sum of weights is 0: in the largest feature of each query, some key has exp(0).
+    # A factor may move from a feature of the keys to that of the queries, and a factor of a query cancels. So
+    # the largest exponent of each query becomes 0: nothing overflows, and no sum of weights is 0.
     largest = of_key.amax(2, keepdim=True)
     of_query = of_query + largest
     of_query = of_query - of_query.amax(-1, keepdim=True)

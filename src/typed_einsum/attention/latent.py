@@ -1,4 +1,4 @@
-"""Multi-head latent attention: keys and values are read from one small latent for each position."""
+"""Multi-head latent attention: keys and values come from one small latent vector for each position."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typed_einsum.reductions import softmax
 
 @typed_einsum
 def compressed(x: Float[Tensor, "b k e"], weight: Float[Tensor, "l e"]) -> Float[Tensor, "b k l"]:
-    """Compress each position into a small latent: all that a cache must hold.
+    """Compress each position into a small latent vector, the only thing that a cache must store.
 
     Equation: `L[b,k,l] = Σ_e x[b,k,e] · W[l,e]`.
 
@@ -51,7 +51,7 @@ def expanded_keys(latent: Float[Tensor, "b k l"], weight: Float[Tensor, "m c l"]
 def absorbed_queries(
     query: Float[Tensor, "b m q c"], weight: Float[Tensor, "m c l"]
 ) -> Float[Tensor, "b m q l"]:
-    """Queries that meet latents themselves: the expansion of keys, moved to the other side.
+    """Queries that are compared with latents directly: they include the expansion of the keys.
 
     Equation: `A[b,m,q,l] = Σ_c Q[b,m,q,c] · W[m,c,l]`.
 
@@ -91,7 +91,7 @@ def latent_scores(
 def rotary_scores(
     query: Float[Tensor, "b m q rot"], key: Float[Tensor, "b k rot"]
 ) -> Float[Tensor, "b m q k"]:
-    """Scores of the channels that carry positions; their key is one for all heads.
+    """Scores of the channels with rotary positions; all heads share one key.
 
     Equation: `S[b,m,q,k] = Σ_rot Q[b,m,q,rot] · K[b,k,rot]`.
 
@@ -111,7 +111,7 @@ def rotary_scores(
 def latent_mixture(
     weights: Float[Tensor, "b m q k"], latent: Float[Tensor, "b k l"]
 ) -> Float[Tensor, "b m q l"]:
-    """Mix latents, before any head expands them.
+    """The weighted sums of latents, before they are expanded.
 
     Equation: `Z[b,m,q,l] = Σ_k W[b,m,q,k] · L[b,k,l]`.
 
@@ -131,7 +131,7 @@ def latent_mixture(
 def expanded_values(
     mixed: Float[Tensor, "b m q l"], weight: Float[Tensor, "m d l"]
 ) -> Float[Tensor, "b m q d"]:
-    """Expand mixed latents into the values of each head.
+    """Expand the sums of latents into the values of each head.
 
     Equation: `Y[b,m,q,d] = Σ_l Z[b,m,q,l] · W[m,d,l]`.
 
@@ -159,9 +159,9 @@ def multi_head_latent(
     mask: Tensor | None = None,
     mask_axes: str = "b q k",
 ) -> Float[Tensor, "b m q d"]:
-    """Attend to compressed positions; neither keys nor values are ever expanded.
+    """Attend to compressed positions without expanding keys or values.
 
-    Both rotary parts come with their rotation applied; without positions, `rot` is 0.
+    Pass both rotary parts with their rotation applied; without positions, `rot` is 0.
     The mask is that of `scaled_dot_product`; `mask_axes` names its axes, some of `b m q k` in any order.
 
     Equation: `Y_m = W_v[m] (softmax_k(((W_k[m]ᵀ Q_m) Lᵀ + Q_rot,m K_rotᵀ) / sqrt(c + rot)) L)`, with

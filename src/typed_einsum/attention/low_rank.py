@@ -89,7 +89,7 @@ def adapted(
     up: Float[Tensor, "o rank"],
     scale: float = 1.0,
 ) -> Float[Tensor, "*b o"]:
-    """A linear layer with a change of low rank, which is never multiplied out.
+    """A linear layer with a change of low rank, whose full matrix is not computed.
 
     Equation: `Y = W x + scale · B A x`.
 

@@ -1,4 +1,4 @@
-"""Relative positions: in the keys and values, in the scores, or apart for rows and columns."""
+"""Relative positions: in the keys and values, in the scores, or separately for rows and columns."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from typed_einsum.tensors import device_of
 def relative_scores(
     query: Float[Tensor, "b m q c"], relative: Float[Tensor, "q k c"]
 ) -> Float[Tensor, "b m q k"]:
-    """How well each query fits the distance to each key.
+    """The dot product of each query with the vector of its distance to each key.
 
     Equation: `S[b,m,q,k] = Σ_c Q[b,m,q,c] · A[q,k,c]`.
 
@@ -39,7 +39,7 @@ def relative_scores(
 def relative_mixture(
     weights: Float[Tensor, "b m q k"], relative: Float[Tensor, "q k d"]
 ) -> Float[Tensor, "b m q d"]:
-    """Mix what distances add to the values.
+    """The weighted sum of the vectors that distances add to the values.
 
     Equation: `Y[b,m,q,d] = Σ_k W[b,m,q,k] · A[q,k,d]`.
 
@@ -59,7 +59,7 @@ def relative_mixture(
 def offset_scores(
     query: Float[Tensor, "b m q c"], offset: Float[Tensor, "m j c"]
 ) -> Float[Tensor, "b m q j"]:
-    """How well each query fits each offset.
+    """The dot product of each query with each offset.
 
     Equation: `S[b,m,q,j] = Σ_c Q[b,m,q,c] · R[m,j,c]`.
 
@@ -77,7 +77,7 @@ def offset_scores(
 
 @typed_einsum
 def column_bias(bias: Float[Tensor, "m c"], key: Float[Tensor, "b m k c"]) -> Float[Tensor, "b m k"]:
-    """How well each key fits in general, whatever asks for it.
+    """A score for each key that does not depend on the query.
 
     Equation: `S[b,m,k] = Σ_c u[m,c] · K[b,m,k,c]`.
 
@@ -95,7 +95,7 @@ def column_bias(bias: Float[Tensor, "m c"], key: Float[Tensor, "b m k c"]) -> Fl
 
 @typed_einsum
 def offset_bias(bias: Float[Tensor, "m c"], offset: Float[Tensor, "m j c"]) -> Float[Tensor, "m j"]:
-    """How well each offset fits in general.
+    """A score for each offset that does not depend on the query.
 
     Equation: `S[m,j] = Σ_c v[m,c] · R[m,j,c]`.
 
@@ -115,7 +115,7 @@ def offset_bias(bias: Float[Tensor, "m c"], offset: Float[Tensor, "m j c"]) -> F
 def row_distances(
     query: Float[Tensor, "b h w c"], relative: Float[Tensor, "h y c"]
 ) -> Float[Tensor, "b h w y"]:
-    """How well each pixel fits the distance to each row.
+    """The dot product of each pixel with the vector of its distance to each row.
 
     Equation: `S[b,h,w,y] = Σ_c Q[b,h,w,c] · R[h,y,c]`.
 
@@ -135,7 +135,7 @@ def row_distances(
 def column_distances(
     query: Float[Tensor, "b h w c"], relative: Float[Tensor, "w x c"]
 ) -> Float[Tensor, "b h w x"]:
-    """How well each pixel fits the distance to each column.
+    """The dot product of each pixel with the vector of its distance to each column.
 
     Equation: `S[b,h,w,x] = Σ_c Q[b,h,w,c] · R[w,x,c]`.
 
@@ -189,7 +189,7 @@ def offset_position_scores(
     content: Float[Tensor, "m c"],
     position: Float[Tensor, "m c"],
 ) -> Float[Tensor, "b m q k"]:
-    """Scores in four terms: content and offset, each met by the query and by a bias.
+    """Scores with four terms: content and offset, each multiplied with the query and with a bias.
 
     `offset` holds one vector for each of the `q + k - 1` offsets, the most negative first.
 

@@ -1,4 +1,4 @@
-"""Late interaction: a document's score is the sum of each query token's best match."""
+"""Late interaction: the score of a document is the sum over query tokens of their best match."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def best_matches(query: Float[Tensor, "q c"], document: Float[Tensor, "n k c"]) 
 def best_matches_of_batch(
     query: Float[Tensor, "b q c"], document: Float[Tensor, "n k c"]
 ) -> Float[Tensor, "b n q"]:
-    """The same for a batch of queries against all documents.
+    """For each token of a batch of queries, its best match in each document.
 
     Equation: `B[b,n,q] = max_k Σ_c Q[b,q,c] · D[n,k,c]`.
 
@@ -56,8 +56,7 @@ def late_interaction(
 ) -> Float[Tensor, "b n"]:
     """The score of each document for each query.
 
-    `mask` is False where a token of a document is padding, which must not match; without any token, a
-    document scores 0.
+    `mask` is False where a token of a document is padding. A document without any token has the score 0.
 
     Equation: `S[b,n] = Σ_q max_k Σ_c Q[b,q,c] · D[n,k,c]`.
 

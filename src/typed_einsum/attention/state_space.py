@@ -17,7 +17,7 @@ from typed_einsum.locations import caller_place
 def chunk_scores(
     read: Float[Tensor, "b chunk q m z"], write: Float[Tensor, "b chunk k m z"]
 ) -> Float[Tensor, "b chunk m q k"]:
-    """How much of what position `k` writes position `q` reads, in each chunk, without decay.
+    """The weight of position `k` in the output of position `q`, in each chunk, without decay.
 
     Equation: `S[b,chunk,m,q,k] = Σ_z C[b,chunk,q,m,z] · B[b,chunk,k,m,z]`.
 
@@ -37,7 +37,7 @@ def chunk_scores(
 def chunk_outputs(
     weights: Float[Tensor, "b chunk m q k"], x: Float[Tensor, "b chunk k m d"]
 ) -> Float[Tensor, "b chunk q m d"]:
-    """What each position takes up of its own chunk.
+    """The output of each position from its own chunk.
 
     Equation: `Y[b,chunk,q,m,d] = Σ_k W[b,chunk,m,q,k] · x[b,chunk,k,m,d]`.
 
@@ -59,7 +59,7 @@ def chunk_states(
     decay: Float[Tensor, "b chunk k m"],
     x: Float[Tensor, "b chunk k m d"],
 ) -> Float[Tensor, "b chunk m z d"]:
-    """What a chunk adds to the state by its end.
+    """What a chunk adds to the state at its end.
 
     Equation: `H[b,chunk,m,z,d] = Σ_k B[b,chunk,k,m,z] · L[b,chunk,k,m] · x[b,chunk,k,m,d]`.
 
@@ -82,7 +82,7 @@ def state_outputs(
     state: Float[Tensor, "b chunk m z d"],
     decay: Float[Tensor, "b chunk q m"],
 ) -> Float[Tensor, "b chunk q m d"]:
-    """What each position reads of the state before its chunk.
+    """The output of each position from the state before its chunk.
 
     Equation: `Y[b,chunk,q,m,d] = Σ_z C[b,chunk,q,m,z] · H[b,chunk,m,z,d] · L[b,chunk,q,m]`.
 
@@ -107,7 +107,7 @@ def chunked_scan(
     read: Float[Tensor, "b t m z"],
     chunk: int,
 ) -> Float[Tensor, "b t m d"]:
-    """The recurrence of a state space, with as many sequential steps as there are chunks.
+    """The recurrence of a state space, with one sequential step for each chunk.
 
     Equation: `h[t] = exp(a[t]) h[t-1] + B[t] x[t]`, `y[t] = C[t] h[t]`. The length is a multiple of `chunk`.
 

@@ -1,4 +1,4 @@
-"""Heads that talk to each other, before and after the softmax."""
+"""Talking heads: scores and weights are mixed between heads, before and after the softmax."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typed_einsum.reductions import softmax
 
 @typed_einsum
 def mixed_scores(scores: Float[Tensor, "b m q k"], weight: Float[Tensor, "m u"]) -> Float[Tensor, "b u q k"]:
-    """Mix the scores of all heads.
+    """Mix the scores of all heads with a matrix.
 
     Equation: `J[b,u,q,k] = Σ_m S[b,m,q,k] · P[m,u]`.
 
@@ -35,7 +35,7 @@ def mixed_scores(scores: Float[Tensor, "b m q k"], weight: Float[Tensor, "m u"])
 def mixed_weights(
     weights: Float[Tensor, "b u q k"], weight: Float[Tensor, "u m"]
 ) -> Float[Tensor, "b m q k"]:
-    """Mix the weights of all heads.
+    """Mix the weights of all heads with a matrix.
 
     Equation: `U[b,m,q,k] = Σ_u W[b,u,q,k] · P[u,m]`.
 
@@ -55,7 +55,7 @@ def mixed_weights(
 def mixture_of_heads(
     weights: Float[Tensor, "b m q k"], value: Float[Tensor, "b m k d"]
 ) -> Float[Tensor, "b m q d"]:
-    """Mix the values by weights in which all heads have had a say.
+    """The sum of the values, weighted by the mixed weights.
 
     Equation: `Y[b,m,q,d] = Σ_k U[b,m,q,k] · V[b,m,k,d]`.
 

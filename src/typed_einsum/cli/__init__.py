@@ -22,17 +22,17 @@ DERIVATIONS = ("text", "markdown", "latex", "mathml", "html", "svg", "json")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; the exit status is 0 for clean, 1 for findings, 2 for what could not run."""
+    """Run the command; exit status 0: no findings, 1: findings, 2: something could not run."""
     options = _parser().parse_args(arguments)
     if options.run is not _run:  # a program prints as it does without us
-        for stream in (sys.stdout, sys.stderr):  # names of files and axes may have letters a terminal lacks
+        for stream in (sys.stdout, sys.stderr):  # the terminal may lack letters of names
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="backslashreplace")
     try:
         status: int = options.run(options)
     except KeyboardInterrupt:
         return 130  # as shells have it
-    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+    except BrokenPipeError:  # the reader of the pipe, such as `head`, has closed it
         sys.stderr.close()
         return COULD_NOT_RUN
     return status
@@ -48,8 +48,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_run(commands)
     _add_report(commands)
     _add_explain(commands)
-    errors = commands.add_parser("errors", help="say what a code means")
-    errors.add_argument("codes", nargs="*", metavar="CODE", help="such as TE201; all codes without one")
+    errors = commands.add_parser("errors", help="print the page of a code")
+    errors.add_argument("codes", nargs="*", metavar="CODE", help="such as TE201; none lists all")
     errors.set_defaults(run=_errors)
     return parser
 
@@ -57,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
 def _add_check(commands: Any) -> None:
     check = commands.add_parser(
         "check",
-        help="run the annotated functions of files at telling sizes",
+        help="run the annotated functions of files, at sizes that all differ",
         description="Import each file and run every function and method with shape annotations on meta "
         "tensors whose axes have sizes that all differ. Options can stand in pyproject.toml, under "
         "[tool.typed-einsum]; those given here win.",
@@ -67,9 +67,7 @@ def _add_check(commands: Any) -> None:
         "paths", nargs="+", type=Path, metavar="PATH", help="a Python file, or a folder of them"
     )
     check.add_argument("--format", choices=FORMATS, help="how to print what is found (default: text)")
-    check.add_argument(
-        "--select", type=_prefixes, metavar="CODES", help="report these codes alone: TE2,TE703"
-    )
+    check.add_argument("--select", type=_prefixes, metavar="CODES", help="report only these codes: TE2,TE703")
     check.add_argument("--ignore", type=_prefixes, metavar="CODES", help="do not report these codes")
     check.add_argument(
         "--time-limit",
@@ -125,7 +123,7 @@ def _add_report(commands: Any) -> None:
     )
     report.add_argument("--format", choices=FORMATS, help="how to print it (default: text)")
     report.add_argument(
-        "--select", type=_prefixes, metavar="CODES", help="report these codes alone: TE2,TE703"
+        "--select", type=_prefixes, metavar="CODES", help="report only these codes: TE2,TE703"
     )
     report.add_argument("--ignore", type=_prefixes, metavar="CODES", help="do not report these codes")
     report.add_argument(
@@ -263,7 +261,7 @@ def _errors(options: argparse.Namespace) -> int:
 
 
 def _told(code: str) -> str:
-    """The page of a code, or its meaning and address where the pages are not at hand."""
+    """The page of a code, or its meaning and address if the pages are not installed."""
     return page_of(code) or f"{code}  {CODES[code]}\n       {address_of(code)}"
 
 

@@ -16,7 +16,7 @@ FORMATS = ("text", "json", "github", "sarif")
 
 
 def as_json(outcomes: Sequence[Outcome], summary: str) -> str:
-    """Every outcome as it is, and the counts."""
+    """Every outcome as data, and the counts."""
     listed = [asdict(outcome) for outcome in outcomes]
     return json.dumps(
         {"version": __version__, "summary": summary, "outcomes": listed}, ensure_ascii=False, indent=1
@@ -24,7 +24,7 @@ def as_json(outcomes: Sequence[Outcome], summary: str) -> str:
 
 
 def as_annotation(outcome: Outcome) -> str:
-    """A line that GitHub shows beside the code; empty for what is no news."""
+    """A line that GitHub shows beside the code; empty for outcomes that need no attention."""
     kinds = {"finding": "error", "advice": "notice", "failed": "warning"}
     if outcome.kind not in kinds:
         return ""

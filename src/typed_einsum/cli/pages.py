@@ -1,4 +1,4 @@
-"""The pages of the codes, as text: in an installed package beside the code, in a checkout in its docs."""
+"""The pages of the codes as text: beside the code if installed, in `docs` in a checkout."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def address_of(code: str) -> str:
 
 
 def page_of(code: str) -> str:
-    """The page of a code, without what only the site needs; empty if there is none."""
+    """The page of a code, without the parts that only the site needs; empty if there is none."""
     for folder in FOLDERS:
         file = folder / f"{code}.md"
         if file.is_file():

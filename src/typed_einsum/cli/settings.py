@@ -16,12 +16,12 @@ TABLE = "tool.typed-einsum"
 
 
 class BadSettings(Exception):
-    """Options that are wrong; the text says which, and what would do."""
+    """Options that are wrong; the text says which, and suggests a right one."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What `check` is told. Limits are in seconds and GiB; no `select` means every code."""
+    """The options of `check`. Limits are in seconds and GiB; no `select` means every code."""
 
     format: str = "text"
     select: tuple[str, ...] = ()
@@ -30,7 +30,7 @@ class Settings:
     memory_limit: float = 16.0
 
     def overridden(self, given: Mapping[str, Any]) -> Settings:
-        """These settings with those that were given."""
+        """These settings, replaced by those that were given."""
         names = {field.name for field in fields(self)}
         return replace(self, **{k: v for k, v in given.items() if k in names and v is not None})
 
@@ -88,7 +88,7 @@ def _value(name: str, value: Any) -> Any:
 
 
 def prefixes(given: Iterable[str]) -> tuple[str, ...]:
-    """Codes and beginnings of codes, each of which some code has. Raises `BadSettings`."""
+    """Codes and beginnings of codes. Raises `BadSettings` for one that no code begins with."""
     found = tuple(prefix.strip().upper() for prefix in given)
     for prefix in found:
         if not prefix or not any(code.startswith(prefix) for code in CODES):

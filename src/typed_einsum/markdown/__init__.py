@@ -1,4 +1,4 @@
-"""Derivations in anyone's docs: a block ```` ```einsum ```` of a page becomes the derivation of its equation.
+"""Derivations in documentation: a block ```` ```einsum ```` of a page becomes the derivation of its equation.
 
 In a site of MkDocs or Zensical, as a custom fence of `pymdownx.superfences`:
 
@@ -40,27 +40,27 @@ def fence(source: str, language: str, css_class: str, options: Any, md: Markdown
     """The HTML of one fence, for `format` of a custom fence of `pymdownx.superfences`.
 
     `source` is the text inside the fence, and `md` the converter of the page; the other arguments are not
-    used. Superfences swallows all exceptions but its own, so every error leaves as one of those and ends
-    the build.
+    used. Superfences ignores all exceptions except its own, so every error is converted to one of its own,
+    which ends the build.
 
-    Raises: `SuperFencesException` with our message, its page and its line.
+    Raises: `SuperFencesException` with the message of this library, its page and its line.
     """
     try:
         return derived(source, md)
     except TypedEinsumError as error:
         _end_the_build(str(error), None)
-    except Exception as error:  # swallowed by superfences else, with the page left wrong
+    except Exception as error:  # superfences would ignore it and leave the page wrong
         _end_the_build(f"an einsum fence failed with {type(error).__name__}: {error}", error)
 
 
 def validator(
     language: str, inputs: Mapping[str, str], options: Any, attrs: Mapping[str, str], md: Markdown
 ) -> bool:
-    """Refuse what stands beside `einsum` in the first line of a fence, for `validator` of a custom fence.
+    """Refuse options in the first line of a fence, for `validator` of a custom fence.
 
-    Without it, superfences shows a fence with such options as it is written, and says nothing.
+    Without it, superfences silently shows the source of a fence with such options.
 
-    Raises: `SuperFencesException` with our message (TE413).
+    Raises: `SuperFencesException` with the message of this library (TE413).
     """
     if inputs:
         key, value = next(iter(inputs.items()))

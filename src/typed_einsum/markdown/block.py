@@ -1,4 +1,4 @@
-"""What stands in a fence: an equation or a function, then lines of `key: value`."""
+"""The text of a fence: an equation or a function, then lines of `key: value`."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of a fence: its number there, from 1 on, and its text."""
+    """One line of a fence: its number, counted from 1, and its text."""
 
     number: int
     text: str
@@ -47,7 +47,7 @@ class Row:
         return ArgumentError(Diagnostic("TE413", summary, marks=(mark,), help=repair))
 
     def marked(self, error: TypedEinsumError) -> TypedEinsumError:
-        """The same error, pointing at this line: where it marks a text, that text stands here."""
+        """The same error, pointing at this line, which contains the text that the error marks."""
         diagnostic = error.diagnostic
         offset = self.text.find(diagnostic.marks[0].text) if diagnostic.marks else -1
         if offset < 0:
@@ -79,12 +79,12 @@ class Block:
         text = self.values.get("level", "3")
         if text not in map(str, range(1, DEEPEST + 1)):
             row = self.rows["level"]
-            summary = f"`{text}` is no level of a heading"
+            summary = f"`{text}` is not a level of a heading"
             raise row.refusal(summary, text, "not 1 to 6", "write level: 3 for headings of the third level")
         return int(text)
 
     def derivation(self) -> Derivation:
-        """What the fence derives. Raises what `explain` does, pointing at a line of the fence."""
+        """The derivation of the fence. Raises the errors of `explain`, pointing at a line of the fence."""
         values = self.values
         names = _listed(values.get("names", ""))
         sizes = self._pointing("sizes", lambda: read_sizes(values.get("sizes", "")))
@@ -102,7 +102,7 @@ class Block:
             raise row.marked(error) from None
 
     def _blamed(self, error: TypedEinsumError) -> Row:
-        """The line of the key that an error speaks of, else that of the equation."""
+        """The line of the key that an error is about, or else that of the equation."""
         named = re.match(r"`(\w+)=?`", error.diagnostic.summary)
         row = None if named is None else self.rows.get(named[1])
         if row is None and not error.diagnostic.marks and error.code in ("TE402", "TE403"):
@@ -123,7 +123,7 @@ class Block:
     def _imported(self, module: str, path: str) -> Any:
         try:
             value: Any = import_module(module)
-        except Exception as error:  # the module is the author's: whatever its import raises is told
+        except Exception as error:  # the module is the author's: any exception of its import is reported
             summary = f"module `{module}` cannot be imported: {type(error).__name__}: {error}"
             repair = "install the module where the docs are built, or write the equation itself"
             raise self.target.refusal(summary, module, "this module", repair) from error
@@ -158,9 +158,9 @@ def read_block(text: str) -> Block:
 
 def _check_line(row: Row, key: str, colon: str, value: str, seen: Mapping[str, str]) -> None:
     if not colon:
-        summary = f"`{row.text.strip()}` is no line of an einsum fence"
+        summary = f"`{row.text.strip()}` is not a line of an einsum fence"
         repair = f"below the equation stand lines such as {KEYS['sizes']}"
-        raise row.refusal(summary, row.text.strip(), "no `key: value`", repair)
+        raise row.refusal(summary, row.text.strip(), "expected `key: value`", repair)
     if key not in KEYS:
         near = get_close_matches(key, KEYS, n=1)
         repair = f"did you mean `{near[0]}`?" if near else f"the keys are {', '.join(KEYS)}"

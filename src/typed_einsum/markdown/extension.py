@@ -1,4 +1,4 @@
-"""The fence for Python-Markdown alone. With superfences, use `typed_einsum.markdown.fence`."""
+"""The fence for Python-Markdown without superfences. With superfences, use `typed_einsum.markdown.fence`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class EinsumExtension(Extension):
     """Derives ```` ```einsum ```` blocks."""
 
     def extendMarkdown(self, md: Markdown) -> None:  # Python-Markdown's name
-        """Put our preprocessor before those that show code."""
+        """Register the preprocessor before those that show code."""
         md.preprocessors.register(EinsumPreprocessor(md), "typed_einsum", BEFORE_OTHER_FENCES)
 
 
@@ -28,7 +28,7 @@ class EinsumPreprocessor(Preprocessor):
     """Replaces the lines of each einsum fence by their derivation."""
 
     def run(self, lines: list[str]) -> list[str]:
-        """The lines of the page, with derivations in place of their fences."""
+        """The lines of the page, with each fence replaced by its derivation."""
         result: list[str] = []
         at = 0
         while at < len(lines):
@@ -40,7 +40,7 @@ class EinsumPreprocessor(Preprocessor):
                 continue
             if opening["info"].strip() == "einsum":
                 result += ["", self._stored("\n".join(lines[at + 1 : closing])), ""]
-            else:  # what another fence shows, an einsum fence perhaps, stays
+            else:  # a fence inside another fence is shown as it is
                 result += lines[at : closing + 1]
             at = closing + 1
         return result

@@ -22,7 +22,7 @@ SEEN = "typed_einsum_fences"
 
 
 def derived(source: str, md: Markdown | None = None) -> str:
-    """The text inside a fence as HTML, with a style sheet for what the page has not shown yet.
+    """The text inside a fence as HTML, with a style sheet unless the page has one already.
 
     `md` is the converter of the page. Raises `TypedEinsumError` with page and line where they are known.
     """
@@ -43,10 +43,10 @@ def derived(source: str, md: Markdown | None = None) -> str:
 
 
 def _seen(md: Markdown | None) -> dict[str, Any]:
-    """What the conversion that runs has shown so far.
+    """What this conversion of a page has already written.
 
-    A converter may serve many pages, and has no event for a custom fence when one begins. But each page is
-    a new list of lines.
+    A converter may convert many pages and does not report when a page begins. But each page is a new list of
+    lines.
     """
     if md is None:
         return {}
@@ -67,7 +67,7 @@ def _style(labels: Sequence[str], seen: dict[str, Any]) -> str:
 
 
 def _page_of(md: Markdown) -> Path | None:
-    """The file that is converted, as MkDocs and Zensical leave it with their own processors."""
+    """The file of the page, which MkDocs and Zensical store on their own processors."""
     if "relpath" in md.treeprocessors:  # MkDocs
         path: str | None = md.treeprocessors["relpath"].file.abs_src_path
         return None if path is None else Path(path)
@@ -78,14 +78,14 @@ def _page_of(md: Markdown) -> Path | None:
 
 
 def _located(error: TypedEinsumError, source: str, page: Path | None) -> TypedEinsumError:
-    """The same error, its lines counted from the top of the page, if the fence stands there as it is."""
+    """The same error with line numbers of the page, if the text of the fence is found in the page."""
     diagnostic = error.diagnostic
     if page is None or not page.is_file():
         return error
     shown = os.path.relpath(page)
     shown = str(page) if shown.startswith("..") else shown
     first = _first_line(source, page.read_text(encoding="utf-8"))
-    if first is None:  # put together from parts, by snippets say
+    if first is None:  # assembled from parts, for example by snippets
         return type(error)(replace(diagnostic, notes=(f"in {shown}", *diagnostic.notes)))
     marks = tuple(replace(mark, line=first + (mark.line or 1) - 1) for mark in diagnostic.marks)
     line = first if not marks else marks[0].line or first

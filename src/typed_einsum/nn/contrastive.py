@@ -1,4 +1,4 @@
-"""Contrastive heads: how well each pixel of an image fits each text."""
+"""Contrastive heads: a score for each pixel of an image and each text."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def region_text_similarity(
 
 
 class ContrastiveHead(nn.Module):
-    """Score each pixel of an image against each text, by the cosine of the angle between them.
+    """Score each pixel of an image with each text, by the cosine of the angle between them.
 
     Equation: `y[b,k,h,w] = exp(logit_scale) · Σ_c x[b,c,h,w]/|x| · w[b,k,c]/|w| + bias`, with the lengths
     `|x|` and `|w|` over `c`.
@@ -57,7 +57,7 @@ class ContrastiveHead(nn.Module):
 
 
 class BNContrastiveHead(nn.Module):
-    """Score each pixel of an image against each text, where batch norm takes the place of the pixel's length.
+    """Score each pixel of an image with each text, with batch norm instead of division by the pixel's length.
 
     Equation: `y[b,k,h,w] = exp(logit_scale) · Σ_c batch_norm(x)[b,c,h,w] · w[b,k,c]/|w| + bias`, with the
     length `|w|` over `c`.

@@ -1,4 +1,4 @@
-"""Convolution, batch norm and activation as one layer, and what is built of two of them."""
+"""Convolution, batch norm and activation as one layer, and a bottleneck of two such layers."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Conv(nn.Module):
         return image
 
     def fuse(self) -> Conv:
-        """Fold the batch norm into the convolution, for inference; again, and nothing happens.
+        """Fold the batch norm into the convolution, for inference. A second call does nothing.
 
         Equation: `weight'[o] = weight[o] · s[o]`, `bias'[o] = shift[o] - mean[o] · s[o]`, with
         `s[o] = gain[o] / sqrt(variance[o] + eps)`.
@@ -91,11 +91,11 @@ def fuse_convolutions(module: M) -> M:
 
 
 class Bottleneck(nn.Module):
-    """Two 3x3 convolutions, with the input added where `shortcut` asks for it and the channels agree.
+    """Two 3x3 convolutions; the input is added if `shortcut` is set and the channels agree.
 
     Equation: `y = x + conv(conv(x))`.
 
-    Axes: `i` is `c1`, `o` is `c2`; `e` is how many of `c2` stand between the convolutions, `g` the groups
+    Axes: `i` is `c1`, `o` is `c2`; `e` is the share of `c2` between the convolutions, `g` the groups
     of the second.
 
     Returns: the image, `b o h w`.

@@ -1,4 +1,4 @@
-"""Image-pooling attention: texts look at a few patches of the image, and take up what they see."""
+"""Image-pooling attention: texts attend to a few patches of the image."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ def patch_mixture(
 
 
 class ImagePoolingAttn(nn.Module):
-    """Add to each text what it sees in the image, which is pooled to `k * k` patches at every level.
+    """Attend from each text to `k * k` patches of every level of the image, and add the result to the text.
 
     Equation: `y[b,n,g] = text[b,n,g] + scale · proj(Σ_p softmax_p(Σ_c query[b,n,m,c] · key[b,p,m,c] /
     sqrt(c)) · value[b,p,m,c])`, where `query` is a projection of the texts, `key` and `value` are
     projections of the patches.
 
-    Axes: `n` are the texts and `g` is `ct`, their channels; `e` is `ec`, the channels in which they meet the
-    image, in `m`, that is `nh`, heads of `c` channels; `p` are the patches of all levels, `k * k` each.
-    `ch` are the channels of the levels.
+    Axes: `n` are the texts and `g` is `ct`, their channels; `e` is `ec`, the channels in which they are
+    compared with the image, in `m` (that is `nh`) heads of `c` channels; `p` are the patches of all levels,
+    `k * k` each. `ch` are the channels of the levels.
 
     Returns: the texts, `b n g`.
 
@@ -83,7 +83,7 @@ class ImagePoolingAttn(nn.Module):
 
     @shape_checked
     def forward(self, x: Any, text: Float[Tensor, "b n g"]) -> Float[Tensor, "b n g"]:
-        """Add to the texts what they see in `x`, a list or tuple with one `b i h w` for each level."""
+        """Attend from the texts to `x`, a list or tuple with one `b i h w` for each level."""
         self._require_levels(len(x))
         pooled = []
         for level, project, pool in zip(x, self.projections, self.im_pools, strict=True):
@@ -105,7 +105,7 @@ class ImagePoolingAttn(nn.Module):
         wanted = len(self.projections)
         if given != wanted:
             held = f"{given} level{'' if given == 1 else 's'}"
-            summary = f"`x` holds {held}, but `ch` names the channels of {wanted}"
+            summary = f"`x` has {held}, but `ch` lists the channels of {wanted}"
             repair = "pass a list with one image for each level, in the order of `ch`"
             code = "TE401" if given < wanted else "TE403"
             raise ArgumentError(Diagnostic(code, summary, caller_place(), help=repair))

@@ -1,4 +1,4 @@
-"""Text-guided attention over an image: each pixel is weighted by the text that fits it best."""
+"""Text-guided attention over an image: each pixel is weighted by its score with the best text."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ def gated(
 
 @shape_checked
 def without_padding(guide: Float[Tensor, "b n g"], mask: Bool[Tensor, "b n"]) -> Float[Tensor, "b n g"]:
-    """Put the first real text of an image in the place of each padded one.
+    """Replace each padded text by the first real text of its image.
 
-    A maximum does not change when one of its scores stands twice, so the padding needs no score of its own,
-    and whatever it holds, NaN included, reaches neither values nor gradients.
+    A maximum does not change if one of its scores occurs twice. So the content of the padding, even NaN,
+    affects neither values nor gradients.
     """
     place = torch.ones_like(mask, dtype=torch.int64).cumsum(1) - 1
     first = mask.to(torch.int64).argmax(1, keepdim=True)
@@ -51,7 +51,7 @@ def without_padding(guide: Float[Tensor, "b n g"], mask: Bool[Tensor, "b n"]) ->
 
 
 class MaxSigmoidAttnBlock(nn.Module):
-    """Weight each pixel of an image, head by head, by how well the best of the texts fits it.
+    """Weight each pixel of an image, for each head, by its score with the best of the texts.
 
     Equation: `y[b,m,d,h,w] = value[b,m,d,h,w] · scale[m] · sigmoid(max_n Σ_c embed[b,m,c,h,w] ·
     guide[b,n,m,c] / sqrt(c) + bias[m])`, where `embed` and `value` are projections of the image and
@@ -61,9 +61,9 @@ class MaxSigmoidAttnBlock(nn.Module):
     `ec // nh` channels of a head in which texts are compared, `d` is `c2 // nh` channels of a head of the
     image; `g` is `gc`, the channels of a text, and `n` the texts.
 
-    Texts come as `guide`, `b n g` or one for each image, `b g`; as `vocabulary`, `v g`, for all images
-    alike; or once, by `encode_guide`. `mask` is False where a text of `guide` is padding. An image that has
-    padding only is weighted by 0, since the maximum of nothing is -inf.
+    Pass texts as `guide`, with axes `b n g` or, for one text for each image, `b g`; or as `vocabulary`,
+    `v g`, to share them between all images; or once, to `encode_guide`. `mask` is False where a text of
+    `guide` is padding. The weight of an image with only padding is 0.
 
     Returns: the weighted image, `b o h w`.
 
@@ -72,7 +72,7 @@ class MaxSigmoidAttnBlock(nn.Module):
     two sets of them).
 
     Source: Cheng et al. 2024, YOLO-World, equation 2. Parameters are named as in the published block, so
-    that its checkpoints load. They do not hold the `eps` of batch norm: published models set 1e-3.
+    that its checkpoints load. Checkpoints do not contain the `eps` of batch norm: published models set 1e-3.
 
     Examples:
         >>> import torch
@@ -125,7 +125,7 @@ class MaxSigmoidAttnBlock(nn.Module):
     def _best_score(
         self, embed: Tensor, guide: Tensor | None, mask: Tensor | None, vocabulary: Tensor | None
     ) -> Tensor:
-        """The score of the text that fits best, for each head and pixel: `b m h w`."""
+        """The score of the best text, for each head and pixel: `b m h w`."""
         encoded = self.encoded if vocabulary is None else self._encoded(vocabulary)
         _require_one_set_of_texts(guide, mask, vocabulary, encoded)
         if guide is None:
@@ -134,23 +134,23 @@ class MaxSigmoidAttnBlock(nn.Module):
         if guide.ndim > 3:
             raise _too_many_axes(guide)
         texts = shaped(guide.unsqueeze(1) if guide.ndim == 2 else guide, "b n g")
-        if mask is not None and texts.size(1):  # without texts, the maximum itself says so
+        if mask is not None and texts.size(1):  # without texts, the maximum raises the error
             texts = without_padding(texts, mask)
         return best_score(embed, self._encoded(texts))
 
     @shape_checked
     def _encoded(self, texts: Float[Tensor, "*b n g"]) -> Float[Tensor, "*b n m c"]:
-        """Texts as the scores need them. Divided here, by sqrt(c), half-precision scores do not overflow."""
+        """Projected texts, divided by sqrt(c) already here, so that half-precision scores do not overflow."""
         m, c = (self.axis_sizes[axis] for axis in "mc")
         heads: Tensor = self.gl(texts).unflatten(-1, (m, c))
         return heads / math.sqrt(c)
 
     @shape_checked
     def encode_guide(self, vocabulary: Float[Tensor, "v g"]) -> Float[Tensor, "v m c"]:
-        """Project a fixed vocabulary once; calls without texts then use it, for all images alike.
+        """Project a fixed vocabulary once; later calls without texts use it for all images.
 
-        It moves with the module and is no part of its checkpoint. `train()` and loading a checkpoint forget
-        it; after any other change of the weights, encode again.
+        It moves with the module and is not in its checkpoint. `train()` and loading a checkpoint drop it;
+        after any other change of the weights, encode again.
 
         Returns: the projected texts, `v m c`, divided by the square root of `c`.
 
@@ -179,7 +179,7 @@ class MaxSigmoidAttnBlock(nn.Module):
         return fuse_convolutions(self)
 
     def train(self, mode: bool = True) -> MaxSigmoidAttnBlock:
-        """Switch between training and evaluation; training forgets what `encode_guide` projected."""
+        """Switch between training and evaluation; training drops what `encode_guide` projected."""
         if mode:
             self.encoded = None
         return super().train(mode)
@@ -193,15 +193,15 @@ def _too_many_axes(guide: Tensor) -> ShapeError:
 def _require_one_set_of_texts(
     guide: Tensor | None, mask: Tensor | None, vocabulary: Tensor | None, encoded: Tensor | None
 ) -> None:
-    """Refuse a call with no texts (TE401), with two sets of them, or with a mask of none (TE403)."""
+    """Refuse a call without texts (TE401), with two sets of texts, or with a mask but no guide (TE403)."""
     if guide is None and encoded is None:
-        code, summary = "TE401", "there are no texts to weight the image by"
+        code, summary = "TE401", "expected texts to weight the image with, got none"
         repair = "pass `guide`, or `vocabulary`, or call encode_guide(vocabulary) before"
     elif guide is None and mask is not None:
         code, summary = "TE403", "`mask` tells which texts of `guide` are padding, but there is no `guide`"
         repair = "a vocabulary needs no mask: pass its real texts only"
     elif guide is not None and vocabulary is not None:
-        code, summary = "TE403", "`guide` and `vocabulary` are two sets of texts"
+        code, summary = "TE403", "expected one set of texts, got `guide` and `vocabulary`"
         repair = "pass one of them: `guide` holds texts for each image, `vocabulary` those for all images"
     else:
         return
@@ -209,5 +209,5 @@ def _require_one_set_of_texts(
 
 
 def _forget_encoded(block: MaxSigmoidAttnBlock, _keys: Any) -> None:
-    """A hook after loading a checkpoint: what was projected with the old weights is no longer right."""
+    """A hook after loading a checkpoint: drop texts that were projected with the old weights."""
     block.encoded = None

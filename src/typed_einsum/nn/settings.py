@@ -1,4 +1,4 @@
-"""What the constructors of modules refuse, with the numbers that would work."""
+"""Errors for settings of modules that cannot work, with the nearest numbers that do."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from typed_einsum.locations import caller_place
 
 
 def require_counts(**settings: Any) -> None:
-    """Refuse whatever is no positive integer (TE410)."""
+    """Refuse what is not a positive integer (TE410)."""
     for name, value in settings.items():
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            summary = f"`{name}` is {value!r}, but it counts something: it is 1 or more"
+            summary = f"`{name}` is {value!r}; expected a positive integer"
             repair = f"pass a positive integer as `{name}`"
             raise SettingError(Diagnostic("TE410", summary, caller_place(), help=repair))
 
 
 def require_heads(channels: str, number: int, heads: str, count: int, parts: str = "heads") -> None:
-    """Refuse channels that do not divide into heads, or groups, of one size (TE410)."""
+    """Refuse channels that cannot be divided into heads, or groups, of equal size (TE410)."""
     if number % count == 0:
         return
     sizes = f"`{channels}` is {number} and `{heads}` is {count}"
-    summary = f"{sizes}: {number} channels make no {count} equal {parts}"
+    summary = f"{sizes}: {number} channels cannot be divided into {count} equal {parts}"
     counts = _either([divisor for divisor in range(1, number + 1) if number % divisor == 0], count)
     numbers = _either([number - number % count, number - number % count + count], number)
     repair = (
@@ -34,14 +34,14 @@ def require_heads(channels: str, number: int, heads: str, count: int, parts: str
 
 
 def _either(numbers: list[int], wanted: int) -> str:
-    """The positive numbers next to the one that was wanted."""
+    """The nearest positive numbers that would work."""
     below = [number for number in numbers if 0 < number < wanted][-1:]
     above = [number for number in numbers if number > wanted][:1]
     return " or ".join(map(str, below + above))
 
 
 def require_evaluation(module: str, training: bool) -> None:
-    """Refuse what is for inference only while a module trains (TE411)."""
+    """Refuse a call that is for inference only while the module is in training mode (TE411)."""
     if training:
         summary = f"`{module}` is in training mode, but this is for inference only"
         repair = "call module.eval() first"
