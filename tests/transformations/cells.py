@@ -27,12 +27,20 @@ class Cell:
     note: str = ""
 
 
+QUICK = {"@typed_einsum", "einsum(max=)", "@shape_checked", "softmax", "MaxSigmoidAttnBlock"}
+"""The rows that slow columns always run; their other rows are thorough tests."""
+
 CELLS: dict[tuple[str, str], Cell] = {}
 """Every cell that the tests imported so far define, by column and row."""
 
 
 def column(
-    title: str, *, rows: tuple[Row, ...] = ROWS, kind: Kind = "works", notes: Mapping[str, str] | str = ""
+    title: str,
+    *,
+    rows: tuple[Row, ...] = ROWS,
+    kind: Kind = "works",
+    notes: Mapping[str, str] | str = "",
+    slow: bool = False,
 ) -> Callable[[Test], Test]:
     """The decorated test takes a `row` and is this column, at those rows. `notes` are by row, or for all."""
     cells = [
@@ -44,7 +52,14 @@ def column(
             raise ValueError(f"two tests are the cell of {cell.row} under {cell.column}")
         CELLS[cell.column, cell.row] = cell
     parameters = [
-        pytest.param(row, id=row.name, marks=pytest.mark.cell(cell))
+        pytest.param(
+            row,
+            id=row.name,
+            marks=[
+                pytest.mark.cell(cell),
+                *([pytest.mark.thorough] if slow and row.name not in QUICK else []),
+            ],
+        )
         for row, cell in zip(rows, cells, strict=True)
     ]
     return pytest.mark.parametrize("row", parameters)

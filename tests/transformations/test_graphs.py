@@ -47,7 +47,7 @@ def fits(row: Row, compiled: Callable[..., Tensor], made: Callable[..., Tensor])
 
 
 @beside_a_refusal
-@column("`torch.compile`")
+@column("`torch.compile`", slow=True)
 def test_compile(row: Row) -> None:
     made = row.make()
     counter = CompileCounter()
@@ -68,7 +68,7 @@ def ends_the_trace(row: Row, made: Callable[..., Tensor], **options: Any) -> Non
         torch.compile(made, fullgraph=True, **options)(*row.wrong_tensors())
 
 
-@column("`compile(fullgraph=True)`", notes=AS_USER_ERROR)
+@column("`compile(fullgraph=True)`", notes=AS_USER_ERROR, slow=True)
 def test_compile_into_one_graph(row: Row) -> None:
     made = row.make()
     compiled = torch.compile(made, backend="aot_eager", fullgraph=True)
@@ -76,7 +76,7 @@ def test_compile_into_one_graph(row: Row) -> None:
     ends_the_trace(row, made, backend="eager")
 
 
-@column("`compile(dynamic=True)`", notes=AS_USER_ERROR)
+@column("`compile(dynamic=True)`", notes=AS_USER_ERROR, slow=True)
 def test_compile_with_any_size(row: Row) -> None:
     made = row.make()
     fits(row, torch.compile(made, backend="eager", fullgraph=True, dynamic=True), made)
@@ -85,7 +85,7 @@ def test_compile_with_any_size(row: Row) -> None:
 
 # Inductor imports a module of torch's that is written in what torch deprecates.
 @pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated")
-@column("`compile`, code by Inductor", notes=AS_USER_ERROR)
+@column("`compile`, code by Inductor", notes=AS_USER_ERROR, slow=True)
 def test_compile_by_inductor(row: Row) -> None:
     made = row.make()
     agrees(row, made, torch.compile(made, fullgraph=True)(*row.tensors()), row.tensors())
@@ -106,14 +106,14 @@ def exported(
         )
 
 
-@column("`torch.export`")
+@column("`torch.export`", slow=True)
 def test_export(row: Row) -> None:
     made = row.make()
     fits(row, exported(row, made, strict=False).module(), made)
     refuses(row, lambda *wrong: exported(row, made, False, wrong))
 
 
-@column("`export(strict=True)`", notes=AS_USER_ERROR)
+@column("`export(strict=True)`", notes=AS_USER_ERROR, slow=True)
 def test_strict_export(row: Row) -> None:
     made = row.make()
     fits(row, exported(row, made, strict=True).module(), made)
@@ -139,7 +139,7 @@ def through_onnx(program: torch.export.ExportedProgram, *tensors: Tensor) -> Ten
 POOLS = tuple(row for row in ROWS if row.name == "ImagePoolingAttn")
 
 
-@column("ONNX, by onnxruntime", rows=tuple(row for row in ROWS if row not in POOLS))
+@column("ONNX, by onnxruntime", rows=tuple(row for row in ROWS if row not in POOLS), slow=True)
 def test_onnx(row: Row) -> None:
     made = row.make()
     found = through_onnx(exported(row, made, strict=False), *row.tensors(5))
@@ -150,6 +150,7 @@ def test_onnx(row: Row) -> None:
     "ONNX, by onnxruntime",
     rows=POOLS,
     kind="refused",
+    slow=True,
     notes="refused by torch, whose exporter has no adaptive maximum pooling",
 )
 def test_onnx_without_adaptive_pooling(row: Row) -> None:
