@@ -141,7 +141,7 @@ def by_torchtyc(paths: Sequence[Path]) -> dict[tuple[str, str], str]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "pyproject.toml").write_text('[tool.torchtyc]\nseverity = "warning"\n', encoding="utf-8")
-        # A file of a name that begins with a digit is no module.
+        # A file whose name begins with a digit cannot be imported.
         if set(paths) <= set(OTHERS):
             shutil.copy(OTHERS[0].parent.parent / "drawn.py", folder)
         for path in paths:

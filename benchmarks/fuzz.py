@@ -1,4 +1,4 @@
-"""A million texts that nobody should write: `python benchmarks/fuzz.py` fills docs/robustness.md.
+"""A million wrong texts: `python benchmarks/fuzz.py` fills docs/robustness.md.
 
 The texts and the doors are those of tests/fuzz/hostile.py, the record is fuzz.json. An error that is not ours
 ends the run, with the seed of its text. Takes ten minutes.

@@ -2,7 +2,7 @@
 
 The kernel, the tiles that it replaces, and the product and its maximum as two steps of torch take turns in
 one process. Times are medians by CUDA events; peak memory is what a call had allocated at once beyond what
-was there. The largest works have several gigabytes of products. Where there is no device, the script says so
+was there. The largest works have several gigabytes of products. Without a device, the script says so
 and ends with status 2; nothing is written.
 
 (Not named after CUDA: torch imports a package `cuda` where there is one, and would find this file.)

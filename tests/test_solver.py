@@ -1,4 +1,4 @@
-"""What a field such as `{self.n}` may hold; the tests of the doors do not tell these readings apart."""
+"""The values of a field such as `{self.n}` that the solver accepts."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ LINK = re.compile(r"\]\(([^)]+)\)")
 
 
 def headings(page: str) -> list[str]:
-    """The level of each heading, as its signs; a comment in a block of code is no heading."""
+    """The level of each heading, as its signs, without comments in blocks of code."""
     return HEADING.findall(BLOCK.sub("", page))
 
 

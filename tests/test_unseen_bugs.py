@@ -1,4 +1,4 @@
-"""Pairs of a bug and its repair, which no check was made for: no repair alarms, and most bugs are found.
+"""Pairs of a bug and its repair that no check was made for: no repair causes a finding, most bugs are found.
 
 Those in `cited/` are from public repositories, retold, each with a reference that its repair agrees with.
 Some have led to checks since.

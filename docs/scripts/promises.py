@@ -28,7 +28,7 @@ def equations_die_at_import() -> str:
     """How many seeded mistakes are caught when the function is defined."""
     cells = record("rivals")["cells"].values()
     outcomes = [each["typed-einsum"]["outcome"] for each in cells]
-    ours = [outcome for outcome in outcomes if outcome != "works"]  # the others are no mistakes
+    ours = [outcome for outcome in outcomes if outcome != "works"]  # the others are not mistakes
     rest = "none stays silent" if "silent" not in ours else f"{ours.count('silent')} stay silent"
     return (
         f"{ours.count('at definition')} of {len(ours)} mistakes stop the import, the others the call; {rest}"

@@ -1,1 +1,1 @@
-"""The site as its readers meet it."""
+"""The site in a browser."""

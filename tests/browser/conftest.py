@@ -70,7 +70,7 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def axe() -> str:
-    """The source of axe-core, which looks for what shuts readers out."""
+    """The source of axe-core, which finds problems of accessibility."""
     path = Path(os.environ.get("AXE_CORE", ROOT / "node_modules" / "axe-core" / "axe.min.js"))
     if not path.is_file():
         pytest.skip("axe-core is not there: npm install axe-core, or set AXE_CORE to its axe.min.js")

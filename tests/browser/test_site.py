@@ -1,4 +1,4 @@
-"""The site as a reader meets it, in a real browser."""
+"""The site in a real browser: links, accessibility, sizes."""
 
 from __future__ import annotations
 

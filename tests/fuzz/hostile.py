@@ -1,6 +1,6 @@
-"""Texts that nobody should write, made from a seed, and the doors that they are tried on.
+"""Wrong texts, made from a seed, and the functions that they are passed to.
 
-A door may refuse a text with an error of ours, and do nothing else with it. `benchmarks/fuzz.py` tries a
+Each of these functions, called doors here, must accept a text or refuse it with an error of this library. `benchmarks/fuzz.py` tries a
 million texts once, the tests a few thousand each time.
 """
 

@@ -1,4 +1,4 @@
-"""What nobody should write: it is refused with an error of ours, costs little, and is never run."""
+"""Wrong texts: they are refused with an error of this library, cost little, and are never run as code."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_any_text_as_axes(text: str) -> None:
     assert refused is not None or len(axes) == len(text.split())
 
 
-# What is written is never run.
+# No text is run as code.
 
 PROGRAMS = (
     "__import__('builtins').RAN.append(1)",
@@ -150,7 +150,7 @@ def test_any_identifier_names_an_axis(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["__class__", "__builtins__", "_0", "_switch7"])
-def test_a_name_with_an_underscore_in_front_is_no_name(name: str) -> None:
+def test_a_name_that_begins_with_an_underscore_is_anonymous(name: str) -> None:
     """To jaxtyping such an axis is anonymous, so nothing can be contracted over it."""
     with pytest.raises(errors.EquationError):
         einsum(f"b {name}, {name} d -> b d", torch.ones(2, 3), torch.ones(3, 5))

@@ -1,4 +1,4 @@
-"""Files that do what no file should: the command reports each, goes on, and leaves nothing running."""
+"""Files that hang, crash or interfere: the command reports each, continues, and leaves no process running."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def test_nothing_goes_on_when_the_command_is_killed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("option", ["--time-limit", "--memory-limit"])
 @pytest.mark.parametrize("limit", ["inf", "1e300"])
-def test_a_limit_that_no_clock_counts_to_is_none(tmp_path: Path, option: str, limit: str) -> None:
+def test_an_infinite_limit_is_no_limit(tmp_path: Path, option: str, limit: str) -> None:
     (tmp_path / "wrong.py").write_text(WRONG, encoding="utf-8")
     command = [*COMMAND, "wrong.py", option, limit]
     report = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=500)
@@ -136,7 +136,7 @@ def test_a_limit_that_no_clock_counts_to_is_none(tmp_path: Path, option: str, li
     assert TE201 in report.stdout
 
 
-def test_a_name_that_is_no_text_can_be_printed(tmp_path: Path) -> None:
+def test_a_file_name_that_cannot_be_decoded_is_printed(tmp_path: Path) -> None:
     name = os.fsdecode(b"caf\xe9.py")
     strict = {**os.environ, "PYTHONIOENCODING": "utf-8"}
     try:

@@ -73,7 +73,7 @@ def max_sigmoid_attention(
     training: bool = False,
     real: Sequence[Sequence[int]] | None = None,
 ) -> Tensor:
-    """The block. `real` lists, for each image, the texts that are no padding."""
+    """The block. `real` lists, for each image, the texts that are not padding."""
     value = conv(part(checkpoint, "proj_conv"), x, act=False, training=training)
     images = []
     for b, of_image in enumerate(head_scores(checkpoint, x, guide, heads, training)):

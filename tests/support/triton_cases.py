@@ -268,7 +268,7 @@ def precision_as_torch_was_told(device: str) -> None:
 
 @case
 def the_benchmark(device: str) -> None:
-    """All its steps at small sizes; without a GPU, its clock and its memory are those of nobody."""
+    """All steps of the benchmark at small sizes; without a GPU, times and memory are made up."""
     kept = gpu.ROUNDS, gpu.milliseconds, gpu.peak
     gpu.ROUNDS = 2
     if device == "cpu":

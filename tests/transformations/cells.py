@@ -1,4 +1,4 @@
-"""The cells of the matrix: a column is a test that runs once for each row, and what a cell must show."""
+"""The cells of the matrix: each column is a test, which runs once for each row."""
 
 from __future__ import annotations
 

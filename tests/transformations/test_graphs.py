@@ -18,8 +18,8 @@ from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 SIZES = (2, 3, 5)
 """Batches, in this order: the second makes the size a variable, the third must need no new graph."""
 
-# After a refusal Dynamo takes up the frames inside one by one, with tensors that are no leaves as arguments.
-# It asks those for a gradient, and hides the warning by other means than filters.
+# After a refusal Dynamo compiles the inner frames one by one. It reads `.grad` of their arguments, which are not
+# leaves, and torch warns about that.
 beside_a_refusal = pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")
 
 
@@ -36,7 +36,7 @@ class Program(nn.Module):
 
 @pytest.fixture(autouse=True, scope="module")
 def _nothing_compiled() -> None:
-    """Not before each row: Dynamo takes seconds to find out that it cannot compile how a message is made."""
+    """Once for the module, not before each row: Dynamo takes seconds to find that it cannot compile messages."""
     torch._dynamo.reset()
 
 
@@ -83,7 +83,7 @@ def test_compile_with_any_size(row: Row) -> None:
     ends_the_trace(row, made, backend="eager", dynamic=True)
 
 
-# Inductor imports a module of torch's that is written in what torch deprecates.
+# Inductor imports a module of torch that uses what torch deprecates.
 @pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated")
 @column("`compile`, code by Inductor", notes=AS_USER_ERROR, slow=True)
 def test_compile_by_inductor(row: Row) -> None:

@@ -1,4 +1,4 @@
-"""The matrix on the page is what was recorded, and the record has the cells that the tests are."""
+"""The matrix on the page shows the record, and the record has a cell for each test."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_every_table_has_its_place() -> None:
 
 
 def cells() -> dict[str, dict[str, str]]:
-    """What the tests are there to show."""
+    """The kind of each cell, by column and row."""
     found: dict[str, dict[str, str]] = {}
     for cell in CELLS.values():
         found.setdefault(cell.column, {})[cell.row] = cell.kind

@@ -45,7 +45,7 @@ class Samples(Dataset[Tensor]):
 
 
 class WrongSamples(Samples):
-    """What each row says to tensors of a wrong shape."""
+    """The error of each row for tensors of a wrong shape."""
 
     def __getitem__(self, index: int) -> Tensor:
         return MADE[ROWS[index].name](*ROWS[index].wrong_tensors())
@@ -81,7 +81,7 @@ def spawned() -> Iterator[Executor]:
 
 
 def called(made: Callable[..., Tensor], *tensors: Tensor) -> Tensor:
-    """What runs over there."""
+    """The call that the other process makes."""
     with torch.no_grad():
         return made(*tensors)
 
