@@ -1,7 +1,7 @@
 """Wrong texts, made from a seed, and the functions that they are passed to.
 
-Each of these functions, called doors here, must accept a text or refuse it with an error of this library. `benchmarks/fuzz.py` tries a
-million texts once, the tests a few thousand each time.
+Each of these functions, called doors here, must accept a text or refuse it with an error of this library.
+`benchmarks/fuzz.py` tries a million texts once, the tests a few thousand each time.
 """
 
 from __future__ import annotations

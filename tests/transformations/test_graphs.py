@@ -18,8 +18,8 @@ from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 SIZES = (2, 3, 5)
 """Batches, in this order: the second makes the size a variable, the third must need no new graph."""
 
-# After a refusal Dynamo compiles the inner frames one by one. It reads `.grad` of their arguments, which are not
-# leaves, and torch warns about that.
+# After a refusal Dynamo compiles the inner frames one by one. It reads `.grad` of their arguments, which are
+# not leaves, and torch warns about that.
 beside_a_refusal = pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")
 
 
@@ -36,7 +36,7 @@ class Program(nn.Module):
 
 @pytest.fixture(autouse=True, scope="module")
 def _nothing_compiled() -> None:
-    """Once for the module, not before each row: Dynamo takes seconds to find that it cannot compile messages."""
+    """Once for the module, not for each row: Dynamo takes seconds to find that it cannot compile messages."""
     torch._dynamo.reset()
 
 
