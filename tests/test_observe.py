@@ -508,7 +508,11 @@ def stored(folder: Path, *functions: dict[str, object]) -> Path:
 
 
 def pattern(**said: object) -> dict[str, object]:
-    empty = {"arguments": {"x": {"tensor": "f32", "shape": [2, 3]}}, "result": None, "findings": []}
+    empty: dict[str, object] = {
+        "arguments": {"x": {"tensor": "f32", "shape": [2, 3]}},
+        "result": None,
+        "findings": [],
+    }
     return {**empty, "ended": "returned", **said}
 
 
