@@ -207,7 +207,7 @@ def test_an_encoded_vocabulary_is_forgotten_with_its_weights(change: str) -> Non
     made.train() if change == "train" else nn.Sequential(made).load_state_dict(
         nn.Sequential(block(seed=1)).state_dict()
     )
-    assert "there are no texts" in refused("TE401", made, x)
+    assert "expected texts to weight the image with, got none" in refused("TE401", made, x)
 
 
 @pytest.mark.parametrize("garbage", [0.0, 1e3, math.nan, math.inf])
@@ -279,7 +279,7 @@ def test_an_empty_vocabulary(training: bool) -> None:
 def test_not_one_set_of_texts() -> None:
     made, (x, guide) = block(), inputs()
     assert "encode_guide(vocabulary)" in refused("TE401", made, x)
-    assert "two sets of texts" in refused("TE403", made, x, guide, vocabulary=guide[0])
+    assert "expected one set of texts, got `guide` and `vocabulary`" in refused("TE403", made, x, guide, vocabulary=guide[0])
     mask = torch.ones(2, 4).bool()
     assert "a vocabulary needs no mask" in refused("TE403", made, x, mask=mask, vocabulary=guide[0])
     assert "is in training mode" in refused("TE411", made.encode_guide, guide[0])
