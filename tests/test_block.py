@@ -279,7 +279,8 @@ def test_an_empty_vocabulary(training: bool) -> None:
 def test_not_one_set_of_texts() -> None:
     made, (x, guide) = block(), inputs()
     assert "encode_guide(vocabulary)" in refused("TE401", made, x)
-    assert "expected one set of texts, got `guide` and `vocabulary`" in refused("TE403", made, x, guide, vocabulary=guide[0])
+    message = refused("TE403", made, x, guide, vocabulary=guide[0])
+    assert "expected one set of texts, got `guide` and `vocabulary`" in message
     mask = torch.ones(2, 4).bool()
     assert "a vocabulary needs no mask" in refused("TE403", made, x, mask=mask, vocabulary=guide[0])
     assert "is in training mode" in refused("TE411", made.encode_guide, guide[0])

