@@ -621,11 +621,11 @@ def test_the_fixture_makes_inputs(pytester: pytest.Pytester) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--shape-contracts=nothing"], "--shape-contracts: there is no file, folder or package 'nothing'"),
-        (["--shape-contracts=shop.nothing"], "*there is no file, folder or package 'shop.nothing'"),
-        (["--shape-contracts=shop.model.x"], "*there is no file, folder or package 'shop.model.x'"),
-        (["--shape-contracts="], "--shape-contracts: there is no file, folder or package ''"),
-        (["--shape-contracts=a b"], "--shape-contracts: there is no file, folder or package 'a b'"),
+        (["--shape-contracts=nothing"], "--shape-contracts: expected a file, folder or package, got '*'"),
+        (["--shape-contracts=shop.nothing"], "*expected a file, folder or package, got 'shop.nothing'"),
+        (["--shape-contracts=shop.model.x"], "*expected a file, folder or package, got 'shop.model.x'"),
+        (["--shape-contracts="], "--shape-contracts: expected a file, folder or package, got ''"),
+        (["--shape-contracts=a b"], "--shape-contracts: expected a file, folder or package, got 'a b'"),
         (["--shape-contracts=tox.ini"], "--shape-contracts: tox.ini is no Python file"),
         (["--shape-contracts=empty"], "--shape-contracts: there is no Python file in empty"),
         (["--shape-check=nothing"], "--shape-check: there is no package 'nothing'"),
@@ -633,7 +633,7 @@ def test_the_fixture_makes_inputs(pytester: pytest.Pytester) -> None:
         (["--shape-check=pytest"], "--shape-check: pytest is imported already, by another plugin*"),
         (["--strict-einsum=yes"], "*ignored explicit argument 'yes'"),
         (["-o", "strict_einsum=perhaps"], "the setting strict_einsum: *perhaps*"),
-        (["-o", "shape_contracts=nothing"], "*there is no file, folder or package 'nothing'"),
+        (["-o", "shape_contracts=nothing"], "*expected a file, folder or package, got 'nothing'"),
     ],
 )
 def test_a_bad_option_stops_the_run(shop: pytest.Pytester, options: list[str], said: str) -> None:

@@ -142,7 +142,7 @@ def bind(tensor: Labelled, bindings: Bindings) -> list[Conflict]:
     """Bind the names of one tensor's axes; a tensor with a conflict binds nothing.
 
     A `#` axis of size 1 neither binds nor conflicts, and an anonymous axis never does. Raises `NotArithmetic`
-    where a field holds what is no size, such as a fraction or a text with a call.
+    where the value of a field is not a size, such as a fraction or a text with a call.
     """
     trial = bindings.copy()
     conflicts = _conflicts(tensor, trial)

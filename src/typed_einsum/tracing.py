@@ -64,7 +64,7 @@ def passing_error(error: TypedEinsumError) -> TypedEinsumError:
 
 
 def ends_a_trace(function: Callable[P, R]) -> Callable[P, R]:
-    """For a function that only a refusal asks, about files and frames: in a trace, the trace ends there.
+    """For source look-ups: while Dynamo traces, calling such a function ends the trace.
 
     Without `fullgraph=True`, Dynamo then runs the call without a graph, and the message comes from there.
     """

@@ -39,7 +39,7 @@ def prebind(sizes: dict[str, int] | None, bindings: Bindings) -> None:
 
 
 def _require_name_and_size(owner: Any, name: Any, size: Any) -> None:
-    """Subclasses of str and int will do; a bool is no size."""
+    """Subclasses of str and int are accepted, except bool."""
     if not isinstance(name, str) or isinstance(size, bool) or not isinstance(size, int):
         raise _malformed(f"`axis_sizes` of {_of(owner)} holds {name!r}: {size!r}, no name with a size")
     if not name.isidentifier():

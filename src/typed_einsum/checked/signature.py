@@ -98,7 +98,7 @@ class CheckedSignature:
     def examine_result(
         self, value: Any, bindings: Bindings, arguments: Mapping[str, Any], waiting: Sequence[Held] = ()
     ) -> None:
-        """Raise what the result deserves, or an argument that has waited for names in vain."""
+        """Raise the error of the result, or of an argument whose expressions still have unbound names."""
         held = self._tensors(RETURN, self.result, value)
         try:
             if self.complete:

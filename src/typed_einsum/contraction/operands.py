@@ -203,7 +203,7 @@ class Contraction:
                 repair = f"handle an empty `{name}` before the call; a maximum of nothing has no value"
                 raise ShapeError(Diagnostic("TE207", summary, at.place, at.marks, facts(held), repair))
         if self.equation.maximised and dtype_of(held[0].value) in WITHOUT_ORDER:
-            summary = f"{short(dtype_of(held[0].value))} has no order, so there is no maximum"
+            summary = f"{short(dtype_of(held[0].value))} numbers have no order, so a maximum is undefined"
             at = self.locate(held[0].tensor.label, None, f"{short(dtype_of(held[0].value))} here")
             repair = "contract without `max=`, and take .abs().amax(...) or .real.amax(...) of the result"
             raise DtypeError(Diagnostic("TE306", summary, at.place, at.marks, facts(held), repair))

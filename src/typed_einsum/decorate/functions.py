@@ -129,7 +129,7 @@ def signature_error(
 def locator(function: Callable[..., Any], texts: Mapping[str, str], shown: Mapping[str, str]) -> Locate:
     """Finds axes in the annotations of a function; `texts` holds the axes of each parameter.
 
-    Where there is no source, the annotation itself (`shown`) is what a mark points at.
+    Without source, a mark points at the annotation itself (`shown`).
     """
 
     def locate(label: str, axis: Axis | None, said: str) -> Located:

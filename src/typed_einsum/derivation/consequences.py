@@ -45,7 +45,7 @@ def cost_blocks(derivation: Derivation) -> tuple[Block, ...]:
         blocks.append(paragraph("Nothing is computed: the entries only move."))
     if any(step.operation == "best product" for step in derivation.matrices.steps):
         said = (
-            "The products that the maximum chooses from exist one tile at a time: they are no intermediate."
+            "The products before the maximum are computed tile by tile and do not count as an intermediate."
         )
         blocks.append(paragraph(said))
     if cost.totals is None:

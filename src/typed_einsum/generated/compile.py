@@ -17,7 +17,7 @@ GENERATED = "__typed_einsum__"
 
 
 def definable(name: str, otherwise: str) -> str:
-    """A name that a `def` may have: the user's, unless it is no identifier, as that of a lambda."""
+    """A name that a `def` may have: the user's, if it is an identifier; that of a lambda is not."""
     return name if name.isidentifier() and not keyword.iskeyword(name) else otherwise
 
 

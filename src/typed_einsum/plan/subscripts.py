@@ -1,7 +1,7 @@
 """The subscripts of `torch.einsum` for an equation, for operands that no plan covers.
 
-Axis names become letters; `*batch` and `...` take as many letters as the tensors have axes there, so two of
-them in one equation are no problem.
+Axis names become letters; `*batch` and `...` take as many letters as the tensors have axes there, so one
+equation may have both.
 """
 
 from __future__ import annotations

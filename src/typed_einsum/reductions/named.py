@@ -36,7 +36,7 @@ def softmax(
     from, all weights are 0, as in `torch.nn.functional.scaled_dot_product_attention`.
 
     Axes: as `axes` names them; names known to the enclosing checked function have its sizes. `over` names
-    one axis, or several that are normalised together: `"h w"`. Over an empty axis there are no weights.
+    one axis, or several that are normalised together: `"h w"`. Over an empty axis the result is empty.
 
     Returns: the weights, with the axes and the dtype of the scores.
 

@@ -151,7 +151,7 @@ def rebind(scope: Scope, bindings: Bindings, told: Callable[[str, Origin], Origi
 def _origins_of_arguments(scope: Scope, arguments: Mapping[str, Any]) -> Mapping[str, Origin]:
     """The origins of the names that the arguments bound.
 
-    Only a second look tells: an optional argument may be absent, and a `#b` of size 1 binds nothing.
+    The arguments are examined again: an optional one may be absent, and a `#b` of size 1 binds nothing.
     """
     signature = scope.signature.signature
     given = {

@@ -261,7 +261,7 @@ class _Choices:
         )
 
     def _has_what_it_takes(self, change: Change) -> bool:
-        """Whether torch can run it with tensors changed; a mistake of the function itself is no reason."""
+        """Whether torch can run it with changed tensors; an error of the function itself does not count."""
         if self.body.ran_at is None:
             return True
 

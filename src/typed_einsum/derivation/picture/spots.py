@@ -50,7 +50,7 @@ def passes(line: Line, at: Point) -> bool:
 
 
 def crosses(first: Line, second: Line) -> bool:
-    """Whether two lines cross inside; to meet at an end is no crossing.
+    """Whether two lines cross inside; a common end does not count.
 
     >>> crosses(((0, 0), (2, 2)), ((0, 2), (2, 0))), crosses(((0, 0), (2, 2)), ((0, 0), (2, 0)))
     (True, False)

@@ -54,7 +54,7 @@ def _compound(name: str, size: int, tracked: TrackedAxes) -> Dimension:
 
 
 def _factors(text: str, tracked: TrackedAxes) -> Iterator[Factor]:
-    """The factors of a written product, in order; nothing for what is no product."""
+    """The factors of a written product, in order; nothing for other texts."""
     try:
         found = factors(read_expression(text))
     except NotArithmetic:

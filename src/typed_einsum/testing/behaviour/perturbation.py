@@ -238,7 +238,7 @@ def is_equivariant(call: Call, name: str) -> bool | None:
 
 
 def is_about_the_axis(call: Call, name: str) -> bool:
-    """Whether nothing has this axis beside another one: then its entries are all that there is to relate."""
+    """True if every tensor with this axis has only this axis."""
     tensors = [*call.inputs(), *(call.outputs(call.arguments) or ())]
     holders = [hint for hint, _ in tensors if name in [getattr(axis, "name", "") for axis in hint.axes]]
     return all(len(hint.axes) == 1 for hint in holders)

@@ -1,7 +1,7 @@
 """Statistics over a batch that a function takes on purpose, as batch norms and whitening do.
 
-A mean along the batch alone, or a covariance, says that it is one. What samples do to each other through it
-is no accident, so it is told apart from a leak: by replaying the call with the statistics of another run.
+A mean along the batch alone, or a covariance, is deliberate, and so is its effect on the other samples. To
+distinguish it from a leak, the call is replayed with the statistics of another run.
 """
 
 from __future__ import annotations

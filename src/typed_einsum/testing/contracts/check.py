@@ -35,7 +35,7 @@ MOST_PARAMETERS = 10**8
 
 
 REFUSALS = {"TE207"}
-"""Codes that say of a size what may be said of it: no maximum over nothing."""
+"""Errors that are legitimate on an empty axis: a maximum over it is undefined."""
 
 
 @dataclass(frozen=True)

@@ -255,7 +255,7 @@ def _defaults_of(kind: Any) -> set[str]:
 
 
 def _filled(shape: tuple[int, ...], dtype: torch.dtype, device: str) -> Tensor:
-    """Numbers between 0 and 1, zeros, which index anything, or True, which masks nothing out."""
+    """Floats between 0 and 1; integers 0, a valid index; or True, which as a mask keeps everything."""
     if device == "meta":
         return torch.empty(shape, dtype=dtype, device=device)
     if dtype.is_floating_point or dtype.is_complex:

@@ -79,7 +79,7 @@ def rising() -> Iterator[int]:
 
 @dataclass(frozen=True)
 class Shown:
-    """What stands in a message for a value that is no number."""
+    """Shown in a message instead of a value that is not a number."""
 
     text: str
 

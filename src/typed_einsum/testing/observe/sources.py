@@ -1,4 +1,4 @@
-"""Which code is observed: the functions in files of a project that are no tests."""
+"""Which code is observed: the functions in a project's files, except tests."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class NoSuchPackage(Exception):
 
 @dataclass(frozen=True)
 class Sources:
-    """The files below some folders, and some files, that are no tests. `root` is where the project lies."""
+    """Some files, and the files below some folders, except tests. `root` is the project's folder."""
 
     root: Path
     folders: tuple[Path, ...]

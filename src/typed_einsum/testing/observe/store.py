@@ -86,7 +86,7 @@ def _stale(function: Function) -> Function:
 
 
 def digest_of(file: Path) -> str:
-    """What tells the text of a file from another; empty where there is no file."""
+    """A digest of the text of a file; empty without a file."""
     try:
         return hashlib.sha256(file.read_bytes()).hexdigest()
     except OSError:

@@ -175,7 +175,7 @@ class ContractItem(pytest.Item):
         return Promises(**{**said, **listed})
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        """The report alone; what is no finding, with its traceback."""
+        """The report of a finding; any other exception with its traceback."""
         if isinstance(excinfo.value, Broken | TypedEinsumError):
             return str(excinfo.value)
         return super().repr_failure(excinfo, style)

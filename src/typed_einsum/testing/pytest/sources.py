@@ -34,7 +34,7 @@ def source(text: str, base: Path, config: pytest.Config) -> Source:
         return Source(path)
     spec = found(text, config)
     if spec is None:
-        raise pytest.UsageError(f"--shape-contracts: there is no file, folder or package {text!r}")
+        raise pytest.UsageError(f"--shape-contracts: expected a file, folder or package, got {text!r}")
     folder = next(iter(spec.submodule_search_locations or ()), None)
     return Source(Path(folder or spec.origin or "").absolute(), text)
 
@@ -67,7 +67,7 @@ def files_of(source: Source, config: pytest.Config) -> Iterator[tuple[Path, str 
 
 
 def _below(folder: Path, config: pytest.Config) -> Iterator[Path]:
-    """The Python files below a folder that are no tests, less what pytest is told to ignore."""
+    """The Python files below a folder, without tests and what pytest ignores."""
     for entry in sorted(folder.iterdir()):
         if entry.name.startswith(".") or entry.name == "__pycache__":
             continue

@@ -122,7 +122,7 @@ class Body:
 
     @cached_property
     def rest(self) -> Mapping[str, int]:
-        """Sizes of what is no axis, such as a number of heads: those that it ran with."""
+        """Integer arguments that are not axes, such as a number of heads: the values that it ran with."""
         return {name: size for name, size in (self.ran_at or {}).items() if name not in self.names}
 
 
@@ -135,7 +135,7 @@ class _Fitting:
     found: dict[str, Fit] = field(default_factory=dict)
 
     def all(self) -> Mapping[str, Fit]:
-        """A second look sees more: by then, axes that depend on another one follow it."""
+        """Fit twice: the second pass moves dependent axes with the axis that they follow."""
         for _ in range(2):
             for name in self.body.names:
                 if self.found.get(name) != Between():

@@ -30,7 +30,7 @@ class WrittenFunction:
 
 
 def written_functions(module: ModuleType) -> list[WrittenFunction]:
-    """Every function that the file of a module defines; none where there is no source."""
+    """Every function that the file of a module defines; none without source."""
     file = getattr(module, "__file__", None)
     if not isinstance(file, str):
         return []
