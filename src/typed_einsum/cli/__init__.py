@@ -13,6 +13,7 @@ from typing import Any
 from typed_einsum import __version__
 from typed_einsum.cli.checking import run_check
 from typed_einsum.cli.formats import FORMATS
+from typed_einsum.cli.observed import CannotObserve, observe
 from typed_einsum.cli.pages import address_of, page_of
 from typed_einsum.cli.settings import BadSettings, prefixes, settings_near
 from typed_einsum.cli.statuses import CLEAN, COULD_NOT_RUN
@@ -85,6 +86,13 @@ def _add_check(commands: Any) -> None:
         "--static",
         action="store_true",
         help="read the source alone: judge equations, einops patterns and annotations, and import nothing",
+    )
+    check.add_argument(
+        "--with",
+        dest="observed",
+        metavar="COMMAND",
+        help="run this first, such as 'pytest tests -q', and use the calls that it makes for functions that "
+        "cannot be called otherwise",
     )
     check.add_argument("-v", "--verbose", action="store_true", help="print whole messages below the lines")
     check.set_defaults(run=_check)
@@ -185,6 +193,12 @@ def _check(options: argparse.Namespace) -> int:
     except BadSettings as error:
         print(f"typed-einsum: {error}", file=sys.stderr)
         return COULD_NOT_RUN
+    if options.observed is not None:
+        try:
+            observe(options.observed)
+        except CannotObserve as error:
+            print(f"typed-einsum: {error}", file=sys.stderr)
+            return COULD_NOT_RUN
     chosen = settings.overridden(vars(options))
     if options.static:
         from typed_einsum.cli.static import run_static

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from typed_einsum.cli.files import files_at
 from typed_einsum.cli.listing import Listing
+from typed_einsum.cli.observed import Observed
 from typed_einsum.cli.settings import Settings
 from typed_einsum.cli.static import Reading
 from typed_einsum.cli.statuses import COULD_NOT_RUN
@@ -20,11 +21,12 @@ def run_check(paths: Sequence[Path], settings: Settings, *, verbose: bool) -> in
     """Check files and folders, and print what is found; the exit status."""
     listing = Listing(settings, verbose)
     files = files_at(paths, listing)
+    observed = Observed.near(Path.cwd(), settings)
     supervisor = Supervisor(settings.time_limit, settings.memory_limit)
     try:
         for number, (file, shown) in enumerate(files.items(), 1):
             listing.progress(f"{number}/{len(files)} {shown}")
-            if not _checked(supervisor, file, shown, listing):
+            if not _checked(supervisor, file, shown, listing, observed):
                 for outcome in Reading().outcomes(file, shown):
                     listing.add(outcome)
     finally:
@@ -36,13 +38,14 @@ def run_check(paths: Sequence[Path], settings: Settings, *, verbose: bool) -> in
     return listing.status()
 
 
-def _checked(supervisor: Supervisor, file: Path, shown: str, listing: Listing) -> bool:
+def _checked(supervisor: Supervisor, file: Path, shown: str, listing: Listing, observed: Observed) -> bool:
     """List what a file comes to; whether it could be imported."""
     is_imported = True
     try:
         for outcome in supervisor.check(file):
             is_imported &= outcome.kind != "failed"
-            listing.add(listing.unless_repeated(outcome, shown))
+            for each in observed.instead_of(outcome):
+                listing.add(listing.unless_repeated(each, shown))
     except WorkerFailed as error:
         listing.add(Outcome("failed", shown, text=str(error)))
     return is_imported

@@ -41,7 +41,7 @@ def run_report(settings: Settings, *, fail_under: float, verbose: bool) -> int:
         case "github":
             print("\n".join([*filter(None, map(as_annotation, outcomes)), observations.summary()]))
         case _:
-            print("\n".join([*table(observations, folder.parent), *told(outcomes, verbose=verbose)]))
+            print("\n".join([*table(observations, folder.parent), *listed(outcomes, verbose=verbose)]))
             print(observations.summary())
     return _status(outcomes, observations, fail_under)
 
@@ -55,16 +55,18 @@ def _status(outcomes: list[Outcome], observations: Observations, fail_under: flo
     return FINDINGS if any(outcome.kind == "finding" for outcome in outcomes) else CLEAN
 
 
-def outcomes_of(observations: Observations, root: Path, settings: Settings) -> Iterator[Outcome]:
-    """What there is to say of each function, in the form that `check` has."""
+def outcomes_of(
+    observations: Observations, root: Path, settings: Settings, told: str = ""
+) -> Iterator[Outcome]:
+    """What there is to say of each function, in the form that `check` has; `told` comes before what is."""
     for function in observations.functions:
         found = [each for each in function.findings if settings.reports(each.code)]
         yield from (_outcome(each, function.name, root) for each in found)
         file = _shown(root / function.file)
         if function.extent == "not judged":
-            yield Outcome("skipped", file, function.line, 1, function.name, verdict(function))
+            yield Outcome("skipped", file, function.line, 1, function.name, told + verdict(function))
         elif not any(each.severity == "error" for each in found):
-            yield Outcome("ok", file, function.line, 1, function.name, verdict(function))
+            yield Outcome("ok", file, function.line, 1, function.name, told + verdict(function))
 
 
 def _outcome(found: Found, name: str, root: Path) -> Outcome:
@@ -103,7 +105,7 @@ def verdict(function: Function) -> str:
     return f"not judged: {function.text}"
 
 
-def told(outcomes: list[Outcome], *, verbose: bool) -> Iterator[str]:
+def listed(outcomes: list[Outcome], *, verbose: bool) -> Iterator[str]:
     """The findings, one a line, each with its whole message below it if that is asked for."""
     shown = [outcome for outcome in outcomes if outcome.kind in ("finding", "advice")]
     for outcome in shown:

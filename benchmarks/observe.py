@@ -1,0 +1,165 @@
+"""What observing costs: `python benchmarks/observe.py` writes observe.json and docs/run.md.
+
+A project of 24 functions with 240 tests is made, and its tests run alone and with `--shapes`, in turns. Then
+one function is called in a loop, alone and once the observer knows it.
+
+Predicted before the first run: the tests take 1.3 times as long, most of it to judge; a known call 1.02 times.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from pages import fill, table
+from timing import machine
+
+HERE = Path(__file__).parent
+RECORD = HERE / "observe.json"
+PAGE = HERE.parent / "docs" / "run.md"
+ROUNDS = 5
+
+IMPORTS = "import torch\nfrom jaxtyping import Float\nfrom torch import Tensor, nn\n"
+
+LAYER = """
+
+class Attention_N(nn.Module):
+    def __init__(self, width: int = 48, heads: int = 4) -> None:
+        super().__init__()
+        self.heads = heads
+        self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
+
+    def forward(self, x: Float[Tensor, "b t c"]) -> Float[Tensor, "b t c"]:
+        b, t, c = x.shape
+        q, k, v = self.qkv(x).view(b, t, 3, self.heads, c // self.heads).permute(2, 0, 3, 1, 4)
+        return self.out(merge_N((q @ k.mT / q.shape[-1] ** 0.5).softmax(-1) @ v))
+
+
+def merge_N(x: Float[Tensor, "b h t d"]) -> Float[Tensor, "b t h*d"]:
+    return x.transpose(1, 2).flatten(2)
+
+
+def plain_N(x, scale=2):
+    return x * scale
+"""
+
+TESTS = """
+import pytest
+import torch
+from layers import *
+
+@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("layer", [LAYERS])
+def test_layer(layer, seed):
+    torch.manual_seed(seed)
+    layer = layer(96)
+    optimizer = torch.optim.SGD(layer.parameters(), 0.1)
+    for _ in range(STEPS):
+        optimizer.zero_grad()
+        loss = layer(plain_0(torch.randn(4, 64, 96))).square().mean()
+        loss.backward()
+        optimizer.step()
+    assert loss < 1
+"""
+
+LOOP = """
+import sys, time, torch
+from layers import merge_0, plain_0, Attention_0
+x, layer = torch.randn(2, 3, 5, 7), Attention_0(96)
+y = torch.randn(4, 64, 96)
+def timed(call, number):
+    for _ in range(50): call()
+    begun = time.perf_counter()
+    for _ in range(number): call()
+    return (time.perf_counter() - begun) / number
+best = lambda call, number: min(timed(call, number) for _ in range(7))
+print(best(lambda: merge_0(x), 2000), best(lambda: layer(y), 50))
+"""
+
+LAYERS = 12
+STEPS = 20
+
+
+def project(folder: Path) -> None:
+    """Write the files of the project."""
+    layers = "".join(LAYER.replace("_N", f"_{n}") for n in range(LAYERS))
+    (folder / "layers.py").write_text(IMPORTS + layers)
+    names = ", ".join(f"Attention_{n}" for n in range(LAYERS))
+    tests = TESTS.replace("LAYERS", names).replace("STEPS", str(STEPS))
+    (folder / "test_layers.py").write_text(tests)
+    (folder / "loop.py").write_text(LOOP)
+
+
+def seconds(folder: Path, *options: str) -> float:
+    """How long the tests take, from start to end."""
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options]
+    begun = time.perf_counter()
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    return time.perf_counter() - begun
+
+
+def per_call(folder: Path, *command: str) -> tuple[float, float]:
+    """Seconds for a call of a function and of a module."""
+    done = subprocess.run(
+        [sys.executable, *command, "loop.py"], cwd=folder, check=True, capture_output=True, text=True
+    )
+    function, module = map(float, done.stdout.split())
+    return function, module
+
+
+def measured() -> dict[str, list[float]]:
+    """Every measure alone and observed, in turns."""
+    times: dict[str, list[float]] = {
+        name: [] for name in ("tests", "tests observed", "function", "function observed", "module", "module observed")
+    }
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        project(folder)
+        for _ in range(ROUNDS):
+            times["tests"].append(seconds(folder))
+            times["tests observed"].append(seconds(folder, "--shapes"))
+            for name, command in (("", ()), (" observed", ("-m", "typed_einsum.cli", "run"))):
+                function, module = per_call(folder, *command)
+                times[f"function{name}"].append(function)
+                times[f"module{name}"].append(module)
+    return times
+
+
+def rows(record: dict[str, dict[str, float]]) -> str:
+    """The table of the page."""
+    medians = record["seconds"]
+    told = {
+        "120 tests of 36 functions, from start to end": "tests",
+        "a call of `merge`, once it is known": "function",
+        "a call of an attention layer, once it is known": "module",
+    }
+    lines = [
+        [text, _shown(medians[name]), _shown(medians[f"{name} observed"]), f"{medians[f'{name} observed'] / medians[name]:.2f}"]
+        for text, name in told.items()
+    ]
+    return table(["", "alone", "observed", "ratio"], lines)
+
+
+def _shown(value: float) -> str:
+    return f"{value:.1f} s" if value >= 1 else f"{value * 1e6:.1f} µs"
+
+
+if __name__ == "__main__":
+    times = measured()
+    record = {
+        "machine": machine(),
+        "rounds": ROUNDS,
+        "seconds": {name: statistics.median(values) for name, values in times.items()},
+    }
+    RECORD.write_text(json.dumps(record, indent=1) + "\n")
+    print(rows(record))
+    if PAGE.exists():
+        fill(PAGE, {"observe": rows(record)})

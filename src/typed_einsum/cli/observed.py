@@ -1,0 +1,94 @@
+"""For `check`: what was observed of the functions that it cannot call by itself."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from typed_einsum.cli.reporting import outcomes_of
+from typed_einsum.cli.settings import Settings
+from typed_einsum.testing.observe.records import Function, Observations
+from typed_einsum.testing.observe.store import BadStore, folder_near, read
+from typed_einsum.testing.process.outcome import Outcome
+
+PYTEST = ("pytest", "py.test")
+PYTHON = ("python", "python3", "py")
+COMMAND = ("-m", "typed_einsum.cli", "run")
+
+
+class CannotObserve(Exception):
+    """What was to be observed cannot be; the text says why."""
+
+
+@dataclass(frozen=True)
+class Observed:
+    """Functions that were observed and judged, by file and line."""
+
+    root: Path
+    functions: Mapping[tuple[str, int], Function]
+    settings: Settings
+
+    @classmethod
+    def near(cls, folder: Path, settings: Settings) -> Observed:
+        """What lies in the nearest folder of observations; nothing where there is none that can be read."""
+        found = folder_near(folder)
+        if found is None:
+            return cls(folder, {}, settings)
+        try:
+            functions = read(found).functions
+        except BadStore:
+            return cls(folder, {}, settings)
+        judged = (each for each in functions if each.extent != "not judged")
+        by_place = {(str(found.parent / each.file), each.line): each for each in judged}
+        return cls(found.parent, by_place, settings)
+
+    def instead_of(self, outcome: Outcome) -> Iterator[Outcome]:
+        """An outcome; where the function was left out and observed, what is said of its observed calls."""
+        function = self.functions.get((os.path.abspath(outcome.file), outcome.line))
+        if outcome.kind != "skipped" or not outcome.name or function is None:
+            yield outcome
+            return
+        yield from outcomes_of(Observations((function,)), self.root, self.settings, told="as observed, ")
+
+
+def observe(command: str) -> None:
+    """Run a command and observe it, its output on the error stream. Raises `CannotObserve`."""
+    arguments = [sys.executable, *_observing(shlex.split(command))]
+    done = subprocess.run(arguments, stdout=sys.stderr)
+    if folder_near(Path.cwd()) is None:
+        raise CannotObserve(
+            f"--with: `{command}` ended with status {done.returncode}, and nothing was observed"
+        )
+
+
+def _observing(words: Sequence[str]) -> list[str]:
+    """The arguments of Python that run a command and observe it. Raises `CannotObserve`."""
+    match list(words):
+        case [name, *rest] if Path(name).name in PYTEST:
+            return ["-m", "pytest", "--shapes=.", *rest]
+        case [name, "-m", "pytest", *rest] if Path(name).stem in PYTHON:
+            return ["-m", "pytest", "--shapes=.", *rest]
+        case [name, *rest] if Path(name).stem in PYTHON and rest:
+            return [*COMMAND, *rest]
+        case [name, *rest] if name.endswith(".py"):
+            return [*COMMAND, name, *rest]
+        case [name, *rest] if (script := _script(name)) is not None:
+            return [*COMMAND, script, *rest]
+    told = f"`{shlex.join(words)}`" if words else "an empty command"
+    raise CannotObserve(f"--with: expected pytest, python or a Python program, got {told}")
+
+
+def _script(name: str) -> str | None:
+    """The file of a command that is a Python script, as installed packages bring them."""
+    path = shutil.which(name)
+    if path is None:
+        return None
+    with open(path, "rb") as file:
+        first = file.readline(256)
+    return path if first.startswith(b"#!") and b"python" in first else None
