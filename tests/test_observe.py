@@ -115,6 +115,10 @@ def scripted(x: Tensor) -> Tensor:
 
 def untold(x: Tensor, n: int) -> int:
     return n
+
+
+def not_called(x: Float[Tensor, "b d"]) -> Float[Tensor, "b d"]:
+    return x
 '''
 
 SCRIPT = """\
@@ -250,7 +254,7 @@ def test_its_end_is_told_in_one_line(both: Both) -> None:
     assert re.fullmatch(
         r"typed-einsum: \d+ functions observed, \d+ judged for all sizes, \d+ at the sizes seen, "
         r"\d+ not judged \(\d+ without shape annotations\), \d+ findings?; "
-        r"`typed-einsum report` lists them\n",
+        r"1 more with shape annotations not seen; `typed-einsum report` lists them\n",
         both.observed.err,
     )
 
@@ -289,6 +293,11 @@ def test_a_call_that_raises_is_not_judged(both: Both) -> None:
         "the call raised an exception",
         (),
     )
+
+
+def test_an_annotated_function_that_was_not_called_is_told(both: Both) -> None:
+    function = both.functions()["not_called"]
+    assert (function.observed, function.annotated, function.text) == (False, True, "it was not called")
 
 
 def test_a_call_in_a_worker_process_is_told(both: Both) -> None:
@@ -563,7 +572,7 @@ SUMMARY
 
 SUMMARY = (
     "3 functions observed, 1 judged for all sizes, 1 at the sizes seen, 1 not judged (1 without shape "
-    "annotations), 1 finding"
+    "annotations), 1 finding; 1 more with shape annotations not seen"
 )
 
 

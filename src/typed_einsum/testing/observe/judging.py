@@ -23,6 +23,7 @@ from typed_einsum.testing.axes.judge import Judgement, judge
 from typed_einsum.testing.calls.call import Call
 from typed_einsum.testing.contracts.promises import stored_on
 from typed_einsum.testing.inputs.recipe import Recipe
+from typed_einsum.testing.observe.places import below
 from typed_einsum.testing.observe.records import Found, Pattern
 from typed_einsum.testing.process.outcome import first_line
 
@@ -94,12 +95,6 @@ def _found(finding: Finding, root: Path) -> Found:
     file = below(root, finding.file)
     text, message = finding.message, finding.details
     return Found(finding.code, finding.severity, text, file, finding.line, finding.column, message)
-
-
-def below(root: Path, file: str) -> str:
-    """A path as it is kept: relative to the root where it lies below."""
-    path = Path(file).absolute()
-    return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
 
 
 @contextmanager

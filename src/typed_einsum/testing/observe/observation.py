@@ -14,8 +14,9 @@ from types import CodeType, FrameType
 from typing import TYPE_CHECKING
 
 from typed_einsum.testing.observe.monitoring import Monitoring
+from typed_einsum.testing.observe.places import below, line_of_def
 from typed_einsum.testing.observe.probes import OFF, Answer, Probe
-from typed_einsum.testing.observe.records import Function, Observations
+from typed_einsum.testing.observe.records import Function, Observations, combined
 from typed_einsum.testing.observe.rewriting import Rewriting
 from typed_einsum.testing.observe.sources import Sources
 from typed_einsum.testing.observe.store import digests, new_name, write
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 OFTEN = 30.0
 """Seconds after which what was seen is written down, for a process that may not reach its end."""
+
+NOT_CALLED = "it was not called"
 
 
 class Observation:
@@ -117,17 +120,22 @@ class Observation:
             self.observer.set_anew()
             self._probe.set_anew()
             if monotonic() - self._saved > OFTEN:
-                self.save()
+                self.save(is_last=False)
 
-    def save(self) -> None:
-        """Write down what was seen so far; a process forked by other means than multiprocessing does not."""
+    def save(self, *, is_last: bool = True) -> None:
+        """Write down what was seen so far; a process forked by other means than multiprocessing does not.
+
+        The last time, functions with shape annotations that were not called are written down, too.
+        """
         if os.getpid() == self._process:
-            write(self.folder, self.observations(), self._name)
+            write(self.folder, self.observations(is_last), self._name)
             self._saved = monotonic()
 
-    def observations(self) -> Observations:
+    def observations(self, is_last: bool) -> Observations:
         """What this process has seen so far."""
-        functions = tuple(self._functions())
+        parts = [Observations(tuple(self._functions()))]
+        parts += [Observations(tuple(self._annotated()))] if is_last else []
+        functions = combined(parts).functions
         objects = {} if self.observer is None else self.observer.objects
         files = (each.file for each in functions if not Path(each.file).is_absolute())
         kept = {name: tuple(each) for name, each in objects.items() if each}
@@ -136,11 +144,24 @@ class Observation:
     def _functions(self) -> Iterator[Function]:
         if self.observer is not None:
             yield from self.observer.functions()
-        root = self.sources.root
         for (file, line, name), reason in self._left_alone.items():
-            path = Path(file)
-            shown = path.relative_to(root).as_posix() if path.is_relative_to(root) else file
-            yield Function(shown, line, name, reason=reason)
+            yield Function(below(self.sources.root, file), line, name, reason=reason)
+
+    def _annotated(self) -> Iterator[Function]:
+        """Functions with shape annotations in the modules of the project, called or not."""
+        if self.observer is None:
+            return
+        from typed_einsum.testing.targets.written import written_functions
+
+        for name, module in list(sys.modules.items()):
+            file = getattr(module, "__file__", None)
+            if not isinstance(file, str) or not self.sources.holds_file(file):
+                continue
+            for each in written_functions(module):
+                if each.has_shapes and not each.is_stub:
+                    line = line_of_def(file, each.line)
+                    shown = below(self.sources.root, file)
+                    yield Function(shown, line, each.name, name, annotated=True, reason=NOT_CALLED)
 
 
 def _torch_is_ready() -> bool:

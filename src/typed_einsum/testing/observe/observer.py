@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import linecache
-import re
 import threading
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -16,6 +14,7 @@ from typing import Any
 
 from typed_einsum.testing.observe import judging
 from typed_einsum.testing.observe.functions import function_of, is_annotated
+from typed_einsum.testing.observe.places import below, line_of_def
 from typed_einsum.testing.observe.probes import OFF, Answer
 from typed_einsum.testing.observe.records import Function, Json, Pattern
 from typed_einsum.testing.observe.values import (
@@ -45,9 +44,6 @@ NO_END = "the call raised an exception"
 
 SHARE, GRACE = 0.4, 20.0
 """Judging may take this share of the running time, and these seconds in any case."""
-
-
-_DEF = re.compile(r"\s*(async\s+)?def\b")
 
 
 @dataclass
@@ -233,18 +229,9 @@ class Observer:
         for seen in self._seen.values():
             patterns = tuple(pattern for pattern in seen.patterns.values() if pattern is not None)
             if patterns or seen.reason:
-                file = judging.below(self.root, seen.code.co_filename)
-                line, reason = _line_of_def(seen.code), seen.reason
-                yield Function(file, line, seen.name, seen.module, seen.annotated, patterns, reason)
-
-
-def _line_of_def(code: CodeType) -> int:
-    """The line of the `def`, below its decorators."""
-    lines = linecache.getlines(code.co_filename)
-    for number in range(code.co_firstlineno, len(lines) + 1):
-        if _DEF.match(lines[number - 1]):
-            return number
-    return code.co_firstlineno
+                file = below(self.root, seen.code.co_filename)
+                line = line_of_def(seen.code.co_filename, seen.code.co_firstlineno)
+                yield Function(file, line, seen.name, seen.module, seen.annotated, patterns, seen.reason)
 
 
 def _arguments(code: CodeType, frame: FrameType) -> dict[str, Any]:

@@ -118,7 +118,9 @@ class Observations:
             _count(errors, "finding"),
         ]
         advice = len(findings) - errors
-        return ", ".join([*parts, f"{advice} advice"] if advice else parts)
+        line = ", ".join([*parts, f"{advice} advice"] if advice else parts)
+        missed = sum(function.annotated and not function.observed for function in self.functions)
+        return f"{line}; {missed} more with shape annotations not seen" if missed else line
 
     def judged_share(self) -> float:
         """How many percent of the functions with shape annotations were judged; 100 where there are none."""

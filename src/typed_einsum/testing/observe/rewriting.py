@@ -131,6 +131,17 @@ class _Functions(ast.NodeTransformer):
     def __init__(self, file: str, refused: Refused) -> None:
         self._file = file
         self._refused = refused
+        self._around = ""
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> Any:
+        """A class, with its methods."""
+        return self._inside(node)
+
+    def _inside(self, node: Definition | ast.ClassDef) -> Any:
+        around, self._around = self._around, f"{self._around}{node.name}."
+        self.generic_visit(node)
+        self._around = around
+        return node
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> Any:
         """A function or a method."""
@@ -143,9 +154,9 @@ class _Functions(ast.NodeTransformer):
     def _rewritten(self, node: Definition) -> Definition:
         reason = _why_not(node)
         if reason:
-            self._refused(self._file, node.lineno, node.name, reason)
+            self._refused(self._file, node.lineno, self._around + node.name, reason)
             return node
-        self.generic_visit(node)
+        self._inside(node)
         if not _has_body(node):
             return node
         own = _Own(node)
