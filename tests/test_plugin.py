@@ -697,6 +697,7 @@ def test_options_are_in_the_help_and_on_the_page(pytester: pytest.Pytester) -> N
         "--shape-contracts",
         "--strict-einsum",
         "--shape-check",
+        "--shapes",
         "shape_contract(",
         "no_shape_checks",
     ):

@@ -99,6 +99,7 @@ class Observer:
         self._busy = _Busy()
         self._started = perf_counter()
         self._spent = 0.0
+        self._is_fork = False
 
     def begun(self, code: CodeType, frame: FrameType) -> Answer:
         """Say whether the end of a call is of interest, and whether further calls are."""
@@ -153,7 +154,7 @@ class Observer:
         """Copies of the arguments of a call that is to be judged."""
         if not seen.annotated or seen.judged >= MOST_JUDGED or self._time_is_up():
             return None
-        if threading.current_thread() is not threading.main_thread():
+        if self._is_fork or threading.current_thread() is not threading.main_thread():
             return None
         memo: dict[int, Any] = {}
         return {name: copied(value, memo) for name, value in arguments.items()}
@@ -192,6 +193,8 @@ class Observer:
             return "its annotations were not found: no name leads to the function"
         if not seen.annotated:
             return "it has no shape annotations"
+        if self._is_fork:
+            return "it was called in a forked process"
         if threading.current_thread() is not threading.main_thread():
             return "it was called outside the main thread"
         return "enough calls were judged" if seen.judged >= MOST_JUDGED else "judging took too long"
@@ -214,7 +217,8 @@ class Observer:
             known.append(given)
 
     def forget(self) -> None:
-        """Drop what was seen: a forked process tells of its own calls alone."""
+        """Drop what was seen: a forked process tells of its own calls alone, and judges none."""
+        self._is_fork = True
         self._seen.clear()
         self.objects.clear()
 
