@@ -200,8 +200,9 @@ def pytest_configure(config: pytest.Config) -> None:
     if _shapes in config.stash:
         config.pluginmanager.register(config.stash[_shapes], "typed_einsum_shapes")
     if asked.packages or asked.contracts or asked.settled:
-        from typed_einsum.testing.pytest.sources import found, source
+        from typed_einsum.testing.pytest.sources import TIME_LIMIT, found, source
 
+        config.stash[TIME_LIMIT] = _time_limit(config)
         for package in asked.packages:
             if found(package, config) is None:
                 raise pytest.UsageError(f"--shape-check: there is no package {package!r}")
@@ -210,6 +211,16 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[_sources] = (*sources, *([] if _names_tests_alone(config) else settled))
     if config.stash[_sources]:
         config.pluginmanager.register(Summary(), "typed_einsum_summary")
+
+
+def _time_limit(config: pytest.Config) -> float:
+    """Seconds that a call may take, as for the command: `time-limit` under `[tool.typed-einsum]`."""
+    from typed_einsum.cli.settings import BadSettings, settings_near
+
+    try:
+        return settings_near(config.rootpath).time_limit
+    except BadSettings as error:
+        raise pytest.UsageError(str(error)) from error
 
 
 def _names_tests_alone(config: pytest.Config) -> bool:

@@ -486,6 +486,20 @@ def what_check_says(source: str) -> str:
     return " ".join(source.partition("What check says:")[2].partition('"""')[0].split())
 
 
+def test_a_limit_counts_one_call_and_not_all_that_are_tried(tmp_path: Path) -> None:
+    body = """
+        from time import sleep
+
+        @shape_checked
+        def slow(x: Float[Tensor, "b"]) -> Float[Tensor, "b"]:
+            sleep(0.6)
+            return x
+        """
+    report = run("check", "slow.py", "--time-limit", "2", cwd=write(tmp_path, {"slow.py": body}))
+    said = "slow.py:9: ok slow  (not all was tried: all calls together ran for more than 2 seconds)"
+    assert lines(report, "slow.py") == [said]
+
+
 def test_a_worker_that_died_in_between_is_replaced(tmp_path: Path) -> None:
     write(tmp_path, {"fine.py": FINE})
     session = Supervisor(30)

@@ -435,6 +435,31 @@ def test_a_file_may_have_the_name_of_a_module(pytester: pytest.Pytester) -> None
     run(pytester, "--shape-contracts=json.py").assert_outcomes(passed=1)
 
 
+SLOW = """
+from time import sleep
+
+def forever(x: Float[Tensor, "b"]) -> Float[Tensor, "b"]:
+    while True:
+        pass
+
+def slow(x: Float[Tensor, "b"]) -> Float[Tensor, "b"]:
+    sleep(0.3)
+    return x
+"""
+
+
+def test_one_call_has_a_limit_and_so_have_all_that_are_tried(pytester: pytest.Pytester) -> None:
+    pytester.makepyprojecttoml("[tool.typed-einsum]\ntime-limit = 1")
+    result = source(pytester, SLOW)
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines("*model.py:7: TE702 the call ran for more than 1 second")
+
+
+def test_a_wrong_limit_stops_the_run(pytester: pytest.Pytester) -> None:
+    pytester.makepyprojecttoml("[tool.typed-einsum]\ntime-limit = 0")
+    assert source(pytester, SLOW).ret == pytest.ExitCode.USAGE_ERROR
+
+
 def test_advice_is_counted_and_shown_on_demand(pytester: pytest.Pytester) -> None:
     text = "def f(x: Float[Tensor, 'n n']) -> Float[Tensor, 'n']: return x.diagonal()"
     result = source(pytester, text, "-rP")

@@ -74,7 +74,7 @@ def _add_check(commands: Any) -> None:
         "--time-limit",
         type=_positive,
         metavar="SECONDS",
-        help="for each function, and for each import (default: 30)",
+        help="for each call, and for each import (default: 30)",
     )
     check.add_argument(
         "--memory-limit",

@@ -27,6 +27,7 @@ from typed_einsum.testing.running.attempts import Attempt, Run
 from typed_einsum.testing.running.excuses import excuse_of
 from typed_einsum.testing.running.failures import excuse, raised_at, squeezed_away, why
 from typed_einsum.testing.running.invoke import reseed
+from typed_einsum.testing.running.limits import optional_calls
 from typed_einsum.testing.targets.given import subject
 from typed_einsum.testing.targets.target import is_checked
 
@@ -86,8 +87,9 @@ class Check:
             at = raised_at(self._file, last.error) or self.place
             findings.append(Finding("TE701", "error", text, at.file, at.line, at.column or 1))
         elif last.error is None:
-            findings += self._swept(run, recipe, attempts[0])
-            findings += self._moved(run, recipe, attempts[0].variant)
+            with optional_calls():
+                findings.extend(self._swept(run, recipe, attempts[0]))
+                findings.extend(self._moved(run, recipe, attempts[0].variant))
         return Report(self.name, tuple(dict.fromkeys(findings)), str(attempts[0].draw))
 
     @property

@@ -22,13 +22,14 @@ class Report:
     """The findings of one function, and how it was run.
 
     Attributes: `name` of the function; `findings`; `sizes`, those it ran at, as text; `skipped`, the reason
-    why it was not run, or empty.
+    why it was not run, or empty; `note`, what the check had to leave out, or empty.
     """
 
     name: str
     findings: tuple[Finding, ...] = ()
     sizes: str = ""
     skipped: str = ""
+    note: str = ""
 
     @property
     def ok(self) -> bool:
@@ -42,6 +43,7 @@ class Report:
 
     def __str__(self) -> str:
         at = f" (at {self.sizes})" if self.sizes else ""
+        at += f" ({self.note})" if self.note else ""
         if self.skipped:
             return f"{self.name}: skipped: {self.skipped}"
         if not self.findings:

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -26,7 +26,7 @@ GROUPS = sys.platform != "win32"
 """Whether processes have groups here, which can be ended as one."""
 
 GRACE = 5.0
-"""Seconds that a worker without its pipe may take to end."""
+"""Seconds that a worker may take to end a call that takes too long, or to end without its pipe."""
 
 SWITCHES = {"TYPED_EINSUM_CHECKS", "JAXTYPING_DISABLE"}
 """Variables that would switch off what is to be checked."""
@@ -92,11 +92,14 @@ class Worker:
                 self.stop()
                 raise WorkerFailed(f"the worker did not start: {said[-1]}")
 
-    def ask(self, file: str, skip: int) -> bool:
-        """Send a file to be checked, from its function number `skip` on; False if nobody is there."""
+    def ask(self, file: str, skip: int, seconds: float) -> bool:
+        """Send a file to be checked, from its function number `skip` on; False if nobody is there.
+
+        A call may take `seconds`: the worker itself ends one that takes longer, if it can.
+        """
         assert self._process.stdin is not None
         try:
-            self._process.stdin.write(json.dumps({"file": file, "skip": skip}) + "\n")
+            self._process.stdin.write(json.dumps({"file": file, "skip": skip, "seconds": seconds}) + "\n")
             self._process.stdin.flush()
         except BrokenPipeError:
             return False
@@ -163,13 +166,16 @@ class Supervisor:
         while True:
             worker = self._asked(str(file), done)
             doing: dict[str, Any] = {}
+            optional = False
             try:
-                while (event := worker.answer(self.time_limit)) is not None:
+                while (event := worker.answer(self._patience(doing))) is not None:
                     match event.pop("event"):
                         case "done":
                             return
                         case "begin":
-                            doing = event
+                            doing, optional = event, False
+                        case "call":
+                            optional = event["optional"]
                         case "counted" if not done:
                             self.functions += event["functions"]
                             self.annotated += event["annotated"]
@@ -184,17 +190,24 @@ class Supervisor:
             if not doing:
                 raise WorkerFailed(f"the worker {how}")
             what = "the call" if doing["name"] else "importing the file"
-            yield Outcome("finding", **doing, text=f"{what} {how}", code="TE702")
+            if optional:
+                yield Outcome("skipped", **doing, text=f"it runs at first sizes, but then {what} {how}")
+            else:
+                yield Outcome("finding", **doing, text=f"{what} {how}", code="TE702")
             if not doing["name"]:
                 return
             done += 1
 
+    def _patience(self, doing: Mapping[str, Any]) -> float:
+        """Seconds to wait for the next event: a worker that can end a call itself is left the time to."""
+        return self.time_limit + (GRACE if doing.get("name") else 0.0)
+
     def _asked(self, file: str, skip: int) -> Worker:
         """A worker that has the file to check: the one that is there if it still lives, or a new one."""
-        if self._worker is None or not self._worker.ask(file, skip):
+        if self._worker is None or not self._worker.ask(file, skip, self.time_limit):
             self.close()
             self._worker = Worker(self.memory_limit)
-            if not self._worker.ask(file, skip):
+            if not self._worker.ask(file, skip, self.time_limit):
                 raise WorkerFailed(f"the worker {self._worker.ending()}")
         return self._worker
 

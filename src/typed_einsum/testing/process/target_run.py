@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from typed_einsum.errors import TypedEinsumError
 from typed_einsum.testing.contracts.judging import judged
@@ -11,11 +11,11 @@ from typed_einsum.testing.process.outcome import Kind, Outcome, finding_of, outc
 from typed_einsum.testing.targets.target import Target
 
 
-def run_target(target: Target, file: str) -> Iterator[Outcome]:
+def run_target(target: Target, file: str, seconds: float, tell: Callable[[bool], None]) -> Iterator[Outcome]:
     """What the contract of a target comes to: its findings, or one line that there are none."""
     place = target.place(file)
     try:
-        report, function = judged(target, target.owner, place, stored_on(target.function))
+        report, function = judged(target, target.owner, place, stored_on(target.function), seconds, tell)
     except TypedEinsumError as error:
         yield finding_of(error, place, target.name)
         return
@@ -27,4 +27,4 @@ def run_target(target: Target, file: str) -> Iterator[Outcome]:
     if report.skipped:
         yield outcome("skipped", place, target.name, report.skipped)
     elif report.ok:
-        yield outcome("ok", place, target.name, getattr(function, "equation", ""))
+        yield outcome("ok", place, target.name, getattr(function, "equation", "") or report.note)

@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from time import sleep
@@ -24,7 +24,7 @@ Event = dict[str, Any]
 
 
 def main() -> None:
-    """Read one request a line, `{"file": …, "skip": n}`, and answer with events, one a line."""
+    """Read one request a line, `{"file": …, "skip": n, "seconds": s}`, and answer with events, one a line."""
     requests, answers = os.fdopen(os.dup(0)), os.fdopen(os.dup(1), "w")
     nowhere = os.open(os.devnull, os.O_RDWR)
     os.dup2(nowhere, 0)
@@ -50,7 +50,11 @@ def main() -> None:
     send({"event": "ready"})
     for line in requests:
         request = json.loads(line)
-        for event in events(Path(request["file"]), request["skip"]):
+
+        def tell(optional: bool) -> None:
+            send({"event": "call", "optional": optional})
+
+        for event in events(Path(request["file"]), request["skip"], request["seconds"], tell):
             send(event)
         send({"event": "done"})
 
@@ -76,10 +80,11 @@ def _limit_memory(gib: float) -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (allowed, hard))
 
 
-def events(file: Path, skip: int) -> Iterator[Event]:
+def events(file: Path, skip: int, seconds: float, tell: Callable[[bool], None]) -> Iterator[Event]:
     """What happens to one file: an event when something begins, and one with what came of it.
 
-    The first `skip` functions are passed over: an earlier worker has dealt with them.
+    The first `skip` functions are passed over: an earlier worker has dealt with them. A call may take
+    `seconds`; `tell` is called while calls go on.
     """
     # With torch, these are most of the start-up: `main` imports them first, and says when it is done.
     from typed_einsum.testing.process.target_run import run_target
@@ -107,7 +112,7 @@ def events(file: Path, skip: int) -> Iterator[Event]:
         for target in found.targets[skip:]:
             place = target.place(shown)
             yield {"event": "begin", "file": place.file, "line": place.line, "name": target.name}
-            yield from map(_came_to, run_target(target, str(file)))
+            yield from map(_came_to, run_target(target, str(file), seconds, tell))
             yield {"event": "end"}
 
 

@@ -24,6 +24,7 @@ from typed_einsum.testing.contracts.judging import Broken, judged
 from typed_einsum.testing.contracts.promises import Promises, names, stored_on
 from typed_einsum.testing.inputs.recipe import Recipe
 from typed_einsum.testing.process.outcome import first_line
+from typed_einsum.testing.pytest.sources import TIME_LIMIT
 from typed_einsum.testing.targets.discovery import discover
 from typed_einsum.testing.targets.importer import import_file, is_missing_library
 from typed_einsum.testing.targets.names import ModuleName
@@ -135,7 +136,9 @@ class ContractItem(pytest.Item):
         place = self.target.place(str(self.path))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # sizes of 0 and 1 make torch warn; no warning is a finding
-            report, function = judged(self.target, self._owner(), place, self._promises())
+            report, function = judged(
+                self.target, self._owner(), place, self._promises(), self.config.stash[TIME_LIMIT]
+            )
         if report.skipped:
             pytest.skip(report.skipped)
         self.axes = axis_names(function)

@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+TIME_LIMIT: pytest.StashKey[float] = pytest.StashKey()
+"""Where a run keeps how many seconds a call may take."""
+
 
 @dataclass(frozen=True)
 class Source:

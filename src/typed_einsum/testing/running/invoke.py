@@ -9,6 +9,8 @@ from typing import Any
 
 import torch
 
+from typed_einsum.testing.running.limits import one_call
+
 
 def reseed(seed: int) -> None:
     """Begin the CPU's random numbers anew. (`torch.manual_seed` also looks for devices: a millisecond.)"""
@@ -18,13 +20,13 @@ def reseed(seed: int) -> None:
 def run(function: Callable[..., Any], bound: inspect.BoundArguments) -> Any:
     """Call a function without gradients, unless it asks for some itself, as a gradient penalty does."""
     try:
-        with torch.no_grad():
+        with torch.no_grad(), one_call():
             result = function(*bound.args, **bound.kwargs)
             exhaust(result)
     except RuntimeError as error:
         if "does not require grad" not in str(error):
             raise
-        with torch.enable_grad():
+        with torch.enable_grad(), one_call():
             result = function(*bound.args, **bound.kwargs)
             exhaust(result)
     return result

@@ -1,0 +1,130 @@
+"""How long calls of the user's functions may take: each of them, and all that one check makes."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from time import monotonic
+from types import FrameType
+from typing import Any
+
+TOLD_EVERY = 0.5
+"""Seconds between two messages that calls go on."""
+
+
+class OutOfTime(BaseException):
+    """Calls took longer than they may; `of_one_call` says that a single one did.
+
+    It is no `Exception`: neither user code that catches those nor ours is to take it for a failed call.
+    """
+
+    def __init__(self, seconds: float, of_one_call: bool) -> None:
+        what = "the call ran" if of_one_call else "all calls together ran"
+        super().__init__(f"{what} for more than {seconds:g} second{'' if seconds == 1 else 's'}")
+        self.of_one_call = of_one_call
+
+
+@dataclass
+class Limits:
+    """What one check may take: `seconds` for each call, and for all that it makes beyond the first.
+
+    `tell` is called while calls go on, with whether the check can do without them. `note` says, afterwards,
+    that it had to.
+    """
+
+    seconds: float
+    tell: Callable[[bool], None]
+    began: float
+    told: float = 0.0
+    optional: bool = False
+    note: str = ""
+
+    def begin_call(self) -> None:
+        """Say that a call begins. Raises `OutOfTime` where those before took all the time."""
+        now = monotonic()
+        if now - self.began > self.seconds:
+            raise OutOfTime(self.seconds, of_one_call=False)
+        if now - self.told > TOLD_EVERY:
+            self.told = now
+            self.tell(self.optional)
+
+
+_current: list[Limits] = []
+
+
+@contextmanager
+def limited(seconds: float, tell: Callable[[bool], None] = lambda optional: None) -> Iterator[Limits]:
+    """For the length of a block, calls have limits."""
+    limits = Limits(seconds, tell, monotonic())
+    _current.append(limits)
+    try:
+        yield limits
+    finally:
+        _current.pop()
+
+
+@contextmanager
+def one_call() -> Iterator[None]:
+    """Run a block that calls the user's code once. Raises `OutOfTime`."""
+    if not _current:
+        yield
+        return
+    limits = _current[-1]
+    limits.begin_call()
+    with _alarm(limits.seconds):
+        yield
+
+
+@contextmanager
+def optional_calls() -> Iterator[None]:
+    """Run calls without which a check says less: where time runs out, it ends with what it has found."""
+    if not _current:
+        yield
+        return
+    limits = _current[-1]
+    limits.optional = True
+    try:
+        yield
+    except OutOfTime as error:
+        limits.note = f"not all was tried: {error}"
+    finally:
+        limits.optional = False
+
+
+@contextmanager
+def _alarm(seconds: float) -> Iterator[None]:
+    """Raise `OutOfTime` when a block takes longer: only in the main thread, and where there are signals.
+
+    A signal interrupts Python, not a product of two large matrices: that is finished first.
+    """
+    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def ring(number: int, frame: FrameType | None) -> None:
+        if not _imports(frame):
+            raise OutOfTime(seconds, of_one_call=True)
+        signal.setitimer(signal.ITIMER_REAL, TOLD_EVERY)
+
+    began = monotonic()
+    handler: Any = signal.signal(signal.SIGALRM, ring)
+    left, interval = signal.setitimer(signal.ITIMER_REAL, min(seconds, threading.TIMEOUT_MAX))
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, handler)
+        if left:  # someone else's alarm, such as that of pytest-timeout
+            signal.setitimer(signal.ITIMER_REAL, max(left - (monotonic() - began), 1e-3), interval)
+
+
+def _imports(frame: FrameType | None) -> bool:
+    """Whether an import goes on: a module that is imported by half is of no use to anyone afterwards."""
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
