@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 ITEM = "::shape-contract["
 """What the node id of a contract holds, and no other."""
 
-AXES, ADVICE = "shape_contract_axes", "shape_contract_advice"
-"""Properties of a contract's report: they reach the process that prints the summary, also from a worker."""
-
 MARKERS = (
     "shape_contract(*, independent, ordered, couples, causal, reference, sizes): "
     "what --shape-contracts holds this function to, beyond its annotations",
@@ -45,38 +42,6 @@ class Asked:
     strict: bool
     packages: tuple[str, ...]
     observed: tuple[str, ...]
-
-
-@dataclass
-class Summary:
-    """Counts what reports say of contracts, those that workers send included, and prints the summary line."""
-
-    checked: int = 0
-    skipped: int = 0
-    axes: int = 0
-    advised: int = 0
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Count one report."""
-        if ITEM not in report.nodeid:
-            return
-        said = dict(report.user_properties)
-        if report.skipped and not hasattr(report, "wasxfail"):
-            self.skipped += 1
-        elif report.when == "call":
-            self.checked += 1
-            self.axes += len(str(said.get(AXES, "")).split())
-            self.advised += ADVICE in said
-
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Print the line."""
-        if not terminalreporter.config.option.collectonly:
-            terminalreporter.write_line(str(self))
-
-    def __str__(self) -> str:
-        axes = f"{self.axes} ax{'is' if self.axes == 1 else 'es'} covered"
-        advised = f"; {self.advised} with advice, shown by -rP" if self.advised else ""
-        return f"shape contracts: {self.checked} checked, {self.skipped} skipped, {axes}{advised}"
 
 
 _strict: pytest.StashKey[StrictEinsum] = pytest.StashKey()
@@ -171,7 +136,7 @@ def pytest_load_initial_conftests(
         without_a_value(early_config, parser, args)
     asked = _asked(early_config, early_config.known_args_namespace)
     if asked.packages:
-        from typed_einsum.testing.pytest.jaxtyping_checks import install_checks
+        from typed_einsum.testing.pytest.jaxtyping_checks import LeftAlone, install_checks
 
         for package in asked.packages:
             if package in sys.modules:
@@ -179,7 +144,9 @@ def pytest_load_initial_conftests(
                     f"--shape-check: {package} is imported already, by another plugin, and can no longer "
                     "be checked"
                 )
-        early_config.add_cleanup(install_checks(asked.packages))
+        left_alone = LeftAlone()
+        early_config.pluginmanager.register(left_alone, "typed_einsum_left_alone")
+        early_config.add_cleanup(install_checks(asked.packages, left_alone))
     if asked.strict:
         from typed_einsum.testing.pytest.strict_einsum import StrictEinsum
 
@@ -210,7 +177,9 @@ def pytest_configure(config: pytest.Config) -> None:
         settled = [source(text, base, config) for text, base in asked.settled]
         config.stash[_sources] = (*sources, *([] if _names_tests_alone(config) else settled))
     if config.stash[_sources]:
-        config.pluginmanager.register(Summary(), "typed_einsum_summary")
+        from typed_einsum.testing.pytest.summary import Summary
+
+        config.pluginmanager.register(Summary(ITEM), "typed_einsum_summary")
 
 
 def _time_limit(config: pytest.Config) -> float:
@@ -284,21 +253,15 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
         return (yield)
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(
-    item: pytest.Item,
-) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Add to a contract's report what was covered, and to a skipped one where its annotation is."""
-    report = yield
-    if ITEM in item.nodeid and report.when == "call":
-        axes, advice = getattr(item, "axes", ()), getattr(item, "advice", "")
-        report.user_properties.append((AXES, " ".join(axes)))
-        if advice:
-            report.user_properties.append((ADVICE, advice))
-        if report.skipped and isinstance(report.longrepr, tuple):
-            file, line, _ = item.reportinfo()
-            report.longrepr = (str(file), (line or 0) + 1, report.longrepr[2])
-    return report
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport(call: pytest.CallInfo[None]) -> Generator[None, object, object]:
+    """Leave the frames of this library out of a traceback, where it has run."""
+    if call.excinfo is None or "typed_einsum" not in sys.modules:
+        return (yield)
+    from typed_einsum.testing.pytest.tracebacks import library_hidden
+
+    with library_hidden(call.excinfo):
+        return (yield)
 
 
 @pytest.fixture

@@ -589,6 +589,83 @@ def test_annotations_are_checked_without_touching_the_code(shop: pytest.Pytester
     result.stdout.fnmatch_lines("E *TypeCheckError: *parameters of shop.model.scores*")
 
 
+LEFT_ALONE = """\
+from typing import Self
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+def njit(function):
+    assert not hasattr(function, "__wrapped__"), "a compiler reads the function itself"
+    return function
+
+@torch.jit.script
+def norm(x: Tensor) -> Tensor:
+    return torch.norm(x, dim=-1)
+
+@njit
+def compiled(x: Float[Tensor, "b d"]) -> Float[Tensor, "b d"]:
+    return x
+
+class Config:
+    @classmethod
+    def from_file(cls, path: str) -> Self:
+        return cls()
+
+    def moved(self, x: Float[Tensor, "b d"]) -> Self:
+        return self
+
+def schedule(step: int, rate: float) -> float:
+    return rate * step
+
+def scaled(x: Float[Tensor, "b d"], by: float) -> Float[Tensor, "b d"]:
+    return x * by
+"""
+
+
+@pytest.mark.parametrize("workers", [[], ["-n1"]])
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")
+def test_what_cannot_be_decorated_is_left_alone_and_named(shop: pytest.Pytester, workers: list[str]) -> None:
+    write(shop, "src/shop/model.py", LEFT_ALONE)
+    write(
+        shop,
+        "tests/test_model.py",
+        """
+import pytest, torch
+from shop.model import Config, norm, scaled, schedule
+
+def test_it():
+    assert norm(torch.ones(2, 3)).shape == (2,)
+    assert isinstance(Config.from_file("a"), Config)
+    assert schedule(2, 1) == 2
+    assert scaled(torch.ones(2, 3), 2).shape == (2, 3)
+    with pytest.raises(Exception, match="b d"):
+        scaled(torch.ones(2), 2)
+""",
+    )
+    result = run(shop, "--shape-check=shop", *workers)
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "shape check: shop.model.Config.moved is left alone: BeartypeDecorHintPep673Exception: *",
+            "shape check: shop.model.compiled is left alone: @njit compiles it",
+        ]
+    )
+    result.stdout.no_fnmatch_line("*shop.model.norm*")
+
+
+def test_fields_of_a_dataclass_are_checked(shop: pytest.Pytester) -> None:
+    head = "from dataclasses import dataclass\nfrom jaxtyping import Float\nfrom torch import Tensor\n"
+    write(shop, "src/shop/model.py", f"{head}@dataclass\nclass Batch:\n    x: Float[Tensor, 'b c']\n")
+    write(
+        shop,
+        "tests/test_model.py",
+        "import torch\nfrom shop.model import Batch\ndef test_it(): Batch(torch.ones(2))\n",
+    )
+    run(shop, "--shape-check=shop").assert_outcomes(failed=1)
+    run(shop).assert_outcomes(passed=1)
+
+
 def test_annotations_are_checked_in_workers(shop: pytest.Pytester) -> None:
     run(shop, "--shape-check=shop", "-n1").assert_outcomes(failed=1)
 
@@ -620,6 +697,36 @@ def test_checks_of_this_library_are_off_in_a_marked_test(pytester: pytest.Pytest
         """
     )
     run(pytester, "--strict-markers").assert_outcomes(passed=2)
+
+
+# Tracebacks
+
+MODULES = """
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from typed_einsum import shape_checked
+
+class Head(nn.Module):
+    @shape_checked
+    def forward(self, x: Float[Tensor, "b t"], y: Float[Tensor, "b t"]) -> Float[Tensor, "b t"]:
+        return x + y
+
+def model(x):
+    return Head()(x, x.mT)
+
+def test_model():
+    model(torch.ones(2, 3))
+"""
+
+
+def test_a_traceback_ends_where_the_wrong_tensor_is_passed(pytester: pytest.Pytester) -> None:
+    write(pytester, "test_it.py", MODULES)
+    result = run(pytester)
+    result.stdout.fnmatch_lines([">       return Head()(x, x.mT)", "test_it.py:13: ShapeError"])
+    result.stdout.no_fnmatch_line("*typed_einsum/*")
+    result.stdout.no_fnmatch_line("*module.py*")
+    run(pytester, "--full-trace").stdout.fnmatch_lines("*typed_einsum/*")
 
 
 # Inputs
