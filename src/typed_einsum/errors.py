@@ -109,6 +109,8 @@ CODES: Final = MappingProxyType(
         "TE733": "positions used with the size of another axis",
         "TE734": "an assignment to an empty slice",
         "TE735": "merged axes cut between entries of the inner one",
+        "TE736": "a result that depends on the size of an axis",
+        "TE737": "an object that fails when it is called again",
     }
 )
 """The short meaning of every code. TE1xx: equations; TE2xx: shapes; TE3xx: dtypes and devices; TE4xx: calls;

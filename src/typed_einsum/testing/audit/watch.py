@@ -15,7 +15,7 @@ from typed_einsum.testing.audit.facts import Facts
 from typed_einsum.testing.audit.findings import Finding, Flaw
 from typed_einsum.testing.audit.following import follow
 from typed_einsum.testing.audit.lines import calling_line
-from typed_einsum.testing.audit.operations import Operation
+from typed_einsum.testing.audit.operations import Operation, tensors_in
 from typed_einsum.testing.audit.repairs import Repair, repair_for
 from typed_einsum.testing.audit.rules import judge
 from typed_einsum.testing.audit.vocabulary import ASKS, spelling_of
@@ -85,3 +85,19 @@ def _shown_call(operation: Operation, tracked: TrackedAxes) -> str:
         return ""
     operands = " and ".join(shown_all(tracked.of(tensor)) for tensor in tensors)
     return f"`{operation.name}` of {operands}"
+
+
+class EmptyConvolutions(TorchFunctionMode):
+    """A mode that sees whether a convolution is given a tensor without entries."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen = False
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Run one call of torch."""
+        if spelling_of(func).startswith("conv"):
+            self.seen |= any(0 in shape_of(tensor) for tensor in tensors_in(args))
+        return func(*args, **(kwargs or {}))

@@ -11,13 +11,14 @@ from typed_einsum.diagnostics import Place
 from typed_einsum.locations import shown_path
 from typed_einsum.testing.audit import Finding
 from typed_einsum.testing.audit.findings import SourceLine
-from typed_einsum.testing.behaviour import matching, promised, references, samples
+from typed_einsum.testing.behaviour import matching, narrowing, promised, references, reuse, roles, samples
 from typed_einsum.testing.calls.call import Call
 from typed_einsum.testing.contracts.promises import Promises
 
 
 def behaviour(call: Call, promises: Promises, place: Place) -> Iterator[Finding]:
     """Everything that needs numbers; `place` is where the function is defined."""
+    pristine = reuse.Pristine.of(call)
     if call.outputs(call.arguments) is None:
         return
     definition = SourceLine(place.file, place.line)
@@ -26,8 +27,12 @@ def behaviour(call: Call, promises: Promises, place: Place) -> Iterator[Finding]
     found += promised.broken(call, promises, definition)
     if not random:
         found += matching.unmatched(call, definition)
+        found += narrowing.dependent_on_size(call, definition)
+        found += roles.told_apart(call, definition)
     if promises.reference is not None:
         found += references.differences(call, promises.reference, definition)
+    if pristine is not None:
+        found += reuse.stale(pristine, definition)
     for code, flaw in found:
         file, number = flaw.line
         column = (place.column or 1) if flaw.line == definition else 1

@@ -6,7 +6,7 @@ is compared with a second call of the same function, never with a formula.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,16 +16,11 @@ from torch import Tensor
 from typed_einsum.annotations import TensorHint
 from typed_einsum.equation.axes import Expression, Named, Variadic
 from typed_einsum.equation.expressions import factors, names_in, read_expression
-from typed_einsum.tensors import dtype_of, is_tensor, shape_of
+from typed_einsum.tensors import dtype_of, shape_of
 from typed_einsum.testing.calls.call import Call, Tensors, same
-from typed_einsum.testing.inputs.leaves import tensors_with_hints
-from typed_einsum.testing.inputs.recipe import Recipe
 
 Fresh = Callable[[Tensor], Tensor | None]
 """Other contents for a part of a tensor; None for one whose dtype it does not change."""
-
-LEAST_CHANGE = 2e-6
-"""A change of this part of the largest number is more than rounding, where nothing but an order differs."""
 
 
 def position_of(hint: TensorHint, name: str, rank: int) -> int | None:
@@ -78,7 +73,7 @@ def moved(call: Call, name: str, allowed: Callable[[int, int], bool] = same_entr
         raise NoSuchAxis(name)
     told = 0
     for index in probes(call.sizes.get(name, 1)):
-        for fresh in (_other_numbers, _other_choices):
+        for fresh in (other_numbers, _other_choices):
             arguments = _with_another(call, name, index, fresh)
             after = None if arguments is None else call.outputs(arguments)
             for at, one, two in _pairs(before, after or [], name):
@@ -104,7 +99,7 @@ def with_another(call: Call, name: str, found: Moved) -> Mapping[str, Any] | Non
     return _with_another(call, name, found.changed, found.fresh)
 
 
-def _other_numbers(part: Tensor) -> Tensor | None:
+def other_numbers(part: Tensor) -> Tensor | None:
     """Other numbers for one entry; None for indices and masks."""
     if not dtype_of(part).is_floating_point:
         return None
@@ -139,16 +134,24 @@ def _with_another(call: Call, name: str, index: int, fresh: Fresh) -> Mapping[st
     return arguments if touched else None
 
 
+def _positions(hint: TensorHint, name: str, rank: int) -> list[int]:
+    """Every place of an axis, from the left."""
+    at = position_of(hint, name, rank)
+    if at is not None or len(hint.axes) != rank:
+        return [] if at is None else [at]
+    return [i for i, axis in enumerate(hint.axes) if isinstance(axis, Named) and axis.name == name]
+
+
 def shortened(call: Call, name: str, size: int, start: int = 0) -> dict[str, Any] | None:
     """The arguments with some entries of an axis alone; None where none has as many."""
     touched: list[bool] = []
 
     def narrowed(hint: TensorHint, value: Tensor) -> Tensor:
-        at = position_of(hint, name, len(shape_of(value)))
-        if at is None or shape_of(value)[at] <= start + size:
-            return value
-        touched.append(True)
-        return value.narrow(at, start, size).clone()
+        for at in _positions(hint, name, len(shape_of(value))):
+            if shape_of(value)[at] >= start + size:
+                touched.append(True)
+                value = value.narrow(at, start, size)
+        return value.clone()
 
     arguments = call.changed(narrowed)
     if type(arguments.get(name)) is int:  # a size that is passed beside the tensors that have it
@@ -169,6 +172,13 @@ def alone(call: Call, name: str, index: int) -> bool:
     return True
 
 
+def centred(hint: TensorHint, value: Tensor) -> Tensor:
+    """Numbers of both signs, and masks of both truths."""
+    if dtype_of(value) == torch.bool:
+        return torch.rand(shape_of(value)) > 0.5
+    return value - 0.5 if dtype_of(value).is_floating_point else value
+
+
 def permuted(call: Call, name: str, only: str | None = None) -> tuple[Tensors, Tensors] | None:
     """The results before and after an axis of the input is permuted, in all arguments or in one alone."""
     before = call.outputs(call.arguments)
@@ -182,41 +192,6 @@ def permuted(call: Call, name: str, only: str | None = None) -> tuple[Tensors, T
         arguments = {**call.arguments, only: arguments[only]}
     after = call.outputs(arguments)
     return None if before is None or after is None else (before, after)
-
-
-def centred(hint: TensorHint, value: Tensor) -> Tensor:
-    """Numbers of both signs, and masks of both truths."""
-    if dtype_of(value) == torch.bool:
-        return torch.rand(shape_of(value)) > 0.5
-    return value - 0.5 if dtype_of(value).is_floating_point else value
-
-
-def ignores_values(call: Call, name: str) -> bool:
-    """Whether other numbers in an argument change nothing: it gives its shape alone, or is not used."""
-    before = call.outputs(call.arguments)
-    hint, value = call.recipe.hints.get(name), call.arguments[name]
-    if hint is None or not is_tensor(value):
-        return False
-    other = _other_numbers(value)
-    after = None if other is None else call.outputs({**call.arguments, name: other})
-    if before is None or after is None:
-        return False
-    return all(same(one, two) for (_, one), (_, two) in zip(before, after, strict=True))
-
-
-def ignores_order(call: Call, name: str, only: str) -> bool:
-    """Whether permuting an axis in one argument alone changes nothing, as far as can be seen."""
-    before, after = permuted(call, name, only) or ([], [])
-    return bool(before) and all(_unmoved(one, two) for (_, one), (_, two) in zip(before, after, strict=True))
-
-
-def _unmoved(one: Tensor, other: Tensor) -> bool:
-    """Whether not even a small part of a result has changed; an argument of little weight still matters."""
-    if not same(one, other) or not dtype_of(one).is_floating_point or not one.numel():
-        return same(one, other)
-    finite = one.isfinite() & other.isfinite()
-    change, largest = (one - other)[finite].abs(), one[finite].abs()
-    return not change.numel() or bool(change.max() <= LEAST_CHANGE * largest.max())
 
 
 def shuffled(size: int) -> Tensor:
@@ -284,16 +259,3 @@ def _is_folded(hint: TensorHint, name: str) -> bool:
         and not factors(read_expression(axis.text))
         for axis in hint.axes
     )
-
-
-def shared_axes(recipe: Recipe, arguments: Mapping[str, Any]) -> Iterator[tuple[str, Sequence[str]]]:
-    """Every axis name that two arguments or more have, with those."""
-    holders: dict[str, list[str]] = {}
-    for name, value in arguments.items():
-        if name not in recipe.hints or not is_tensor(value) or not dtype_of(value).is_floating_point:
-            continue
-        for hint, each in tensors_with_hints(recipe.hints[name], value):
-            for axis in hint.axes:
-                if isinstance(axis, Named) and position_of(hint, axis.name, len(shape_of(each))) is not None:
-                    holders.setdefault(axis.name, []).append(name)
-    yield from ((axis, names) for axis, names in holders.items() if len(names) > 1)

@@ -45,7 +45,9 @@ def _leak(call: Call, name: str, found: Moved | None, random: bool, definition: 
     if not message:
         return
     fixed, line = without_statistics(call, name)
-    if line is not None and _is_explained(fixed, name, found, random):
+    if fixed is not call and _is_explained(fixed, name, found, random):
+        if line is None:  # partners drawn at random are meant
+            return
         message = (
             f"samples of `{name}` affect each other through what is computed over `{name}` here; if that is "
             f'meant, say couples="{name}"'

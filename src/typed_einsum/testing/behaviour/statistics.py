@@ -32,13 +32,15 @@ def without_statistics(call: Call, name: str) -> tuple[Call, SourceLine | None]:
     def see(index: int, operation: Operation, tracked: TrackedAxes) -> Any:
         if operation.name == "randperm":
             drawn.extend(operation.results)
-        if is_statistic(operation, tracked, name) or _picks(operation, drawn):
+        is_sum = is_statistic(operation, tracked, name)
+        if is_sum or _picks(operation, drawn):
             taken[index] = operation.name, operation.result
+        if is_sum:
             lines.append(operation.line)
         return operation.result
 
     steps_of(call, call.arguments, see)
-    return (replayed(call, taken), lines[0]) if lines else (call, None)
+    return replayed(call, taken) if taken else call, lines[0] if lines else None
 
 
 def _picks(operation: Operation, drawn: list[Tensor]) -> bool:
