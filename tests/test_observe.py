@@ -714,3 +714,31 @@ def test_a_package_that_is_not_there_is_refused(pytester: pytest.Pytester) -> No
     done = pytester.runpytest_subprocess("--shapes=nowhere")
     assert done.ret == pytest.ExitCode.USAGE_ERROR
     done.stderr.fnmatch_lines(["ERROR: --shapes: there is no package 'nowhere'"])
+
+
+CONTRACT = """\
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+
+class Scale(nn.Module):
+    def __init__(self, config):
+        super().__init__()
+        self.factor = config.factor
+
+    def forward(self, x: Float[Tensor, "b d"]) -> Float[Tensor, "b d"]:
+        return x * self.factor
+"""
+
+
+def test_an_object_of_the_tests_serves_contracts(pytester: pytest.Pytester) -> None:
+    project(pytester.path, **{"scale": CONTRACT})
+    pytester.makepyfile(
+        "import torch\nfrom types import SimpleNamespace\nfrom scale import Scale\n\n\n"
+        "def test_scale(): Scale(SimpleNamespace(factor=2))(torch.ones(2, 3))\n"
+    )
+    options = ("-p", "no:cacheprovider", "--shape-contracts=scale.py")
+    alone = pytester.runpytest_subprocess(*options)
+    alone.assert_outcomes(passed=1, skipped=1)
+    pytester.runpytest_subprocess(*options, "--shapes").assert_outcomes(passed=2)

@@ -34,8 +34,9 @@ NOT_CALLED = "it was not called"
 class Observation:
     """What one process sees of a project, written to a folder. It does not import torch by itself."""
 
-    def __init__(self, sources: Sources, folder: Path) -> None:
+    def __init__(self, sources: Sources, folder: Path, *, keeps_objects: bool = False) -> None:
         self.sources = sources
+        self._keeps_objects = keeps_objects
         self.folder = folder
         self.observer: Observer | None = None
         self._left_alone: dict[tuple[str, int, str], str] = {}
@@ -93,6 +94,10 @@ class Observation:
         finally:
             self._pauses -= 1
 
+    def object_of(self, kind: type) -> object | None:
+        """A copy of an object of a class that was seen, where such are kept."""
+        return None if self.observer is None else self.observer.kept.get(kind)
+
     def begun(self, code: CodeType, frame: FrameType) -> Answer:
         """Say whether the end of a call is of interest, and whether further calls are."""
         if self._pauses:
@@ -110,7 +115,7 @@ class Observation:
         try:
             from typed_einsum.testing.observe.observer import Observer
 
-            self.observer = Observer(self.sources.root)
+            self.observer = Observer(self.sources.root, self._keeps_objects)
         except Exception as error:  # ours: the program goes on, unobserved
             self._failed = f"{type(error).__name__}: {error}"
 

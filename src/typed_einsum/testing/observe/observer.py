@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import threading
 from collections.abc import Callable, Hashable, Iterator, Mapping
@@ -11,6 +12,8 @@ from pathlib import Path
 from time import perf_counter
 from types import CodeType, FrameType
 from typing import Any
+
+from torch import nn
 
 from typed_einsum.testing.observe import judging
 from typed_einsum.testing.observe.functions import function_of, is_annotated
@@ -92,8 +95,10 @@ class _Busy(threading.local):
 class Observer:
     """Is told when functions of the project begin, and keeps what it has seen of them."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, keeps_objects: bool) -> None:
         self.root = root
+        self.kept: dict[type, Any] = {}
+        self._keeps_objects = keeps_objects
         self.objects: dict[str, list[dict[str, Json]]] = {}
         self._seen: dict[int, Seen] = {}
         self._busy = _Busy()
@@ -133,6 +138,8 @@ class Observer:
         seen.looks = LOOKS
         has_tensors = any(map(holds_tensor, arguments.values()))
         self._find(seen, frame, arguments, has_tensors)
+        if self._keeps_objects:
+            self._keep_object(next(iter(arguments.values()), None))
         copies = self._copies(seen, arguments)
         described = {name: told(value) for name, value in arguments.items()}
         begun = Begun(self, seen, pattern, described, has_tensors, copies)
@@ -215,6 +222,14 @@ class Observer:
             return
         if given not in known:
             known.append(given)
+
+    def _keep_object(self, value: Any) -> None:
+        """Keep a copy of a module, for checks that need one of its class."""
+        if isinstance(value, nn.Module) and type(value) not in self.kept:
+            try:
+                self.kept[type(value)] = copy.deepcopy(value)
+            except Exception:  # some modules cannot be copied
+                self.kept[type(value)] = None
 
     def forget(self) -> None:
         """Drop what was seen: a forked process tells of its own calls alone, and judges none."""

@@ -14,6 +14,8 @@ from typed_einsum.testing.observe.records import Found, Observations
 from typed_einsum.testing.observe.sources import TEST_FILES, NoSuchPackage, sources
 
 REPORT = "typed-einsum report"
+CONTRACTS = "shape_contracts"
+"""The setting for contracts, which take the objects that tests have made."""
 
 
 class ShapesObserved:
@@ -30,7 +32,8 @@ class ShapesObserved:
         root = config.rootpath
         try:
             observed = sources(packages, root, test_files=[*test_files])
-            observation = Observation(observed, root / store.FOLDER)
+            serves_contracts = bool(config.known_args_namespace.shape_contracts or config.getini(CONTRACTS))
+            observation = Observation(observed, root / store.FOLDER, keeps_objects=serves_contracts)
             observation.begin()
         except NoSuchPackage as error:
             raise pytest.UsageError(f"--shapes: there is no package {str(error)!r}") from None
@@ -67,6 +70,11 @@ class ShapesObserved:
             with self._observation.paused():
                 return (yield)
         return (yield)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_shape_contract_build(self, kind: type) -> object | None:
+        """An object of a class as the tests have made it, where no `conftest.py` says how to build one."""
+        return self._observation.object_of(kind)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print the line, and the findings below it."""
