@@ -33,6 +33,7 @@ from typed_einsum.equation.expressions import NotArithmetic, Unknown, compute, r
 from typed_einsum.testing.inputs.draw import Draw, Shown, SizesAsAsked
 from typed_einsum.testing.inputs.guesses import ITEMS, Guesses
 from typed_einsum.testing.inputs.leaves import declared_tensors
+from typed_einsum.testing.inputs.names import is_known
 
 if TYPE_CHECKING:
     from typed_einsum.testing.inputs.recipe import Recipe
@@ -154,7 +155,10 @@ class Arguments:
             raise CannotMake(f"nothing says how to make `{name}`, a `{shown(annotation)}`")
         if len(candidates) == 1 and annotation is int:
             return candidates[0]()
-        return self.draw.choose(name, candidates)
+        value = self.draw.choose(name, candidates)
+        if annotation is Parameter.empty and not is_known(name):
+            self.draw.stand_ins[name] = self.draw.guesses[name]
+        return value
 
     @cached_property
     def _guesses(self) -> Guesses:

@@ -18,7 +18,9 @@ from torch import Tensor, nn
 
 from typed_einsum.testing.inputs.names import (
     ACTIVATION,
+    CONFIG,
     NORM,
+    OUTSIDE,
     TRUE,
     callables_for,
     float_for,
@@ -31,6 +33,16 @@ from typed_einsum.testing.inputs.names import (
 
 Maker = Callable[[], Any]
 """Makes one candidate; of several, only those that are tried are made."""
+
+OTHER_NUMBERS = {
+    "width": (384, 32, 3),
+    "count": (1, 8, 64),
+    "image": (96, 224),
+    "length": (64,),
+    "kernel": (4, 1),
+    "one": (2,),
+}
+"""Whole numbers to try where a constructor refuses the usual one, by the role of the parameter."""
 
 ITEMS = 2
 """How many items a list gets."""
@@ -64,8 +76,19 @@ class Guesses:
         for value in (*self.texts(name), *guesses_by_name(name)):
             if self.constructs or isinstance(value, bool | int | float):
                 yield partial(_given, value)
-        if role_of(name) is not None:
+        if self.constructs:
+            if not says(rf"{CONFIG}|{OUTSIDE}", name):
+                yield from self._numbers(name)
+                yield lambda: tuple(self.number(f"{name}[{i}]") for i in range(ITEMS))
+                yield from (partial(_given, value) for value in (None, nn.Identity()))
+        elif role_of(name) is not None:
             yield partial(self.number, name)
+
+    def _numbers(self, name: str) -> Iterator[Maker]:
+        """Whole numbers by a parameter's name; in a constructor also such as others need to divide."""
+        yield partial(self.number, name)
+        if self.constructs:
+            yield from (partial(_given, size) for size in OTHER_NUMBERS.get(role_of(name) or "width", ()))
 
     def _by_type(self, name: str, annotation: Any) -> Iterator[Maker]:
         origin, arguments = get_origin(annotation), get_args(annotation)
@@ -126,7 +149,7 @@ class Guesses:
                 partial(_given, value) for value in ((True, False) if says(TRUE, name) else (False, True))
             )
         elif kind is int:
-            yield partial(self.number, name)
+            yield from self._numbers(name)
         elif kind is float:
             yield partial(_given, float_for(name))
         elif kind is str:

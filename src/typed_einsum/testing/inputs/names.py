@@ -14,7 +14,7 @@ COUNTED = r"head|group|expert|class|query|queries|slot|codebook|quantizer|beam|s
 
 ROLES = {
     "head width": r"dim_head|head_(dim|size|width|channels|features)|d_head|^d_?[kqv]{1,2}$|^hd$",
-    "image": r"(image|img|input)_?(size|res)|resolution",
+    "image": r"(image|img|input)_?(size|res|shape)|resolution|^(num_)?frames$",
     "exponent": r"log2|log_2|^log_",
     "kernel": r"kernel|^ks$",
     "one": r"^(stride|dilation|padding|pad|every|interval|start|skip)$|_every$|_(stride|dilation|padding)$",
@@ -22,15 +22,18 @@ ROLES = {
     "base": r"^(theta|base|rope_theta|rope_base|rotary_base)$",
     "length": r"max.*(len|pos|seq|tokens|frames)|seq_?len|block_size|context|length$|n_ctx|(num|n)_positions",
     "vocabulary": r"vocab|(num|n)_(tokens|embeddings|embeds|classes|labels|categories)$",
-    "width": r"(dim|width|size|channels|features)$|dim_(?!scale)|channels_",
+    "width": r"(dim|width|size|channels?|features)$|dim_(?!scale)|channels_",
     "count": rf"{COUNTED}|mult|layer|depth|block|stage|num_|n_|^nh?$|patch|window|iter|step|degree|order",
 }
 """Whole numbers by what their parameter is called; the first that fits. What fits none is a width."""
 
+WIDTHS = r"embd|hidden|inner|units|planes|embed|^inp$|^oup$|^d_|^(d|c|ch|c1|c2|cin|cout)$"
+"""Further words for a width, of names that fit none of the roles."""
+
 _EXCEPT = {"width": r"patch_size|window_size", "count": r"n_embd|n_hidden|n_inner|n_units"}
 
 FLOATS = {
-    0.0: r"drop|^p$|_p$|jitter|noise|penalty|decay|smoothing",
+    0.0: r"drop|^p$|_p$|prob|jitter|noise|penalty|decay|smoothing",
     1e-5: r"eps",
     10000.0: r"theta|^base$|_base$",
     0.1: r"momentum|lr$|learning_rate|init_std|init_scale",
@@ -61,6 +64,9 @@ CONFIG = (
 )
 CONFIG_CLASS = r"(config|configuration|args|arguments|hparams|hyperparameters|options|params|cfg|settings)$"
 
+OUTSIDE = r"path|file|folder|directory|url|tokenizer|dataset|logger|callback|checkpoint|writer|loader|env$"
+"""What no constructor can be given without what lies outside the code."""
+
 TEXTS = {
     "gelu": ACTIVATION,
     "layer": NORM,
@@ -82,9 +88,7 @@ def role_of(name: str) -> str | None:
     for role, pattern in ROLES.items():
         if says(pattern, name) and not says(_EXCEPT.get(role, r"(?!)"), name):
             return role
-    return (
-        "width" if says(r"embd|hidden|inner|units|planes|embed|^d_|^(d|c|ch|c1|c2|cin|cout)$", name) else None
-    )
+    return "width" if says(WIDTHS, name) else None
 
 
 def counts_entries(name: str) -> bool:
@@ -131,3 +135,8 @@ def guesses_by_name(name: str) -> Iterator[Any]:
         yield 0.5
     if says(rf"dtype|{'|'.join(TEXTS.values())}|kind|type", name):
         yield torch.float32 if says("dtype", name) else text_for(name)
+
+
+def is_known(name: str) -> bool:
+    """Whether a parameter's name alone says what it takes."""
+    return role_of(name) is not None or any(True for _ in guesses_by_name(name))

@@ -1,0 +1,93 @@
+"""What a class's constructor takes: its parameters, and what its source says of them."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import inspect
+import sys
+import textwrap
+from collections.abc import Mapping
+from inspect import Parameter
+from typing import Any
+
+from torch import nn
+
+from typed_einsum.annotations import AnyHint, Hint, NotDescribed, read_hint
+from typed_einsum.decorate.resolution import Unresolved, resolved_annotations
+from typed_einsum.testing.inputs.names import CONFIG_CLASS, says
+from typed_einsum.testing.inputs.recipe import CannotMake, Recipe
+
+
+@functools.lru_cache(maxsize=512)
+def recipe_of(kind: type, asked: tuple[str, ...] = ()) -> Recipe:
+    """How the arguments of a constructor are made. Raises `CannotMake` for a class without objects."""
+    if getattr(kind, "_is_protocol", False):
+        raise CannotMake("it is a Protocol, which says what others have: pass an object of a real class")
+    if inspect.isabstract(kind):
+        raise CannotMake("it is an abstract class: check a class that inherits from it")
+    try:
+        signature = inspect.signature(kind)
+    except (TypeError, ValueError) as error:
+        raise CannotMake(f"its constructor has no signature: {error}") from error
+    named = list(signature.parameters.values())
+    if named and named[-1].kind is Parameter.VAR_KEYWORD:
+        further = [name for name in asked if name not in signature.parameters]
+        kept = [*named[:-1], *(Parameter(name, Parameter.KEYWORD_ONLY) for name in further), named[-1]]
+        signature = signature.replace(parameters=kept)
+    annotations = _annotations(kind, signature)
+    hints = {name: _hint(annotations.get(name, Any)) for name in signature.parameters}
+    return Recipe(signature, hints, annotations=annotations)
+
+
+def _annotations(kind: type, signature: inspect.Signature) -> Mapping[str, Any]:
+    """The types of a constructor's parameters; one that does not resolve counts as not written."""
+    found = resolved_annotations(_constructor(kind), {})
+    for name, parameter in signature.parameters.items():
+        if not isinstance(parameter.annotation, str):  # also of signatures that a library has made
+            found.setdefault(name, parameter.annotation)
+    return {
+        name: annotation
+        for name, annotation in found.items()
+        if not isinstance(annotation, Unresolved) and annotation is not Parameter.empty
+    }
+
+
+def _constructor(kind: type) -> Any:
+    for base in kind.__mro__:
+        if base is not object and (own := vars(base).get("__init__") or vars(base).get("__new__")):
+            return getattr(own, "__func__", own)
+    return object.__init__
+
+
+def _hint(annotation: Any) -> Hint:
+    try:
+        return read_hint(annotation)
+    except NotDescribed:
+        return AnyHint()
+
+
+@functools.lru_cache(maxsize=512)
+def compared_texts(kind: type, name: str) -> tuple[str, ...]:
+    """The texts that a class's source compares a name with, in the order of the source."""
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(kind)))
+    except (OSError, TypeError, SyntaxError):
+        return ()
+    compared = [node for node in ast.walk(tree) if isinstance(node, ast.Compare)]
+    held = [
+        node
+        for node in compared
+        if name in {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
+    ]
+    constants = [each for node in held for each in ast.walk(node) if isinstance(each, ast.Constant)]
+    return tuple(dict.fromkeys(each.value for each in constants if isinstance(each.value, str)))
+
+
+@functools.lru_cache(maxsize=512)
+def configurations(kind: type) -> tuple[type, ...]:
+    """The classes of configurations in a class's module, first those that have its name in theirs."""
+    around = vars(sys.modules.get(kind.__module__, inspect))
+    classes = [each for each in around.values() if isinstance(each, type) and not issubclass(each, nn.Module)]
+    found = [each for each in classes if says(CONFIG_CLASS, each.__name__)]
+    return tuple(sorted(found, key=lambda each: not each.__name__.lower().startswith(kind.__name__.lower())))
