@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import nn
@@ -21,6 +21,7 @@ from typed_einsum.testing.calls.call import Call
 from typed_einsum.testing.contracts.promises import Promises
 from typed_einsum.testing.contracts.report import Report
 from typed_einsum.testing.inputs.draw import Draw, Variant, is_prime, primes
+from typed_einsum.testing.inputs.numbers import Telling
 from typed_einsum.testing.inputs.recipe import CannotMake, Recipe
 from typed_einsum.testing.running.attempts import Attempt, Run
 from typed_einsum.testing.running.excuses import excuse_of
@@ -150,7 +151,9 @@ class Check:
         given = {} if owner is None else {next(iter(recipe.signature.parameters)): owner}
         reseed(0)
         arguments = recipe.make(Draw(on="cpu", variant=variant, known=tried.draw.sizes), given).arguments
-        return Call(self.function, recipe, arguments, tried.draw.sizes)
+        call = Call(self.function, recipe, arguments, tried.draw.sizes)
+        telling = Telling(recipe.hints, call.outputs, call.sizes, dict(arguments)).exchanged()
+        return replace(call, arguments=telling)
 
 
 def _once_a_line(findings: Iterable[Finding]) -> Iterator[Finding]:

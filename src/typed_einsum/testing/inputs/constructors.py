@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from typed_einsum.testing.inputs.draw import Draw, remember_stand_ins
+from typed_einsum.testing.inputs.draw import Draw, Shown, remember_stand_ins
 from typed_einsum.testing.inputs.isolation import Stopped, isolated
 from typed_einsum.testing.inputs.plans import COUNTS, WIDE, Guess, Plan
 from typed_einsum.testing.inputs.recipe import CannotMake
@@ -152,5 +152,5 @@ def _reached(kind: type, error: BaseException) -> tuple[int, str]:
 
 
 def _call(kind: type, bound: inspect.BoundArguments) -> str:
-    listed = ", ".join(f"{name}={value!r}" for name, value in islice(bound.arguments.items(), 8))
+    listed = ", ".join(f"{name}={Shown.of(value)!r}" for name, value in islice(bound.arguments.items(), 8))
     return f"{kind.__name__}({listed})"
