@@ -64,7 +64,7 @@ def telling_numbers(
         return _mask(shape, random).to(device)
     if not (dtype.is_floating_point or dtype.is_complex):
         return _integers(shape, low, max(low + 1, most), random).to(dtype).to(device)
-    numbers = torch.randn(*shape, generator=random) / 2
+    numbers = torch.randn(tuple(shape), generator=random) / 2
     if (kind or (Kind.POSITIVE if POSITIVE.search(name.partition("[")[0]) else Kind.SIGNED)) is Kind.POSITIVE:
         numbers = numbers.abs() + LEAST
     for axis, size in enumerate(shape):
@@ -77,7 +77,7 @@ def telling_numbers(
 
 def _mask(shape: Sequence[int], random: torch.Generator) -> Tensor:
     """True and False on every row, the first entry True: nothing is masked out altogether."""
-    mask = torch.rand(*shape, generator=random) > 0.4
+    mask = torch.rand(tuple(shape), generator=random) > 0.4
     if shape and shape[-1] > 1:
         mask[..., 0], mask[..., -1] = True, False
     return mask
