@@ -123,6 +123,14 @@ def read_hint(annotation: Any) -> Hint:
     return _read_composed(annotation) if mentions_tensors(annotation) else _read_other(annotation)
 
 
+def read_or_any(annotation: Any) -> Hint:
+    """Describe an annotation; one that has no description allows anything."""
+    try:
+        return read_hint(annotation)
+    except NotDescribed:
+        return AnyHint()
+
+
 def _read_composed(annotation: Any) -> Hint:
     """Describe a type with tensors in it."""
     origin, arguments = get_origin(annotation), get_args(annotation)

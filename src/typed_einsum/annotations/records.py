@@ -7,7 +7,7 @@ import functools
 from collections.abc import Mapping
 from typing import Any, is_typeddict
 
-from typed_einsum.annotations import NotDescribed, read_hint
+from typed_einsum.annotations import read_or_any
 from typed_einsum.annotations.hints import AnyHint, BeartypeHint, Hint, PlainHint, tensors_in
 from typed_einsum.decorate.resolution import Unresolved, resolved_fields
 
@@ -63,17 +63,12 @@ def _holds_tensors(kind: type, seen: set[type]) -> bool:
 
 @functools.lru_cache(maxsize=256)
 def _hints(kind: type) -> Mapping[str, Hint]:
-    found = {name: _hint(annotation) for name, annotation in resolved_fields(kind).items()}
+    found = {name: _read(annotation) for name, annotation in resolved_fields(kind).items()}
     if not dataclasses.is_dataclass(kind):
         return found
     passed = {field.name for field in dataclasses.fields(kind) if field.init}
     return {name: hint for name, hint in found.items() if name in passed}
 
 
-def _hint(annotation: Any) -> Hint:
-    if isinstance(annotation, Unresolved):
-        return AnyHint()
-    try:
-        return read_hint(annotation)
-    except NotDescribed:
-        return AnyHint()
+def _read(annotation: Any) -> Hint:
+    return AnyHint() if isinstance(annotation, Unresolved) else read_or_any(annotation)

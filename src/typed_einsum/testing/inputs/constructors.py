@@ -131,6 +131,7 @@ class _Search:
         for name in recipe_of(self.kind).signature.parameters:
             if name not in (*failure.tried, *plan.asked) and failure.blames(name):
                 yield replace(plan, asked=(*plan.asked, name))
+        yield replace(plan, widths=WIDE)
         yield replace(plan, equal=True)
 
 

@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal, NewType, TypeVar, Union, get_args, g
 import torch
 from torch import Tensor, nn
 
+from typed_einsum.annotations import is_tensor_annotation
 from typed_einsum.testing.inputs.names import (
     ACTIVATION,
     CONFIG,
@@ -81,6 +82,7 @@ class Guesses:
                 yield from self._numbers(name)
                 yield lambda: tuple(self.number(f"{name}[{i}]") for i in range(ITEMS))
                 yield from (partial(_given, value) for value in (None, nn.Identity()))
+                yield lambda: torch.eye(self.number("width"))
         elif role_of(name) is not None:
             yield partial(self.number, name)
 
@@ -100,6 +102,8 @@ class Guesses:
                 yield from self._by_type(name, annotation.__supertype__)
             case None:
                 yield partial(_given, None)
+            case type() if is_tensor_annotation(annotation):
+                return
             case type() if origin is None:
                 yield from self._of_class(name, annotation)
             case _ if origin is Annotated:

@@ -18,7 +18,7 @@ class Stopped(BaseException):
 
 
 @contextmanager
-def isolated(seconds: float = LONG) -> Iterator[None]:
+def isolated(seconds: float | None = None) -> Iterator[None]:
     """For the length of a block, connections are refused, and it ends after some seconds.
 
     The time is limited where signals can do that: in the main thread, with no other timer running.
@@ -26,7 +26,7 @@ def isolated(seconds: float = LONG) -> Iterator[None]:
     connect = socket.socket.connect
     socket.socket.connect = _refused  # type: ignore[method-assign, assignment]
     try:
-        with _limited(seconds):
+        with _limited(LONG if seconds is None else seconds):
             yield
     finally:
         socket.socket.connect = connect  # type: ignore[method-assign]

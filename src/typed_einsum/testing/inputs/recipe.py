@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from inspect import Parameter
-from typing import Any
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
 
 import torch
 from torch import Tensor
@@ -23,6 +24,7 @@ from typed_einsum.annotations import (
     TensorHint,
     UnionHint,
     parts_of,
+    read_or_any,
 )
 from typed_einsum.decorate.definition import definition_of
 from typed_einsum.decorate.resolution import Unresolved
@@ -52,7 +54,7 @@ class Recipe:
 
     def __post_init__(self) -> None:
         """What `*args` and `**kwargs` hold is a tuple and a dict of what their annotations say."""
-        hints = {name: self._gathered(name, hint) for name, hint in self.hints.items()}
+        hints = {name: self._gathered(name, self._described(name, hint)) for name, hint in self.hints.items()}
         first = next((each for hint in hints.values() for each in declared_tensors(hint)), None)
         bare = {name: hint for name, hint in hints.items() if isinstance(hint, PlainHint)}
         assumed = {
@@ -62,6 +64,14 @@ class Recipe:
         }
         object.__setattr__(self, "hints", {**hints, **assumed})
         object.__setattr__(self, "assumed", assumed)
+
+    def _described(self, name: str, hint: Hint) -> Hint:
+        """A hint; of a union that only jaxtyping can judge, those members that can be made."""
+        annotation = self.annotation(name)
+        if not isinstance(hint, AnyHint) or get_origin(annotation) not in (Union, UnionType):
+            return hint
+        members = [each for each in map(read_or_any, get_args(annotation)) if not isinstance(each, AnyHint)]
+        return UnionHint(tuple(members)) if any(map(holds_tensors, members)) else hint
 
     @classmethod
     def of(cls, checked: Callable[..., Any]) -> Recipe:

@@ -13,7 +13,7 @@ from typing import Any
 
 from torch import nn
 
-from typed_einsum.annotations import AnyHint, Hint, NotDescribed, read_hint
+from typed_einsum.annotations import read_or_any
 from typed_einsum.decorate.resolution import Unresolved, resolved_annotations
 from typed_einsum.testing.inputs.names import CONFIG_CLASS, says
 from typed_einsum.testing.inputs.recipe import CannotMake, Recipe
@@ -36,7 +36,7 @@ def recipe_of(kind: type, asked: tuple[str, ...] = ()) -> Recipe:
         kept = [*named[:-1], *(Parameter(name, Parameter.KEYWORD_ONLY) for name in further), named[-1]]
         signature = signature.replace(parameters=kept)
     annotations = _annotations(kind, signature)
-    hints = {name: _hint(annotations.get(name, Any)) for name in signature.parameters}
+    hints = {name: read_or_any(annotations.get(name, Any)) for name in signature.parameters}
     return Recipe(signature, hints, annotations=annotations)
 
 
@@ -58,13 +58,6 @@ def _constructor(kind: type) -> Any:
         if base is not object and (own := vars(base).get("__init__") or vars(base).get("__new__")):
             return getattr(own, "__func__", own)
     return object.__init__
-
-
-def _hint(annotation: Any) -> Hint:
-    try:
-        return read_hint(annotation)
-    except NotDescribed:
-        return AnyHint()
 
 
 @functools.lru_cache(maxsize=512)
