@@ -24,7 +24,7 @@ from typed_einsum.tensors import dtype_of, shape_of
 from typed_einsum.testing.inputs.leaves import changed, tensors_with_hints
 
 POSITIVE = re.compile(
-    r"sigma|scale|std|var|prob|weight|temperature|dist|rate|dens|opacit|mask|area|depth|freq|norm|radi|time|"
+    r"sigma|scale|score|overlap|iou|std|var|prob|weight|temperature|dist|rate|dens|opacit|mask|area|depth|freq|norm|radi|time|"
     r"step|^dt$|^t$|eps|confid|attn|attention|size|beta|alpha|gamma|lambda|tau",
     re.IGNORECASE,
 )
@@ -35,6 +35,9 @@ LENGTHS = re.compile(r"len|count|num_|n_|sizes", re.IGNORECASE)
 
 SPREAD, LEAST = (0.7, 1.5), 0.05
 """Entries of an axis differ in scale by these factors; positive numbers are at least so large."""
+
+ANY = 0
+"""The limit of integers that index nothing."""
 
 LIMITS = (1024, 512, 256, 128, 64, 32, 16, 8, 4, 2)
 """Where no axis says below what an integer must stay, these are tried."""
@@ -58,15 +61,15 @@ def telling_numbers(
     low: int = 0,
     most: int = 2,
 ) -> Tensor:
-    """A tensor for an argument of this name. Integers are from `low` on and below `most`."""
+    """A tensor for an argument of this name; integers lie from `low` on, below `most` if that is not `ANY`."""
     random = torch.Generator().manual_seed(zlib.crc32(name.encode()))
     if dtype is torch.bool:
         return _mask(shape, random).to(device)
     if not (dtype.is_floating_point or dtype.is_complex):
-        return _integers(shape, low, max(low + 1, most), random).to(dtype).to(device)
+        return _integers(shape, low, max(low + 1, most) if most != ANY else ANY, random).to(dtype).to(device)
     numbers = torch.randn(tuple(shape), generator=random) / 2
     if (kind or (Kind.POSITIVE if POSITIVE.search(name.partition("[")[0]) else Kind.SIGNED)) is Kind.POSITIVE:
-        numbers = numbers.abs() + LEAST
+        numbers = torch.rand(tuple(shape), generator=random) + LEAST
     for axis, size in enumerate(shape):
         scales = torch.linspace(*SPREAD, size)[torch.randperm(size, generator=random)]
         numbers = numbers * scales.view(-1, *[1] * (len(shape) - axis - 1))
@@ -84,7 +87,11 @@ def _mask(shape: Sequence[int], random: torch.Generator) -> Tensor:
 
 
 def _integers(shape: Sequence[int], low: int, most: int, random: torch.Generator) -> Tensor:
-    """Integers that differ along the last axis where there are enough of them."""
+    """Integers that differ along the last axis where they index one; else there are two of each or more."""
+    if most == ANY:
+        groups = max(2, shape[-1] // 2) if shape else 2
+        order = torch.rand(tuple(shape), generator=random).argsort(-1) if shape else torch.ones(())
+        return low + (order % groups).long()
     if shape and 0 < shape[-1] <= most - low <= LIMITS[0]:
         order = torch.rand(*shape[:-1], most - low, generator=random).argsort(-1)
         return order[..., : shape[-1]] + low
@@ -140,13 +147,13 @@ class Telling:
         return after is not None and _undefined(after) <= self._undefined
 
     def _limit(self, name: str) -> int:
-        """Below what the integers of an argument must stay: what they index, or the longest axis."""
+        """Below what the integers of an argument must stay: the size of what they index, or `ANY`."""
         sizes = sorted({*self.sizes.values()} - {0})
         if LENGTHS.search(name) and (counted := self._counted(name)) is not None:
             sizes = [size for size in sizes if size <= counted]
-        beyond = max(sizes, default=1) + 1
+        beyond = max(*sizes, *LIMITS)
         if self._takes_all(name, beyond):
-            return max(sizes, default=1) + (1 if LENGTHS.search(name) else 0)
+            return max(sizes, default=1) + 1 if LENGTHS.search(name) else ANY
         for limit in sorted({*sizes, *LIMITS}, reverse=True):
             if self._takes_all(name, limit - 1):
                 return limit
