@@ -61,7 +61,7 @@ def telling_numbers(
     low: int = 0,
     most: int = 2,
 ) -> Tensor:
-    """A tensor for an argument of this name; integers lie from `low` on, below `most` if that is not `ANY`."""
+    """A tensor for an argument of this name; integers are from `low` on and below `most`, if not `ANY`."""
     random = torch.Generator().manual_seed(zlib.crc32(name.encode()))
     if dtype is torch.bool:
         return _mask(shape, random).to(device)
