@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,13 +34,19 @@ def written_equation() -> str | None:
     """The equation that was given to a package that rewrites it in letters; None outside of one."""
     found = None
     for frame in _frames():
-        name = frame.f_code.co_filename
-        if not _is_passed_over(name):
+        file = frame.f_code.co_filename
+        if not _is_passed_over(file):
             break
-        if _is_rewriter(name):
-            texts = [value for value in frame.f_locals.values() if isinstance(value, str) and "->" in value]
-            found = texts[0] if texts else found
+        if _is_rewriter(file):
+            found = max(_equations(frame), key=len, default=found)
     return found
+
+
+def _equations(frame: FrameType) -> Iterator[str]:
+    for value in frame.f_locals.values():
+        for each in value if isinstance(value, tuple) else (value,):
+            if isinstance(each, str) and "->" in each:
+                yield each
 
 
 def _frames() -> Iterator[FrameType]:
@@ -54,4 +61,5 @@ def _is_passed_over(file: str) -> bool:
 
 
 def _is_rewriter(file: str) -> bool:
-    return "site-packages" in file and not EINSUM_PACKAGES.isdisjoint(Path(file).parts)
+    files = (getattr(sys.modules.get(name), "__file__", None) for name in EINSUM_PACKAGES)
+    return any(found is not None and file.startswith(str(Path(found).parent) + os.sep) for found in files)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -20,16 +22,24 @@ def reseed(seed: int) -> None:
 def run(function: Callable[..., Any], bound: inspect.BoundArguments) -> Any:
     """Call a function without gradients, unless it asks for some itself, as a gradient penalty does."""
     try:
-        with torch.no_grad(), one_call():
+        with torch.no_grad(), uncompiled(), one_call():
             result = function(*bound.args, **bound.kwargs)
             exhaust(result)
     except RuntimeError as error:
         if "does not require grad" not in str(error):
             raise
-        with torch.enable_grad(), one_call():
+        with torch.enable_grad(), uncompiled(), one_call():
             result = function(*bound.args, **bound.kwargs)
             exhaust(result)
     return result
+
+
+def uncompiled() -> AbstractContextManager[object]:
+    """Run compiled code eagerly: Dynamo would trace the modes that watch a call. What compiles imports it."""
+    if "torch._dynamo" not in sys.modules:
+        return nullcontext()
+    stance: AbstractContextManager[object] = torch.compiler.set_stance("force_eager")
+    return stance
 
 
 def exhaust(result: Any) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
 from typed_einsum.testing.audit.dimensions import Dimension, TrackedAxes, is_named, shown, size_of
 from typed_einsum.testing.audit.facts import Facts
 from typed_einsum.testing.audit.findings import Flaw, advice, error
+from typed_einsum.testing.audit.lines import written_equation
 from typed_einsum.testing.audit.operations import Operation, letters_of
 from typed_einsum.testing.audit.rules.registry import rule
 
@@ -19,6 +20,7 @@ class Use:
     """A letter of an operand, and the dimension that it stands for."""
 
     letter: str
+    name: str
     operand: int
     dimension: Dimension
 
@@ -31,10 +33,21 @@ def uses(operation: Operation, tracked: TrackedAxes) -> list[Use]:
     letters = letters_of(operation) if operation.name == "einsum" else None
     operands = letters[0] if letters is not None else []
     return [
-        Use(letter, index, dimension)
-        for index, (operand, tensor) in enumerate(zip(operands, operation.tensors, strict=False), 1)
-        for letter, dimension in zip(operand, tracked.of(tensor), strict=True)
+        Use(letter, name, index, dimension)
+        for index, (operand, names, tensor) in enumerate(
+            zip(operands, _names(operands), operation.tensors, strict=False), 1
+        )
+        for letter, name, dimension in zip(operand, names, tracked.of(tensor), strict=True)
     ]
+
+
+def _names(operands: Sequence[str]) -> list[list[str]]:
+    """The axes of each operand as their author wrote them, which einops hands on as letters."""
+    written = (written_equation() or "").partition("->")[0].split(",")
+    names = [each.split() if " " in each.strip() else list(each.strip()) for each in written]
+    if [len(each) for each in names] == [len(each) for each in operands]:
+        return names
+    return [list(each) for each in operands]
 
 
 def _meetings(found: list[Use]) -> Iterator[tuple[Use, Use]]:
@@ -77,7 +90,7 @@ def summed_alone(operation: Operation, tracked: TrackedAxes, facts: Facts) -> It
     lone = list(alone.values())
     for use in lone:
         yield advice(
-            f"letter `{use.letter}` ({shown(use.dimension)}) is in operand {use.operand} alone and not in "
+            f"letter `{use.name}` ({shown(use.dimension)}) is in operand {use.operand} alone and not in "
             "the output: it is summed without a partner",
             operation.line,
         )
@@ -87,7 +100,7 @@ def summed_alone(operation: Operation, tracked: TrackedAxes, facts: Facts) -> It
     for one, other in combinations(lone, 2):
         if one.operand != other.operand and one.dimension == other.dimension and is_named(one.dimension):
             yield error(
-                f"`{one.letter}` in operand {one.operand} and `{other.letter}` in operand {other.operand} "
+                f"`{one.name}` in operand {one.operand} and `{other.name}` in operand {other.operand} "
                 f"are both `{shown(one.dimension)}`, but each is summed by itself; give both one letter, "
                 "and their entries are multiplied pairwise",
                 operation.line,
@@ -100,7 +113,7 @@ def two_axes(operation: Operation, tracked: TrackedAxes, facts: Facts) -> Iterat
     for one, other in _meetings(uses(operation, tracked)):
         sizes = size_of(one.dimension), size_of(other.dimension)
         if sizes[0] != sizes[1] and 1 not in sizes and is_named((*one.dimension, *other.dimension)):
-            yield error(f"letter `{other.letter}` stands for {one} but for {other}", operation.line)
+            yield error(f"letter `{other.name}` stands for {one} but for {other}", operation.line)
 
 
 @rule("TE201", before=True)
@@ -110,6 +123,6 @@ def repeated_one(operation: Operation, tracked: TrackedAxes, facts: Facts) -> It
         sizes = size_of(one.dimension), size_of(other.dimension)
         if sizes[0] != sizes[1] and 1 in sizes:
             yield error(
-                f"letter `{other.letter}` is {one} but {other}: torch repeats the axis of size 1",
+                f"letter `{other.name}` is {one} but {other}: torch repeats the axis of size 1",
                 operation.line,
             )

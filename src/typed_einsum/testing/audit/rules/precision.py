@@ -34,6 +34,8 @@ def _raised_again(operation: Operation, facts: Facts) -> Iterator[Flaw]:
     before = [dtype_of(tensor) for tensor in operation.tensors]
     now = dtype_of(results[0])
     found = facts.of(Lowered, operation.tensors)
+    if any(map(torch.is_autocast_enabled, ("cpu", "cuda"))):
+        return  # the caller asks for it
     if now in LOW:
         if operation.name == "arange" or any(
             dtype.is_floating_point and dtype not in LOW for dtype in before
