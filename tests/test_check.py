@@ -425,7 +425,7 @@ def test_a_finding_is_status_1_and_is_shown_in_full_when_asked(tmp_path: Path) -
       --> wrong_equation.py:7:77 in f
        |
      7 | def f(x: Float[Tensor, "b c"], y: Float[Tensor, "c d"]) -> Float[Tensor, "b e"]: ...
-       |                                                                             ^ from where?
+       |                                                                             ^ no operand has it
     help: the operands also have `c`, `d`
     see: typed-einsum errors TE106
 0 ok, 1 finding, 0 skipped

@@ -154,5 +154,5 @@ def test_a_result_that_never_comes_is_refused_at_the_definition(name: str) -> No
     weighted = f'def rows(x: {name}[Tensor, "a b"], y: {name}[Tensor, "a"]) -> {name}[Tensor, "a"]: ...'
     for decorator, source in ((typed_einsum, rows), (typed_einsum(sum="b"), weighted)):
         text = refused("TE305", decorator, defined(source)["rows"])
-        assert f"the result is annotated `{name}`, but these operands never give that" in text
+        assert f"the result is annotated `{name}`, which these operands cannot give" in text
         assert "help: torch sums integers in int64: annotate the result `Int64` or `Int`\n" in text

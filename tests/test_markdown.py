@@ -273,7 +273,7 @@ def test_a_bad_equation_ends_the_build_with_page_and_line(builder, tmp_path):
   --> docs/part/page.md:10
    |
 10 | b q d, b k d -> b q z
-   |                     ^ from where?
+   |                     ^ no operand has it
 help: the operands also have `d`, `k`
 see: typed-einsum errors TE106"""
     assert BAD.splitlines()[9].strip() == "b q d, b k d -> b q z"

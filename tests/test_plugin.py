@@ -493,7 +493,7 @@ def test_strict_einsum_points_at_the_callers_line(shop: pytest.Pytester) -> None
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        ('torch.einsum("bqd,bkd", x, x)', 'TE101* help: say what you mean: "bqd,bkd->kq"'),
+        ('torch.einsum("bqd,bkd", x, x)', 'TE101* help: write the output: "bqd,bkd->kq"'),
         ('torch.einsum("bqd,bkd->bq", x, x)', 'TE108* sum="k", with typed_einsum.einsum'),
         ('torch.einsum("bqd, bkd -> bqk", x, y)', "TE201* test_einsum.py:5:24 in test_it"),
         ('torch.einsum("bqd,bkd->bqk", [x, y])', "TE201* test_einsum.py:5:23 in test_it"),
@@ -753,7 +753,7 @@ def test_the_fixture_makes_inputs(pytester: pytest.Pytester) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--shape-contracts=nothing"], "--shape-contracts: expected a file, folder or package, got '*'"),
+        (["--shape-contracts=nothing"], "*contracts: expected a file, folder or package, got 'nothing'"),
         (["--shape-contracts=shop.nothing"], "*expected a file, folder or package, got 'shop.nothing'"),
         (["--shape-contracts=shop.model.x"], "*expected a file, folder or package, got 'shop.model.x'"),
         (["--shape-contracts="], "--shape-contracts: expected a file, folder or package, got ''"),

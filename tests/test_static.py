@@ -63,8 +63,7 @@ FLAWS = {
     ),
     'shaped(x, "b, c")': "error TE105 `b,` is not an axis: spaces separate axes, not commas",
     'x: Float[Tensor, "b *c ..."]': (
-        "error TE114 two axes stand for any number of axes: where one ends and the next begins cannot be "
-        "known"
+        "error TE114 two axes stand for any number of axes: it is unknown where one ends and the next begins"
     ),
     'x: Float[Tensor, "b 2*("]': "error TE105 `2*(` is not an axis",
 }
@@ -144,7 +143,7 @@ class Attention:
         "   |",
         '13 |     def scores(self, q: Float[Tensor, "b q d"], k: Float[Tensor, "b k d"]) -> '
         'Float[Tensor, "b q z"]: ...',
-        f"   | {' ' * 97}^ from where?",
+        f"   | {' ' * 97}^ no operand has it",
     ]
 
 

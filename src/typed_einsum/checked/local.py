@@ -121,7 +121,7 @@ def _read(axes: Any) -> tuple[TensorHint, str]:
 
 
 def _more_than_arithmetic(text: str) -> EquationError:
-    summary, repair = "an expression here is more than arithmetic on names", "compute the size, and name it"
+    summary, repair = "an expression here may only do arithmetic on names", "compute the size, and name it"
     mark = Mark(text, Span(0, len(text)))
     return EquationError(Diagnostic("TE105", summary, caller_place(), (mark,), help=repair))
 
@@ -203,6 +203,6 @@ def _generated(local: _Local) -> Callable[..., Any]:
 
 
 def _outside() -> ArgumentError:
-    summary = "`shaped` was called outside a checked function, so there are no axis names to hold it against"
+    summary = "`shaped` was called outside a checked function, so there are no axis names to compare with"
     repair = "decorate the function that calls it with @shape_checked"
     return ArgumentError(Diagnostic("TE405", summary, caller_place(), help=repair))

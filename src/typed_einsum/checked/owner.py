@@ -40,10 +40,10 @@ def prebind(sizes: dict[str, int] | None, bindings: Bindings) -> None:
 
 def _require_name_and_size(owner: Any, name: Any, size: Any) -> None:
     """Subclasses of str and int are accepted, except bool."""
-    if not isinstance(name, str) or isinstance(size, bool) or not isinstance(size, int):
-        raise _malformed(f"`axis_sizes` of {_of(owner)} holds {name!r}: {size!r}, no name with a size")
-    if not name.isidentifier():
-        raise _malformed(f"`axis_sizes` of {_of(owner)} holds {name!r}: {size!r}, no name with a size")
+    is_size = isinstance(size, int) and not isinstance(size, bool)
+    if not (isinstance(name, str) and name.isidentifier() and is_size):
+        wrong = f"`axis_sizes` of {_of(owner)} holds {name!r}: {size!r}"
+        raise _malformed(f"{wrong}; expected a name and an integer")
 
 
 def _of(owner: Any) -> str:

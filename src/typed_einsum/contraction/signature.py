@@ -116,7 +116,7 @@ def read_signature(
 def _tensor_hint(function: Callable[..., Any], parameter: str, annotation: Any) -> TensorHint:
     if isinstance(annotation, Unresolved):
         raise unresolved_error(function, parameter, annotation)
-    why = "its axes are what the equation is made of"
+    why = "the equation needs its axes"
     repair = 'annotate one torch tensor, such as Float[Tensor, "b c"]'
     if is_tensor_annotation(annotation):
         try:
@@ -189,7 +189,7 @@ def _refuse_dtypes(
         return
     possible = possible_dtypes(equation, shared)
     if not possible & result.dtypes:
-        summary = f"the result is annotated `{result.dtype_name}`, but these operands never give that"
+        summary = f"the result is annotated `{result.dtype_name}`, which these operands cannot give"
         at = locate(RETURN, None, result.dtype_name)
         repair = f"annotate the result `{hints[first].dtype_name}`"
         if possible == {torch.int64} != shared:

@@ -43,7 +43,7 @@ def _variadics(equation: Equation) -> Iterator[Flaw]:
             found = " and ".join(names) if len(names) > 1 else f"{names[0]} twice"
             yield Flaw(
                 "TE114",
-                f"{found} in one operand: where one ends and the next begins cannot be known",
+                f"{found} in one operand: it is unknown where one ends and the next begins",
                 Site(index, variadics[1].span),
                 "a second one",
                 "keep one variadic axis in each operand",
@@ -100,7 +100,7 @@ def _outputs_from_nowhere(equation: Equation) -> Iterator[Flaw]:
                 "TE106",
                 f"output axis `{name}` is in no operand",
                 Site(None, axis.span),
-                "from where?",
+                "no operand has it",
                 _repair_for_output(name, equation),
             )
 
@@ -158,7 +158,7 @@ def _lone_sums(equation: Equation, labels: Sequence[str]) -> Iterator[Flaw]:
             f"axis `{name}` is in {_holders(holders, labels)} and not in the output: {which} summed away",
             site,
             "no other operand has it" if not variadic else "dropped by the output",
-            f'{_doubt(name, holders, equation)} if you mean the sum, say so: sum="{name}"',
+            f'{_doubt(name, holders, equation)} if you want the sum, write sum="{name}"',
         )
 
 

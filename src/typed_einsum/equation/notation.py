@@ -143,7 +143,7 @@ def _implied_output(text: str, style: Style) -> Flaw:
         f"the equation has no `->`; torch would imply {f'the output `{implied}`' if implied else 'a scalar'}"
     )
     full = f"{text.strip()} -> {implied}" if style == "named" else f"{text.strip()}->{implied}"
-    return Flaw("TE101", summary, help=f'say what you mean: "{full.rstrip()}"')
+    return Flaw("TE101", summary, help=f'write the output: "{full.rstrip()}"')
 
 
 def _name(word: str) -> str:

@@ -265,11 +265,10 @@ def _variadic_repair(conflict: WrongVariadic, case: Case) -> str:
     shape = broadcast_shapes(conflict.found, conflict.expected)
     marked = "write the axes out" if name == ELLIPSIS else f"mark both `*#{name}`"
     if shape is None:
-        apart = "write the axes out" if name == ELLIPSIS else "give the others a name of their own"
-        what = (
-            "`...` is the same axes in every operand" if name == ELLIPSIS else f"one `*{name}` is one shape"
-        )
-        return f"{what}: if these are others, {apart}"
+        shown, apart = f"*{name}", "give them another name"
+        if name == ELLIPSIS:
+            shown, apart = "...", "write the axes out"
+        return f"`{shown}` stands for the same axes everywhere: if these are others, {apart}"
     if len(conflict.found) != len(conflict.expected):
         fewer = title(tensor.label if len(conflict.found) < len(conflict.expected) else origin.label)
         return f"{fewer} lacks axes: insert them with unsqueeze and expand; to align at the right, {marked}"

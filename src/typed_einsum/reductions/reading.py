@@ -76,7 +76,7 @@ def _hint(door: str, axes: Any, option: str) -> TensorHint:
         repair = "an axis is `b`, `*batch`, `...`, `rgb=3` or `#b`"
     except NotArithmetic:
         span, said = Span(0, len(axes)), "here"
-        summary = "an expression here is more than arithmetic on names"
+        summary = "an expression here may only do arithmetic on names"
         repair = "compute the size, and name it"
     raise _refusal("TE105", summary, axes, span, said, repair)
 
@@ -112,7 +112,7 @@ def _reduced(door: str, hint: TensorHint, over: Any) -> tuple[int, ...]:
             raise _refusal("TE109", summary, over, span, "not an axis of the value", repair)
         if names.count(name) > 1:
             summary = f"`over=` names axis `{name}`, which stands twice in `{hint.text}`"
-            repair = "two axes of one name have one size, but only one is reduced: name them apart"
+            repair = "two axes of one name have one size, but only one is reduced: give them two names"
             raise _refusal("TE109", summary, over, span, "which of the two?", repair)
     return tuple(sorted(names.index(name) for name in _words(over)))
 

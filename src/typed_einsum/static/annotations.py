@@ -38,7 +38,7 @@ def annotation_flaws(text: str) -> Iterator[Flaw]:
     yield from (flaw for axis in axes if (flaw := _expression_flaw(axis)) is not None)
     spread = [axis for axis in axes if is_variadic(axis)]
     if len(spread) > 1:
-        summary = "two axes stand for any number of axes: where one ends and the next begins cannot be known"
+        summary = "two axes stand for any number of axes: it is unknown where one ends and the next begins"
         yield Flaw("TE114", summary, Site(None, spread[1].span), "a second one", "keep one variadic axis")
 
 

@@ -88,7 +88,7 @@ def _disagreements(left: _Side, right: _Side, function: str, given: Collection[s
                 continue
             summary = f"axis `{name}` of the result of `{function}` is not in its input"
             repair = f"pass its length: {name}=…" if function == "repeat" else "name an axis of the input"
-            yield Flaw("TE106", summary, Site(None, span), "from where?", repair)
+            yield Flaw("TE106", summary, Site(None, span), "no operand has it", repair)
     if function == "reduce":
         return
     for name, span in left.axes:

@@ -39,14 +39,14 @@ def _nothing_to_run(value: Any) -> SignatureError:
     name = getattr(value, "__name__", type(value).__name__)
     match value:
         case type() if not issubclass(value, nn.Module):
-            summary, repair = f"`{name}` is a class, but no nn.Module", "pass a method of an object of it"
+            summary, repair = f"`{name}` is a class, but not an nn.Module", "pass a method of an object of it"
         case nn.Module() | type():
             summary, repair = f"`{name}` has no `forward`", "pass a function or a method"
         case partial():
             inner = getattr(value.func, "__name__", "function")
             summary, repair = f"a partial of `{inner}` has no annotations", f"pass `{inner}` itself"
         case _ if callable(value):
-            summary, repair = f"`{name}` has no annotations: it is no Python function", "wrap it in one"
+            summary, repair = f"`{name}` has no annotations: it is not a Python function", "wrap it in one"
         case _:
             summary, repair = f"a value of type `{name}` cannot be run", "pass a function or a module"
     return SignatureError(Diagnostic("TE506", summary, caller_place(), help=repair))
