@@ -27,8 +27,17 @@ from typed_einsum.generated.checks import NotStraight, ShapeChecks
 @contextmanager
 def solver_alone() -> Iterator[None]:
     """What is decorated here has no generated checks: the solver looks at every call."""
-    with patch.object(ShapeChecks, "tensor", side_effect=NotStraight("not now")):
+    refuse = NotStraight("not now")
+    with (
+        patch.object(ShapeChecks, "tensor", side_effect=refuse),
+        patch.object(ShapeChecks, "joined", side_effect=refuse),
+    ):
         yield
+
+
+def is_straight(function: Any) -> bool:
+    """Whether a checked function has checks of its own; else its source is a call of the solver alone."""
+    return len(function.source.splitlines()) > 2
 
 
 def outcome(function: Callable[..., Any], *args: Any, **kwargs: Any) -> tuple[Any, ...]:
@@ -36,7 +45,9 @@ def outcome(function: Callable[..., Any], *args: Any, **kwargs: Any) -> tuple[An
     try:
         return ("returned", function(*args, **kwargs))
     except errors.TypedEinsumError as error:
-        return (type(error), error.code, str(error))
+        # Beartype lists the members of a union in an order that changes.
+        said = [line for line in str(error).splitlines() if "jaxtyping and beartype: " not in line]
+        return (type(error), error.code, "\n".join(said))
     except (TypeError, RuntimeError, NotImplementedError) as error:  # Python or torch refuses the call
         return (type(error),)
 
@@ -78,7 +89,7 @@ def compare(call: Call, owned: Any) -> str:
     wanted = outcome(solved, *args, **call.kwargs)
     found = outcome(generated, *args, **call.kwargs)
     assert found == wanted
-    path = "straight" if generated.source is not None else "solver"
+    path = "straight" if is_straight(generated) else "solver"
     return f"{path} {'returned' if wanted[0] == 'returned' else 'refused'}"
 
 
@@ -93,18 +104,17 @@ def test_generated_checks_of_a_function_say_what_the_solver_says(chance: Random,
 def test_both_paths_and_both_outcomes_come_up_often() -> None:
     chance = Random(0)
     counts = Counter(compare(Writer(Random(n)).call(), chance.choice(OWNED)) for n in range(400))
-    assert counts["straight returned"] >= 60
-    assert counts["straight refused"] >= 20
-    assert counts["solver returned"] >= 60
-    assert counts["solver refused"] >= 60
+    assert counts["straight returned"] >= 120
+    assert counts["straight refused"] >= 80
+    assert counts["solver returned"] + counts["solver refused"] <= 4
 
 
 def test_the_solver_is_alone_where_it_is_meant_to_be() -> None:
     source = 'def f(x: Float[Tensor, "a"]) -> Float[Tensor, "a"]: return x'
     function = defined(source)["f"]
-    assert shape_checked(function).source is not None
+    assert is_straight(shape_checked(function))
     with solver_alone():
-        assert shape_checked(function).source is None
+        assert not is_straight(shape_checked(function))
         body = typed_einsum(
             defined('def f(x: Float[Tensor, "a b"]) -> Float[Tensor, "b a"]: ...')["f"]
         ).source
@@ -140,7 +150,7 @@ def test_names_bound_while_a_function_runs_hold_for_its_result(
     generated = shape_checked(function)
     with solver_alone():
         solved = shape_checked(function)
-    assert generated.source is not None
+    assert is_straight(generated)
     wanted = outcome(solved, torch.ones(3))
     assert wanted[:2] == ("returned", result) if code is None else wanted[1] == code
     assert outcome(generated, torch.ones(3)) == wanted

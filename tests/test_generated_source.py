@@ -74,8 +74,23 @@ def test_a_traceback_shows_the_source() -> None:
     assert calling.strip() in told
 
 
-def test_where_the_solver_checks_every_call_there_is_no_source() -> None:
-    assert shape_checked(defined('def f(x: Float[Tensor, "*#a"]): return x')["f"]).source is None
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        'x: Float[Tensor, "*#a"]',
+        'x: Float[Tensor, "#a"]',
+        'x: Float[Tensor, "a 2*b"]',
+        'x: Float[Tensor, "a {n}*b"], n: int',
+        'x: list[Float[Tensor, "a b"]]',
+        'x: Float[Tensor, "a b"] | Float[Tensor, "a"]',
+        'x: Float[Tensor, "a a/2"]',
+        '*x: Float[Tensor, "a"]',
+    ],
+)
+def test_every_checked_function_has_a_source(parameters: str) -> None:
+    checked = shape_checked(defined(f"def f({parameters}): return x")["f"])
+    assert "anywhere_off" in checked.source
+    ast.parse(checked.source)
 
 
 # Names never reach the source, and none clashes with what it is made of.
@@ -98,7 +113,7 @@ def test_an_axis_of_any_name(name: str) -> None:
 
 PARAMETERS = [
     *("type", "len", "tuple", "isinstance", "ValueError", "torch", "self_", "match", "_", "__", "__class__"),
-    *("_0", "_1", "_2", "_3", "_type0", "_type4", "_missing1", "_surprised2", "_switch5", "scope", "é"),
+    *("_0", "_1", "_2", "_3", "_type0", "_type4", "_missing1", "_solver2", "_switch5", "scope", "é"),
 ]
 
 
@@ -121,7 +136,7 @@ def test_a_parameter_of_any_name(left: str, right: str) -> None:
 
 
 FUNCTION_NAMES = [
-    *("type", "tuple", "isinstance", "ValueError", "torch", "_0", "_type4", "_surprised2", "_switch5"),
+    *("type", "tuple", "isinstance", "ValueError", "torch", "_0", "_type4", "_solver2", "_switch5"),
     *(
         "_function20",
         "__builtins__",

@@ -15,6 +15,7 @@ from typed_einsum import einsum
 from typed_einsum.contraction import inline
 from typed_einsum.plan import path as paths
 from typed_einsum.plan.path import contraction_path, greedy_path
+from typed_einsum.scopes import cache
 
 
 class Counting(TorchDispatchMode):
@@ -113,7 +114,7 @@ def test_many_operands_contract(installed: bool, monkeypatch: pytest.MonkeyPatch
     if not installed:
         monkeypatch.setattr(paths, "find_spec", lambda name: None)
     equation = "ab,bc,cd,de,ef,fg,gh->ah"
-    monkeypatch.setattr(inline, "_compiled", type(inline._compiled)())
+    monkeypatch.setattr(inline.COMPILED, "kept", {})
     operands = [torch.randn(2 + i, 3 + i, dtype=torch.float64) for i in range(7)]
     expected = operands[0]
     for operand in operands[1:]:
@@ -122,20 +123,20 @@ def test_many_operands_contract(installed: bool, monkeypatch: pytest.MonkeyPatch
 
 
 def test_compiled_equations_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inline, "_compiled", type(inline._compiled)())
-    monkeypatch.setattr(inline, "MOST_COMPILED", 5)
+    monkeypatch.setattr(inline.COMPILED, "kept", {})
+    monkeypatch.setattr(cache, "MOST_KEPT", 5)
     for i in range(20):
         einsum(f"b axis{i} -> axis{i} b", torch.ones(2, 3))
-    assert len(inline._compiled) == 5
+    assert len(inline.COMPILED.kept) == 5
 
 
 def test_source_goes_with_the_function(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inline, "_compiled", type(inline._compiled)())
+    monkeypatch.setattr(inline.COMPILED, "kept", {})
     einsum("b freed -> freed b", torch.ones(2, 3))
-    compiled = next(iter(inline._compiled.values()))
+    compiled = next(iter(inline.COMPILED.kept.values()))
     file = compiled.alone.__code__.co_filename
     assert "operand_1.shape" in "".join(linecache.getlines(file))
     del compiled
-    inline._compiled.clear()
+    inline.COMPILED.kept.clear()
     gc.collect()
     assert file not in linecache.cache

@@ -48,11 +48,13 @@ CASES = {
         "skipped replaced: after the import its name stands for something else, or for nothing",
     ],
     # Beartype refuses a Protocol that is not `@runtime_checkable`. The rest of the file is judged.
-    "protocol.py": ["skipped merge: beartype cannot check `log`, a `Log`", "ok twice"],
+    "protocol.py": ["skipped merge: nothing says how to make `log`, a `Log`: it is a Protocol…", "ok twice"],
     # The annotation speaks of the generator, not of what `@contextmanager` makes of it.
     "context_manager.py": ["ok background"],
     # The argument is an object of ours, and the function's own check refuses it.
-    "own_argument.py": ["skipped Matrix.scaled: what was made up for `self` is not what its annotation says"],
+    "own_argument.py": [
+        "skipped Matrix.scaled: what was made up for it does not fit: `self` is an `own_argument.Matrix`…"
+    ],
     # Asserts refuse the device, the size or the values that were made up.
     "device_assert.py": [
         "skipped letters: it refuses what was made up for it: AssertionError in `assert codes…"

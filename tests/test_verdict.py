@@ -285,7 +285,11 @@ def test_an_expression_does_not_wait_for_ever() -> None:
     theirs, ours = both('def function(x: Float[Tensor, "h*w"], y: Float[Tensor, "h"]): return True')
     with pytest.raises(AnnotationError):
         theirs(f32(15), f32(3))
-    with pytest.raises(errors.ShapeError, match="cannot be computed: `w` has no size here"):
+    assert ours(f32(15), f32(3))  # `w` is 5
+    with pytest.raises(errors.ShapeError, match="`w` has no size here, and 14 is not a multiple of 3"):
+        ours(f32(14), f32(3))
+    theirs, ours = both('def function(x: Float[Tensor, "h+w"], y: Float[Tensor, "h"]): return True')
+    with pytest.raises(errors.ShapeError, match="cannot be computed: `w` has no size here\n"):
         ours(f32(15), f32(3))
 
 

@@ -26,6 +26,11 @@ _SHORT: Final = {"bool": "bool", "bfloat16": "bf16", "complex64": "c64", "comple
 _SIZED: Final = re.compile(r"(float|int|uint)(\d+)")
 
 
+def exact_types(kind: type[Tensor]) -> tuple[type[Tensor], ...]:
+    """The types that generated checks accept where an annotation asks for `kind`."""
+    return tuple(each for each in EXACT_TYPES if issubclass(each, kind)) or (kind,)
+
+
 def is_tensor(value: object) -> bool:
     """Whether the value is a tensor of any kind, subclasses included."""
     return isinstance(value, Tensor)

@@ -1,8 +1,4 @@
-"""Compiled equations under torch.compile.
-
-While Dynamo traces, an equation that it meets for the first time must be compiled outside the trace. What
-comes out is a function, which Dynamo can only follow if it can also find it again: so it becomes an
-attribute of `traced`, and the traced code receives the attribute's name, a constant.
+"""Functions that Dynamo takes for constants, and errors that may leave a trace.
 
 A refusal ends the trace. Dynamo hides an exception that it does not know in an internal error of its own, so
 what leaves a trace from here is an error of users in torch's sense.
@@ -10,7 +6,7 @@ what leaves a trace from here is an error of users in torch's sense.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from functools import wraps
 from typing import Any, NoReturn, ParamSpec, TypeVar
 
@@ -87,21 +83,3 @@ def _end_the_trace() -> NoReturn:
         "help: call the function once without torch.compile, or without fullgraph=True, to read what is wrong"
     )
     raise UserError(UserErrorType.INVALID_INPUT, said)
-
-
-class Traced:
-    """Holds what was compiled while tracing, one attribute each."""
-
-
-traced = Traced()
-
-_names: dict[Hashable, str] = {}
-
-
-def keep_for_tracing(key: Hashable, make: Callable[[], Any]) -> str:
-    """The name of the attribute of `traced` for a key; its value is made the first time."""
-    if key not in _names:
-        name = f"compiled_{len(_names)}"
-        setattr(traced, name, make())
-        _names[key] = name
-    return _names[key]

@@ -24,6 +24,7 @@ from typed_einsum import einsum, errors, explain, shape_checked, softmax, typed_
 from typed_einsum.contraction import inline
 from typed_einsum.equation.axes import AxisSyntaxError, read_axes
 from typed_einsum.equation.reading import Reductions, linted
+from typed_einsum.scopes.cache import MOST_KEPT
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "benchmarks"))
@@ -245,19 +246,19 @@ def test_distinct_equations_do_not_pile_up() -> None:
         for number in range(first, first + count):
             einsum(f"b{number} c{number} -> c{number} b{number}", matrix)
 
-    contract(0, inline.MOST_COMPILED + 100)
+    contract(0, MOST_KEPT + 100)
     gc.collect()
     tracemalloc.start()
     try:
         before = tracemalloc.get_traced_memory()[0]
-        contract(10**6, 2 * inline.MOST_COMPILED)
+        contract(10**6, 2 * MOST_KEPT)
         gc.collect()
         grown = tracemalloc.get_traced_memory()[0] - before
     finally:
         tracemalloc.stop()
-    assert len(inline._compiled) <= inline.MOST_COMPILED
+    assert len(inline.COMPILED.kept) <= MOST_KEPT
     # The cache was full before tracing began, so all that is kept now was made since: one cache full.
-    assert grown < 40_000 * inline.MOST_COMPILED
+    assert grown < 40_000 * MOST_KEPT
 
 
 def test_a_thousand_axes() -> None:

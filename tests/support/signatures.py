@@ -24,7 +24,8 @@ def defined(source: str, names: Mapping[str, Any] | None = None, *, future: bool
     name = f"written_by_tests_{next(_serial)}"
     filename = f"{name}.py"
     namespace: dict[str, Any] = {"__name__": name}
-    namespace.update(vars(jaxtyping), torch=torch, Tensor=torch.Tensor, **(names or {}))
+    public = {each: value for each, value in vars(jaxtyping).items() if not each.startswith("__")}
+    namespace.update(public, torch=torch, Tensor=torch.Tensor, **(names or {}))
     if future:
         source = f"from __future__ import annotations\n{source}"
     linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)

@@ -7,15 +7,13 @@ An annotation becomes a hint, a frozen description of what a value may be. What 
 from __future__ import annotations
 
 import functools
-import inspect
 import re
 import types
 from collections import OrderedDict, abc, defaultdict, deque
-from collections.abc import Callable, Mapping
 from typing import Annotated, Any, ForwardRef, Literal, Union, get_args, get_origin
 
 import torch
-from jaxtyping import AbstractArray, AnnotationError, TypeCheckError, jaxtyped
+from jaxtyping import AbstractArray
 from torch import Tensor
 
 from typed_einsum.annotations.hints import (
@@ -23,6 +21,7 @@ from typed_einsum.annotations.hints import (
     BeartypeHint,
     DictHint,
     Hint,
+    JudgedHint,
     ListHint,
     OptionalHint,
     PlainHint,
@@ -30,11 +29,11 @@ from typed_einsum.annotations.hints import (
     TupleHint,
     UnionHint,
     is_bearable,
-    needs_jaxtyping,
     parts_of,
+    shown,
+    spelled_hint,
     tensors_in,
 )
-from typed_einsum.decorate.resolution import Unresolved
 from typed_einsum.equation.axes import (
     ELLIPSIS,
     Anonymous,
@@ -47,7 +46,6 @@ from typed_einsum.equation.axes import (
     spelled,
 )
 from typed_einsum.equation.expressions import NotArithmetic, read_expression
-from typed_einsum.locations import RETURN
 from typed_einsum.tensors import DTYPES
 
 __all__ = [
@@ -55,14 +53,16 @@ __all__ = [
     "BeartypeHint",
     "DictHint",
     "Hint",
+    "JudgedHint",
     "ListHint",
     "OptionalHint",
     "PlainHint",
     "TensorHint",
     "TupleHint",
     "UnionHint",
-    "needs_jaxtyping",
     "parts_of",
+    "shown",
+    "spelled_hint",
     "tensors_in",
 ]
 
@@ -80,19 +80,9 @@ LISTS = (
 DICTS = (dict, OrderedDict, defaultdict, abc.Mapping, abc.MutableMapping)
 """Types of which each holds values of one type; what can be read once alone, such as `Iterator`, is none."""
 
-VERDICTS = (TypeCheckError, AnnotationError)
-"""What jaxtyping raises when a call is not what its annotations say."""
-
 
 class NotDescribed(Exception):
     """The annotation is one that only jaxtyping and beartype themselves can judge."""
-
-
-def shown(annotation: Any) -> str:
-    """An annotation as its author would have written it."""
-    if isinstance(annotation, type):
-        return annotation.__name__
-    return re.sub(r"(?<![\w.])typing\.", "", str(annotation))
 
 
 def is_tensor_annotation(annotation: Any) -> bool:
@@ -131,9 +121,19 @@ def read_or_any(annotation: Any) -> Hint:
         return AnyHint()
 
 
+def describe(annotation: Any) -> Hint:
+    """Describe an annotation of any kind: what cannot be read is left to jaxtyping and beartype."""
+    try:
+        return read_hint(annotation)
+    except NotDescribed:
+        return JudgedHint(annotation)
+
+
 def _read_composed(annotation: Any) -> Hint:
     """Describe a type with tensors in it."""
     origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated and not any(_is_beartypes(extra) for extra in arguments[1:]):
+        return read_hint(arguments[0])
     if origin in (Union, types.UnionType):
         return _read_union(arguments)
     if origin is tuple and Ellipsis in arguments:
@@ -145,6 +145,11 @@ def _read_composed(annotation: Any) -> Hint:
     if origin in DICTS:
         return DictHint(origin, read_hint(arguments[0]), read_hint(arguments[1]))
     raise NotDescribed(annotation)
+
+
+def _is_beartypes(extra: Any) -> bool:
+    """Whether what stands in `Annotated` is a validator of beartype's, such as `Is[...]`."""
+    return type(extra).__module__.partition(".")[0] == "beartype"
 
 
 def _read_union(members: tuple[Any, ...]) -> OptionalHint | UnionHint:
@@ -252,34 +257,3 @@ def _dtype_set(names: tuple[str | re.Pattern[str], ...]) -> frozenset[torch.dtyp
         for spelled, dtype in DTYPES.items()
         if any(name.match(spelled) if isinstance(name, re.Pattern) else name == spelled for name in names)
     )
-
-
-def by_jaxtyping(
-    function: Callable[..., Any],
-    signature: inspect.Signature,
-    annotations: Mapping[str, Any],
-    answer: Callable[..., Any],
-) -> Callable[..., Any]:
-    """`answer` under `jaxtyped(typechecker=beartype)` itself, as if it were the function."""
-    from beartype import beartype
-
-    def judged(*args: Any, **kwargs: Any) -> Any:
-        return answer(*args, **kwargs)
-
-    # In the module of the function, where names inside annotations, as in `list["Block"]`, are known.
-    judged = types.FunctionType(judged.__code__, function.__globals__, closure=judged.__closure__)
-    judged.__qualname__, judged.__module__ = function.__qualname__, function.__module__
-    resolved = {
-        name: Any if isinstance(annotation, Unresolved) else annotation
-        for name, annotation in annotations.items()
-    }
-    # All that jaxtyping reads of a function is its signature.
-    judged.__signature__ = signature.replace(  # type: ignore[attr-defined]
-        parameters=[
-            parameter.replace(annotation=resolved.get(name, inspect.Parameter.empty))
-            for name, parameter in signature.parameters.items()
-        ],
-        return_annotation=resolved.get(RETURN, inspect.Signature.empty),
-    )
-    checked: Callable[..., Any] = jaxtyped(judged, typechecker=beartype)
-    return checked

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -96,6 +97,13 @@ class UnionHint:
 
 
 @dataclass(frozen=True)
+class JudgedHint:
+    """What only jaxtyping and beartype can judge, such as `PyTree[Float[Tensor, "b"]]`."""
+
+    annotation: Any
+
+
+@dataclass(frozen=True)
 class AnyHint:
     """Anything at all: no annotation, `Any` or `object`."""
 
@@ -109,6 +117,7 @@ Hint = (
     | ListHint
     | DictHint
     | UnionHint
+    | JudgedHint
     | AnyHint
 )
 
@@ -126,7 +135,7 @@ def parts_of(hint: Hint) -> tuple[Hint, ...]:
             return key, value
         case UnionHint(members):
             return members
-        case TensorHint() | PlainHint() | BeartypeHint() | AnyHint():
+        case TensorHint() | PlainHint() | BeartypeHint() | JudgedHint() | AnyHint():
             return ()
 
 
@@ -138,6 +147,31 @@ def tensors_in(hint: Hint) -> Iterator[TensorHint]:
         yield from tensors_in(part)
 
 
-def needs_jaxtyping(hint: Hint) -> bool:
-    """Whether checks of ours cannot decide on such a value yet: jaxtyping and beartype then do."""
-    return isinstance(hint, ListHint | DictHint | UnionHint) or any(map(needs_jaxtyping, parts_of(hint)))
+def spelled_hint(hint: Hint) -> str:
+    """A hint as an annotation is written, for messages."""
+    match hint:
+        case TensorHint():
+            return str(hint)
+        case PlainHint(kind):
+            return "None" if kind is type(None) else kind.__qualname__
+        case BeartypeHint(annotation) | JudgedHint(annotation):
+            return shown(annotation)
+        case OptionalHint(inner, others):
+            return " | ".join(spelled_hint(each) for each in (inner, *others))
+        case UnionHint(members):
+            return " | ".join(spelled_hint(member) for member in members)
+        case TupleHint(items):
+            return f"tuple[{', '.join(spelled_hint(item) for item in items) or '()'}]"
+        case ListHint(kind, item):
+            return f"{kind.__name__}[{spelled_hint(item)}{', ...' if kind is tuple else ''}]"
+        case DictHint(kind, key, value):
+            return f"{kind.__name__}[{spelled_hint(key)}, {spelled_hint(value)}]"
+        case AnyHint():
+            return "Any"
+
+
+def shown(annotation: Any) -> str:
+    """An annotation as its author would have written it."""
+    if isinstance(annotation, type):
+        return annotation.__name__
+    return re.sub(r"(?<![\w.])typing\.", "", str(annotation))

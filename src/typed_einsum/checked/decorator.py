@@ -1,28 +1,19 @@
-"""`@shape_checked` itself: choose between generated checks, the solver, and jaxtyping with beartype."""
+"""`@shape_checked` itself."""
 
 from __future__ import annotations
 
 import inspect
-from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from typed_einsum.annotations import (
-    VERDICTS,
-    AnyHint,
-    Hint,
-    NotDescribed,
-    by_jaxtyping,
-    needs_jaxtyping,
-    read_hint,
-)
-from typed_einsum.checked.judge import ask, passed_through, verdict
+from typed_einsum.annotations import AnyHint, describe
+from typed_einsum.annotations.judging import asks_jaxtyping
 from typed_einsum.checked.signature import CheckedSignature
-from typed_einsum.checked.source import straight_wrapper
+from typed_einsum.checked.solved import Solved
+from typed_einsum.checked.wrapper import wrapper_of
 from typed_einsum.decorate.deferred import deferred
 from typed_einsum.decorate.definition import Definition
 from typed_einsum.decorate.functions import (
-    MISSING,
     OWNERS,
     decorated,
     dressed,
@@ -30,10 +21,7 @@ from typed_einsum.decorate.functions import (
     unresolved_error,
 )
 from typed_einsum.decorate.resolution import Unresolved, resolved_annotations
-from typed_einsum.generated.checks import NotStraight
 from typed_einsum.locations import RETURN
-from typed_einsum.messages import Held
-from typed_einsum.scopes.scope import Scope, bindings_of, names_of, running, running_async
 from typed_einsum.switch import switch
 
 F = TypeVar("F")
@@ -104,18 +92,8 @@ def _shapes_in(annotations: Mapping[str, Any]) -> dict[str, Unresolved]:
 
 def _checked(function: Callable[..., Any], annotations: Mapping[str, Any]) -> Callable[..., Any]:
     checked = _read(function, annotations)
-    source = None
-    wrapper: Callable[..., Any]
-    if inspect.iscoroutinefunction(function):
-        wrapper = _solved_async(checked)
-    elif not checked.complete:
-        wrapper = _judged(checked)
-    else:
-        try:
-            wrapper, source = _straight(checked)
-        except NotStraight:
-            wrapper = _solved(checked)
-    definition = Definition(lambda: wrapper, checked)
+    wrapper, source = wrapper_of(checked, Solved(checked, asks_jaxtyping(function)))
+    definition = Definition(lambda: outside, checked)
     outside: Callable[..., Any] = dressed(
         wrapper, function, definition, source=source, shape_signature=checked
     )
@@ -123,109 +101,22 @@ def _checked(function: Callable[..., Any], annotations: Mapping[str, Any]) -> Ca
 
 
 def _read(function: Callable[..., Any], annotations: Mapping[str, Any]) -> CheckedSignature:
-    """The signature with every hint that can be described."""
+    """The signature, with every hint."""
     signature = inspect.signature(function)
-    hints: dict[str, Hint] = {}
-    complete = True
-    for name in (*signature.parameters, RETURN):
-        annotation = annotations.get(name, Any)
-        try:
-            hints[name] = AnyHint() if isinstance(annotation, Unresolved) else read_hint(annotation)
-        except NotDescribed:
-            hints[name], complete = AnyHint(), False
-    complete = complete and not any(map(needs_jaxtyping, hints.values()))
-    result = hints.pop(RETURN)
+    known = {name: hint for name, hint in annotations.items() if not isinstance(hint, Unresolved)}
+    hints = {name: describe(known.get(name, Any)) for name in signature.parameters}
+    result = describe(known.get(RETURN, Any)) if _returns_its_own(function) else AnyHint()
     first = next(iter(signature.parameters), None)
     owner = first if first in OWNERS and isinstance(hints[first], AnyHint) else None
-    return CheckedSignature(function, signature, annotations, hints, result, owner, complete)
+    return CheckedSignature(function, signature, known, hints, result, owner)
 
 
-def _straight(checked: CheckedSignature) -> tuple[Callable[..., Any], str]:
-    """Generated checks, with the solver behind them. Raises `NotStraight`."""
+def _returns_its_own(function: Callable[..., Any]) -> bool:
+    """Whether the annotated result is that of the function itself.
 
-    def surprised(values: tuple[Any, ...]) -> Any:
-        """Goes on with the arguments as the generated wrapper got them, one value for each parameter."""
-        return _solve(checked, _bound(checked, values))
-
-    def unexpected(result: Any, scope: tuple[Any, ...]) -> Any:
-        _examine_result(checked, result, Scope(*scope), ())
-        return result
-
-    return straight_wrapper(checked, surprised, unexpected)
-
-
-def _bound(checked: CheckedSignature, values: tuple[Any, ...]) -> inspect.BoundArguments:
-    given = {name: value for name, value in checked.named(values).items() if value is not MISSING}
-    return checked.bound(given)
-
-
-def _solved(checked: CheckedSignature) -> Callable[..., Any]:
-    """The function with every call checked by the solver."""
-
-    def solved(*args: Any, **kwargs: Any) -> Any:
-        return _solve(checked, checked.signature.bind(*args, **kwargs))
-
-    return solved
-
-
-def _solve(checked: CheckedSignature, bound: inspect.BoundArguments) -> Any:
-    if switch.is_off():
-        return checked.function(*bound.args, **bound.kwargs)
-    scope, waiting = _scope(checked, bound)
-    with running(scope):
-        result = checked.function(*bound.args, **bound.kwargs)
-    _examine_result(checked, result, Scope(*scope), waiting)
-    return result
-
-
-def _solved_async(checked: CheckedSignature) -> Callable[..., Any]:
-    """A coroutine function with every call checked by the solver; what it awaits to is its result."""
-
-    async def solved(*args: Any, **kwargs: Any) -> Any:
-        if switch.is_off():
-            return await checked.function(*args, **kwargs)
-        bound = checked.signature.bind(*args, **kwargs)
-        scope, waiting = _scope(checked, bound)
-        if not checked.complete:
-            ask(checked.function, checked.annotations, bound)
-        result = await running_async(scope, checked.function(*args, **kwargs))
-        if not checked.complete:
-            ask(checked.function, checked.annotations, bound, result)
-        _examine_result(checked, result, Scope(*scope), waiting)
-        return result
-
-    return solved
-
-
-def _judged(checked: CheckedSignature) -> Callable[..., Any]:
-    """A function with annotations that only jaxtyping and beartype can judge; they do, after the solver."""
-    judge = by_jaxtyping(checked.function, checked.signature, checked.annotations, checked.function)
-
-    def judged(*args: Any, **kwargs: Any) -> Any:
-        bound = checked.signature.bind(*args, **kwargs)
-        if switch.is_off():
-            return checked.function(*args, **kwargs)
-        scope, _ = _scope(checked, bound)
-        try:
-            with running(scope):
-                result = judge(*args, **kwargs)
-        except VERDICTS as error:
-            if passed_through(checked.function, error):
-                raise
-            raise verdict(checked.function, error) from None
-        _examine_result(checked, result, Scope(*scope), ())
-        return result
-
-    return judged
-
-
-def _scope(checked: CheckedSignature, bound: inspect.BoundArguments) -> tuple[tuple[Any, ...], list[Held]]:
-    """The scope of a call whose arguments have been examined, and those that wait for names."""
-    bindings, waiting = checked.examine_arguments(bound)
-    full = inspect.BoundArguments(bound.signature, OrderedDict(bound.arguments))
-    full.apply_defaults()
-    return (names_of(bindings), checked, tuple(full.arguments.values()), []), waiting
-
-
-def _examine_result(checked: CheckedSignature, result: Any, scope: Scope, waiting: Sequence[Held]) -> None:
-    checked.examine_result(result, bindings_of(scope), checked.named(scope.arguments), waiting)
+    Below another decorator stands the author's function: under `@contextmanager` its annotations speak of a
+    generator, which the function that is decorated here does not return.
+    """
+    written = inspect.unwrap(function)
+    kinds = (inspect.isgeneratorfunction, inspect.isasyncgenfunction, inspect.iscoroutinefunction)
+    return all(kind(written) == kind(function) for kind in kinds)

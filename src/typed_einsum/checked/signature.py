@@ -1,7 +1,4 @@
-"""The annotations of a checked function, held against one call by the solver.
-
-This is the slow and sure path: it decides what generated checks cannot, and says what is wrong.
-"""
+"""The annotations of a checked function, as hints: what its generated checks and the solver start from."""
 
 from __future__ import annotations
 
@@ -12,49 +9,34 @@ from inspect import BoundArguments, Parameter, Signature
 from typing import Any
 
 from typed_einsum.annotations import (
-    AnyHint,
-    BeartypeHint,
     DictHint,
     Hint,
+    JudgedHint,
     ListHint,
     OptionalHint,
     PlainHint,
     TensorHint,
     TupleHint,
-    UnionHint,
-    shown,
+    tensors_in,
 )
-from typed_einsum.checked.judge import ask
+from typed_einsum.annotations.judging import Judge
+from typed_einsum.checked.examination import Examination
 from typed_einsum.checked.owner import axis_sizes_of, prebind
 from typed_einsum.decorate.functions import locator
-from typed_einsum.diagnostics import Diagnostic
-from typed_einsum.equation.axes import Anonymous, Axis, Expression, key
-from typed_einsum.equation.expressions import NotArithmetic
-from typed_einsum.errors import ArgumentError, DtypeError, TypedEinsumError
+from typed_einsum.equation.axes import Axis, key
 from typed_einsum.locations import RETURN
-from typed_einsum.messages import (
-    Held,
-    Locate,
-    code_for,
-    dtype_repair,
-    dtype_summary,
-    facts,
-    kind_of,
-    shape_error,
-    title,
-    type_repair,
-    with_article,
-)
-from typed_einsum.solver import Bindings, Conflict, Labelled, NotComputable, Origin, bind
-from typed_einsum.tensors import described, dtype_of, is_tensor, shape_of, short
+from typed_einsum.messages import Held, Locate
+from typed_einsum.solver import Bindings, Origin
+from typed_einsum.tensors import is_tensor
+
+STARS = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
 
 
 @dataclass(eq=False)
 class CheckedSignature:
     """A function with a hint for each parameter that has one, and for its result.
 
-    `owner` is the parameter that is the object of a method; its `axis_sizes` are known names. Where not
-    every annotation is described (`complete` is False), jaxtyping and beartype decide after the solver.
+    `owner` is the parameter that is the object of a method; its `axis_sizes` are known names.
     """
 
     function: Callable[..., Any]
@@ -63,16 +45,25 @@ class CheckedSignature:
     hints: Mapping[str, Hint]
     result: Hint
     owner: str | None
-    complete: bool = True
     locate: Locate = field(init=False)
+    _judges: dict[tuple[str, ...], Judge] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        tensors = dict(self._tensor_hints())
-        texts = {label: hint.text for label, hint in tensors.items()}
-        self.locate = locator(self.function, texts, {label: str(hint) for label, hint in tensors.items()})
+        self.locate = locator(self.function, self.tensor_at)
+
+    @property
+    def judged(self) -> tuple[str, ...]:
+        """The parameters that only jaxtyping and beartype can judge."""
+        return tuple(name for name, hint in self.hints.items() if isinstance(hint, JudgedHint))
+
+    def judge_of(self, names: tuple[str, ...]) -> Judge:
+        """jaxtyping and beartype for the annotations of these parameters, or of the result."""
+        if names not in self._judges:
+            self._judges[names] = Judge(self.function, {name: self.annotations[name] for name in names})
+        return self._judges[names]
 
     def examine(self, bound: BoundArguments) -> Bindings:
-        """Raise what the arguments of a call deserve, or bind their names. Defaults are not checked."""
+        """The names that the arguments of a call bind. Raises what is wrong. Defaults are not checked."""
         return self.examine_arguments(bound)[0]
 
     def examine_arguments(self, bound: BoundArguments) -> tuple[Bindings, list[Held]]:
@@ -81,78 +72,57 @@ class CheckedSignature:
         bindings = Bindings(arguments={**self._defaults(), **arguments})
         if self.owner is not None and self.owner in arguments:
             prebind(axis_sizes_of(arguments[self.owner]), bindings)
-        held: list[Held] = []
-        for label, hint, value in self._given(arguments):
-            held += self._tensors(label, hint, value)
-        known = bindings.copy()
-        try:
-            conflicts, waiting = _bind_waiting(held, bindings)
-        except NotArithmetic:
-            ask(self.function, self.annotations, self.bound(arguments))
-            bindings, waiting = known, []
-            conflicts = _bind_all([_without_expressions(item) for item in held], bindings)
-        if conflicts:
-            raise shape_error(conflicts, held, self.locate, bindings)
-        return bindings, waiting
+        examination = Examination(self, bindings)
+        for label, hint, value in self.given(arguments):
+            examination.collect(label, hint, value)
+        return bindings, examination.bind(self._integers(bindings.arguments))
 
     def examine_result(
-        self, value: Any, bindings: Bindings, arguments: Mapping[str, Any], waiting: Sequence[Held] = ()
+        self, value: Any, bindings: Bindings, arguments: Mapping[str, Any], unfinished: Sequence[Held] = ()
     ) -> None:
-        """Raise the error of the result, or of an argument whose expressions still have unbound names."""
-        held = self._tensors(RETURN, self.result, value)
-        try:
-            if self.complete:
-                conflicts = _bind_all([*held, *waiting], bindings)
-            else:  # jaxtyping has found names where the solver sees none, and computed with them
-                conflicts, _ = _bind_waiting(held, bindings)
-        except NotArithmetic:
-            defaults = self._defaults()
-            given = {n: v for n, v in arguments.items() if n not in defaults or v is not defaults[n]}
-            ask(self.function, self.annotations, self.bound(given), value)
-            return
-        if conflicts:
-            raise shape_error(conflicts, [*self._held(arguments), *held], self.locate, bindings)
+        """Raise what is wrong with the result, and with arguments whose expressions still lack names."""
+        examination = Examination(self, bindings)
+        if isinstance(self.result, JudgedHint):
+            for label, hint, argument in self.given(arguments):
+                if isinstance(hint, JudgedHint):
+                    examination.collect(label, hint, argument)
+        examination.collect(RETURN, self.result, value)
+        examination.finish(unfinished, self._shown(arguments))
 
     def origin_of(self, name: str) -> Origin | None:
         """Where the signature takes the size of a name from."""
-        for label, hint in self._tensor_hints():
-            for position, axis in enumerate(hint.axes):
-                if key(axis) == name and label != RETURN:
-                    return Origin(label, position, axis)
+        for label, hint in self.hints.items():
+            for tensor in tensors_in(hint):
+                for position, axis in enumerate(tensor.axes):
+                    if key(axis) == name:
+                        return Origin(label, position, axis)
         return None
+
+    def tensor_at(self, label: str, axis: Axis | None) -> TensorHint | None:
+        """The tensor hint of an argument or result, or of an item in it: the one that holds the axis."""
+        name, _, path = label.partition("[")
+        hint = self.result if name == RETURN else self.hints.get(name)
+        tensors = [] if hint is None else list(tensors_in(hint))
+        holds = (tensor for tensor in tensors if any(axis is each for each in tensor.axes))
+        at = None if hint is None else _at(hint, path.rstrip("]").split("][") if path else [])
+        return next(holds, at or next(iter(tensors), None))
 
     def bound(self, given: Mapping[str, Any]) -> BoundArguments:
         """The arguments of a call as `inspect` has them: without `*args` and `**kwargs` that hold nothing."""
-        stars = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
         kinds = {name: parameter.kind for name, parameter in self.signature.parameters.items()}
-        arguments = {name: value for name, value in given.items() if kinds[name] not in stars or value}
+        arguments = {name: value for name, value in given.items() if kinds[name] not in STARS or value}
         return BoundArguments(self.signature, OrderedDict(arguments))
 
     def named(self, arguments: tuple[Any, ...]) -> dict[str, Any]:
         """The arguments of a call under the names of their parameters."""
         return dict(zip(self.signature.parameters, arguments, strict=True))
 
-    def sizes_of_owner(self, arguments: tuple[Any, ...]) -> Mapping[str, int]:
-        """The names that the object of a method knows by itself."""
-        return {} if self.owner is None else axis_sizes_of(self.named(arguments)[self.owner]) or {}
+    def not_defaults(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """The arguments that are not the defaults of their parameters: those are not checked."""
+        defaults = self._defaults()
+        return {n: v for n, v in arguments.items() if n not in defaults or v is not defaults[n]}
 
-    def _held(self, arguments: Mapping[str, Any]) -> list[Held]:
-        """The tensors among the arguments, to be shown beside the result."""
-        return [
-            _held(label, hint, argument)
-            for label, hint, argument in self._given(arguments)
-            if isinstance(hint, TensorHint) and is_tensor(argument)
-        ]
-
-    def _defaults(self) -> dict[str, Any]:
-        parameters = self.signature.parameters.values()
-        return {p.name: p.default for p in parameters if p.default is not Parameter.empty}
-
-    def _tensor_hints(self) -> Iterator[tuple[str, TensorHint]]:
-        for label, hint in (*self.hints.items(), (RETURN, self.result)):
-            yield from _inner_tensors(label, hint)
-
-    def _given(self, arguments: Mapping[str, Any]) -> Iterator[tuple[str, Hint, Any]]:
+    def given(self, arguments: Mapping[str, Any]) -> Iterator[tuple[str, Hint, Any]]:
         """Each argument that has a hint; every item of `*args` and `**kwargs` on its own."""
         for name, hint in self.hints.items():
             if name not in arguments:
@@ -165,119 +135,36 @@ class CheckedSignature:
                 case _:
                     yield name, hint, arguments[name]
 
-    def _tensors(self, label: str, hint: Hint, value: Any) -> list[Held]:
-        """The tensors in a value whose shapes are to be bound; raises where its type or dtype is wrong."""
-        match hint:
-            case AnyHint() | ListHint() | DictHint() | UnionHint():
-                return []
-            case PlainHint(kind):
-                if isinstance(value, kind):
-                    return []
-                raise self._wrong_type(label, value, kind.__qualname__ if kind is not type(None) else "None")
-            case BeartypeHint(annotation):
-                if hint.accepts(value):
-                    return []
-                raise self._wrong_type(label, value, shown(annotation))
-            case OptionalHint(inner, others):
-                if any(other.accepts(value) for other in others):
-                    return []
-                return self._tensors(label, inner, value)
-            case TupleHint(items):
-                if not isinstance(value, tuple):
-                    raise self._wrong_type(label, value, f"a tuple of {len(items)}")
-                if len(value) != len(items):
-                    raise self._wrong_type(
-                        label, value, f"a tuple of {len(items)}", f"a tuple of {len(value)}"
-                    )
-                pairs = zip(items, value, strict=True)
-                return [
-                    t
-                    for i, (item, part) in enumerate(pairs)
-                    for t in self._tensors(f"{label}[{i}]", item, part)
-                ]
-            case TensorHint():
-                return [self._checked_tensor(label, hint, value)]
+    def is_size(self, name: str) -> bool:
+        """Whether an argument of this name may be the size of the axis of this name."""
+        return self.hints.get(name) == PlainHint(int)
 
-    def _checked_tensor(self, label: str, hint: TensorHint, value: Any) -> Held:
-        if not isinstance(value, hint.kind):
-            raise self._not_a_tensor(label, hint, value)
-        item = _held(label, hint, value)
-        if hint.dtypes is None or dtype_of(value) in hint.dtypes:
-            return item
-        at = self.locate(label, None, f"{short(dtype_of(value))} here")
-        if label.partition("[")[0] == RETURN:
-            repair = dtype_repair(label, hint.dtypes, dtype_of(value))
-            summary = dtype_summary(label, value, hint.dtype_name)
-            raise DtypeError(Diagnostic("TE305", summary, at.place, at.marks, facts([item]), repair))
-        repair = dtype_repair(label, hint.dtypes, dtype_of(value))
-        summary = dtype_summary(label, value, hint.dtype_name)
-        raise DtypeError(Diagnostic("TE301", summary, at.place, at.marks, facts([item]), repair))
+    def _integers(self, arguments: Mapping[str, Any]) -> dict[str, int]:
+        return {n: v for n, v in arguments.items() if self.is_size(n) and type(v) is int and v >= 0}
 
-    def _not_a_tensor(self, label: str, hint: TensorHint, value: Any) -> TypedEinsumError:
-        if label.partition("[")[0] == RETURN or is_tensor(value):
-            return self._wrong_type(label, value, str(hint))
-        at = self.locate(label, None, f"{kind_of(value)} here")
-        summary = f"{title(label)} is not a tensor but {with_article(described(value))}"
-        repair = f"pass a torch.Tensor: torch.as_tensor({code_for(label)}) makes one"
-        if value is None:
-            repair = f"pass a tensor, or allow None in the annotation: `{hint} | None`"
-        return DtypeError(Diagnostic("TE304", summary, at.place, at.marks, help=repair))
+    def _shown(self, arguments: Mapping[str, Any]) -> list[Held]:
+        """The tensors among the arguments, to be shown beside the result."""
+        return [
+            Held.of(label, hint.axes, argument)
+            for label, hint, argument in self.given(arguments)
+            if isinstance(hint, TensorHint) and is_tensor(argument)
+        ]
 
-    def _wrong_type(self, label: str, value: Any, wanted: str, found: str | None = None) -> ArgumentError:
-        is_result = label.partition("[")[0] == RETURN
-        place = self.locate(label, None, "").place
-        asked = wanted if wanted.startswith("a tuple") else f"`{wanted}`"
-        summary = (
-            f"{title(label)} is {found or with_article(described(value))}, but its annotation is {asked}"
-        )
-        repair = type_repair(label, wanted, value)
-        return ArgumentError(Diagnostic("TE407" if is_result else "TE406", summary, place, help=repair))
+    def _defaults(self) -> dict[str, Any]:
+        parameters = self.signature.parameters.values()
+        return {p.name: p.default for p in parameters if p.default is not Parameter.empty}
 
 
-def _bind_all(held: Sequence[Held], bindings: Bindings) -> list[Conflict]:
-    return [conflict for item in held for conflict in bind(item.tensor, bindings)]
-
-
-def _bind_waiting(held: Sequence[Held], bindings: Bindings) -> tuple[list[Conflict], list[Held]]:
-    """Bind tensors whose expressions may wait for each other's names; returns those that still wait."""
-    conflicts, waiting = _bind_once(held, bindings)
-    conflicts += _bind_all([_without_expressions(item) for item in waiting], bindings)
-    if conflicts or not waiting:
-        return conflicts, []
-    return _bind_once(waiting, bindings)
-
-
-def _bind_once(held: Sequence[Held], bindings: Bindings) -> tuple[list[Conflict], list[Held]]:
-    conflicts: list[Conflict] = []
-    waiting: list[Held] = []
-    for item in held:
-        found = bind(item.tensor, bindings)
-        if any(isinstance(conflict, NotComputable) and conflict.waits for conflict in found):
-            waiting.append(item)
-        else:
-            conflicts += found
-    return conflicts, waiting
-
-
-def _held(label: str, hint: TensorHint, value: Any) -> Held:
-    return Held(Labelled(label, hint.axes, shape_of(value)), value)
-
-
-def _inner_tensors(label: str, hint: Hint) -> Iterator[tuple[str, TensorHint]]:
+def _at(hint: Hint, path: Sequence[str]) -> TensorHint | None:
+    """The tensor hint at a path of items; None where there is no single one."""
     match hint:
         case TensorHint():
-            yield label, hint
+            return hint
         case OptionalHint(inner):
-            yield from _inner_tensors(label, inner)
-        case TupleHint(items):
-            for index, item in enumerate(items):
-                yield from _inner_tensors(f"{label}[{index}]", item)
-
-
-def _without_expressions(item: Held) -> Held:
-    tensor = item.tensor
-    axes: tuple[Axis, ...] = tuple(
-        Anonymous(word=axis.text, span=axis.span) if isinstance(axis, Expression) else axis
-        for axis in tensor.axes
-    )
-    return Held(Labelled(tensor.label, axes, tensor.sizes), item.value)
+            return _at(inner, path)
+        case TupleHint(items) if path and path[0].isdigit() and int(path[0]) < len(items):
+            return _at(items[int(path[0])], path[1:])
+        case ListHint(_, item) | DictHint(_, _, item) if path:
+            return _at(item, path[1:])
+        case _:
+            return None

@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import Tensor
-from torch.compiler import is_dynamo_compiling
 
 from typed_einsum.contraction.operands import Contraction, Dtypes, straight_lines
 from typed_einsum.contraction.planned import runner, running_lines
 from typed_einsum.diagnostics import Diagnostic, Located, Mark, Span
 from typed_einsum.equation.axes import ELLIPSIS, Axis
-from typed_einsum.equation.equation import Equation, is_spread
+from typed_einsum.equation.equation import Equation
 from typed_einsum.equation.reading import Reductions, linted, not_a_text, operand_labels
 from typed_einsum.errors import ArgumentError, EquationError
 from typed_einsum.generated.checks import NotStraight, ShapeChecks, prefix_for
 from typed_einsum.generated.compile import build
 from typed_einsum.locations import caller_place, passed_text
 from typed_einsum.messages import Locate, with_article
-from typed_einsum.scopes.scope import Scope, bindings_of, forget, rebind, scopes
+from typed_einsum.scopes.cache import Cache
+from typed_einsum.scopes.scope import Scope, bindings_of, rebind, scopes
+from typed_einsum.scopes.sharing import sharing_lines
 from typed_einsum.solver import Bindings, Origin
 from typed_einsum.switch import switch
 from typed_einsum.tensors import described
-from typed_einsum.tracing import constant_while_tracing, keep_for_tracing, traced
-
-MOST_COMPILED = 4096
-"""Compiled equations that are kept; beyond that the oldest is dropped."""
 
 
 @dataclass(frozen=True)
@@ -38,10 +34,6 @@ class Compiled:
     operands: int
     alone: Callable[..., Tensor]
     within: Callable[..., Tensor]
-
-
-_Key = tuple[str, str | None, str | None]
-_compiled: OrderedDict[_Key, Compiled] = OrderedDict()
 
 
 def einsum(equation: str, *operands: Tensor, sum: str | None = None, max: str | None = None) -> Tensor:
@@ -72,26 +64,16 @@ def einsum(equation: str, *operands: Tensor, sum: str | None = None, max: str | 
         >>> einsum("b q d, b k d -> b q", query, key, max="k").shape
         torch.Size([2, 3])
     """
-    if is_dynamo_compiling():
-        compiled: Compiled = getattr(traced, _named_for_tracing(equation, sum, max))
-    else:
-        try:
-            compiled = _compiled[equation, sum, max]
-        except (KeyError, TypeError):
-            compiled = compile_inline(equation, Reductions(sum, max))
+    compiled = COMPILED.find(equation, sum, max)
     if len(operands) != compiled.operands:
         raise _wrong_count(equation, compiled.operands, len(operands))
     stack = scopes.stack
     return compiled.within(stack[-1], *operands) if stack else compiled.alone(*operands)
 
 
-@constant_while_tracing
-def _named_for_tracing(equation: str, sum: str | None, max: str | None) -> str:
-    return keep_for_tracing((equation, sum, max), lambda: compile_inline(equation, Reductions(sum, max)))
-
-
-def compile_inline(equation: str, reductions: Reductions) -> Compiled:
-    """Read, lint and compile an equation, and keep it for the next call."""
+def compile_inline(equation: str, sum: str | None, max: str | None) -> Compiled:
+    """Read, lint and compile an equation. Raises what is wrong with it, at the caller's text."""
+    reductions = Reductions(sum, max)
     if not isinstance(equation, str):
         repair = 'the equation comes first: einsum("b q d, b k d -> b q k", query, key)'
         given = with_article(described(equation))
@@ -102,11 +84,10 @@ def compile_inline(equation: str, reductions: Reductions) -> Compiled:
         read = linted(equation, reductions)
     except EquationError as error:
         raise _at_the_call(error.diagnostic) from None
-    compiled = _compile(read, equation)
-    _compiled[equation, reductions.sum, reductions.max] = compiled
-    while len(_compiled) > MOST_COMPILED:
-        _compiled.popitem(last=False)
-    return compiled
+    return _compile(read, equation)
+
+
+COMPILED = Cache(compile_inline)
 
 
 def _at_the_call(diagnostic: Diagnostic) -> EquationError:
@@ -172,32 +153,10 @@ def _checked_function(
     lines = [f"def einsum({', '.join(parameters)}):", f"    if {off}:", f"        return {leave}"]
     lines += [f"    {line}" for line in body]
     if shared:
-        lines += [f"    {line}" for line in sharing_lines(contraction, checks, leave)]
+        lines += [f"    {line}" for line in sharing_lines(contraction, checks, f"return {leave}")]
     before, result = running_lines(contraction, variables, checks)
     lines += [*(f"    {line}" for line in before), f"    return {result}"]
     return build("einsum", lines, checks.namespace)[0]
-
-
-def sharing_lines(source: Any, checks: ShapeChecks, leave: str) -> list[str]:
-    """Lines that hold the known sizes against the names of `scope`, and bind the new ones there."""
-    names, before = checks.local(), checks.local()
-    pairs = []
-    for name, size in checks.known.items():
-        if is_spread(name) and name != ELLIPSIS:  # under `*#name` the sizes may still grow
-            pairs.append(f"{checks.constant('key', f'*#{name[1:]}')} in {names}")
-        if name != ELLIPSIS:
-            pairs.append(f"{names}.setdefault({checks.constant('key', name)}, {size}) != {size}")
-    if not pairs:
-        return []
-    return [
-        f"{names} = scope[0]",
-        f"{before} = len({names})",
-        f"if {' or '.join(pairs)}:",
-        f"    {checks.constant('forget', forget)}({names}, {before})",
-        f"    return {leave}",
-        f"if len({names}) != {before}:",
-        f"    scope[3].append({checks.constant('source', source)})",
-    ]
 
 
 def _locator(equation: Equation, text: str) -> Locate:

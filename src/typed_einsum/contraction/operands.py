@@ -18,6 +18,7 @@ from typed_einsum.equation.axes import ELLIPSIS, Axis, key
 from typed_einsum.equation.equation import Equation, is_spread
 from typed_einsum.errors import DeviceError, DtypeError, ShapeError
 from typed_einsum.generated.checks import ShapeChecks
+from typed_einsum.generated.guards import other_type
 from typed_einsum.messages import (
     Held,
     Locate,
@@ -249,10 +250,7 @@ def straight_lines(
 
 def guard_conditions(contraction: Contraction, variables: Sequence[str], checks: ShapeChecks) -> list[str]:
     """The conditions on type, dtype and device under which operands are not accepted."""
-    types = [checks.constant("type", kind) for kind in EXACT_TYPES]
-    conditions = [
-        f"({' and '.join(f'type({variable}) is not {kind}' for kind in types)})" for variable in variables
-    ]
+    conditions = [other_type(checks, variable, EXACT_TYPES) for variable in variables]
     dtype, device = checks.local(), checks.local()
     first, *others = variables
     allowed = checks.constant("dtypes", _all_of(contraction))

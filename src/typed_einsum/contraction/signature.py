@@ -143,9 +143,7 @@ def signature_locator(
     function: Callable[..., Any], hints: Mapping[str, TensorHint], result: TensorHint
 ) -> Locate:
     every = {**hints, RETURN: result}
-    return locator(
-        function, {name: hint.text for name, hint in every.items()}, {n: str(h) for n, h in every.items()}
-    )
+    return locator(function, lambda label, _: every.get(label))
 
 
 def _in_decorator(function: Callable[..., Any], diagnostic: Diagnostic) -> EquationError:

@@ -6,7 +6,7 @@ import functools
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from inspect import Parameter
-from typing import Any
+from typing import Any, Protocol
 
 from typed_einsum.decorate.definition import ATTRIBUTE, Definition
 from typed_einsum.decorate.resolution import Unresolved
@@ -92,6 +92,20 @@ def parameter_list(parameters: list[Parameter], default: Callable[[Parameter], s
             yield "/"
 
 
+def passed_on(parameters: list[Parameter], values: Mapping[str, str]) -> Iterator[str]:
+    """The arguments of a generated call, each from its variable in `values`."""
+    for parameter in parameters:
+        match parameter.kind:
+            case Parameter.VAR_POSITIONAL:
+                yield f"*{parameter.name}"
+            case Parameter.VAR_KEYWORD:
+                yield f"**{parameter.name}"
+            case Parameter.KEYWORD_ONLY:
+                yield f"{parameter.name}={values[parameter.name]}"
+            case _:
+                yield values[parameter.name]
+
+
 def dressed(
     outside: Callable[..., Any], function: Callable[..., Any], definition: Definition, **attributes: Any
 ) -> Any:
@@ -126,18 +140,28 @@ def signature_error(
     return SignatureError(Diagnostic(code, summary, place, marks, help=repair))
 
 
-def locator(function: Callable[..., Any], texts: Mapping[str, str], shown: Mapping[str, str]) -> Locate:
-    """Finds axes in the annotations of a function; `texts` holds the axes of each parameter.
+class TensorText(Protocol):
+    """The annotation of one tensor: it prints as its author wrote it."""
 
-    Without source, a mark points at the annotation itself (`shown`).
+    @property
+    def text(self) -> str:
+        """Its axes."""
+
+
+def locator(
+    function: Callable[..., Any], tensor_at: Callable[[str, Axis | None], TensorText | None]
+) -> Locate:
+    """Finds axes in the annotations of a function; `tensor_at` tells the annotation of a label and axis.
+
+    Where there is no source, the annotation itself is what a mark points at.
     """
 
     def locate(label: str, axis: Axis | None, said: str) -> Located:
         parameter = label.partition("[")[0]
-        known = label if label in texts else parameter
-        text = texts.get(known)
-        if text is None:
+        tensor = tensor_at(label, axis)
+        if tensor is None:
             return Located(definition_place(function))
+        text = tensor.text
         written = (
             written_parameter(function, parameter)
             if axis is None and parameter != RETURN
@@ -145,7 +169,7 @@ def locator(function: Callable[..., Any], texts: Mapping[str, str], shown: Mappi
         )
         if written is not None:
             return Located(written.place, (written.mark(said),))
-        line = f"{parameter}: {shown[known]}"
+        line = f"{parameter}: {tensor}"
         start = line.rfind(text)
         span = _span(axis, text).shifted(start) if start >= 0 else _span(None, line)
         return Located(definition_place(function), (Mark(line, span, said),))

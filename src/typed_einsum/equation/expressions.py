@@ -1,4 +1,4 @@
-"""Sizes that are computed from other sizes: `h*w`, `2*n-1`, `{self.nh}*d`.
+"""Sizes that are computed from other sizes: `h*w`, `2*n-1`, `min(b,4)`, `{self.nh}*d`.
 
 The text is read into a small tree of numbers, names, fields and arithmetic, and that tree is computed.
 Nothing is ever evaluated as Python; what the tree cannot hold is refused here and left to jaxtyping.
@@ -11,13 +11,18 @@ import operator
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from math import prod
 from typing import Any
 
 LONGEST = 200
 """Expressions beyond this many characters are refused, so that reading stays cheap."""
 
 _FIELD = re.compile(r"\{([^{}]*)\}")
+
+MOST_KEPT = 1024
+"""Expressions that are kept; beyond that they are read again."""
+
+_trees: dict[str, Tree] = {}  # no `lru_cache`: Dynamo traces through this one without a warning
 
 _OPERATORS: dict[type[ast.operator], tuple[str, Callable[[int, int], int]]] = {
     ast.Add: ("+", operator.add),
@@ -59,9 +64,18 @@ class Arithmetic:
     right: Tree
 
 
-Tree = Number | Size | Field | Arithmetic
+@dataclass(frozen=True, slots=True)
+class Extreme:
+    """The least (`min`) or the greatest (`max`) of several trees."""
+
+    function: str
+    operands: tuple[Tree, ...]
+
+
+Tree = Number | Size | Field | Arithmetic | Extreme
 
 _COMPUTE = dict(_OPERATORS.values())
+_EXTREMES: dict[str, Callable[..., int]] = {"min": min, "max": max}
 
 
 class NotArithmetic(Exception):
@@ -72,9 +86,16 @@ class Unknown(Exception):
     """A name in the expression has no size yet."""
 
 
-@lru_cache(maxsize=1024)
 def read_expression(text: str) -> Tree:
     """Read the text of an expression. Raises `NotArithmetic` for anything beyond arithmetic."""
+    if text not in _trees:
+        if len(_trees) >= MOST_KEPT:
+            _trees.clear()
+        _trees[text] = _read(text)
+    return _trees[text]
+
+
+def _read(text: str) -> Tree:
     if len(text) > LONGEST:
         raise NotArithmetic(text)
     fields: list[Field] = []
@@ -108,6 +129,8 @@ def _tree(node: ast.expr, fields: list[Field]) -> Tree:
             return Arithmetic(_OPERATORS[type(op)][0], _tree(left, fields), _tree(right, fields))
         case ast.UnaryOp(op=ast.USub(), operand=operand):
             return Arithmetic("-", Number(0), _tree(operand, fields))
+        case ast.Call(func=ast.Name(id=("min" | "max") as name), args=[_, _, *_] as args, keywords=[]):
+            return Extreme(name, tuple(_tree(argument, fields) for argument in args))
         case _:
             raise NotArithmetic(ast.unparse(node))
 
@@ -119,6 +142,8 @@ def names_in(tree: Tree) -> tuple[str, ...]:
             return (name,)
         case Arithmetic(_, left, right):
             return tuple(dict.fromkeys(names_in(left) + names_in(right)))
+        case Extreme(_, operands):
+            return tuple(dict.fromkeys(name for operand in operands for name in names_in(operand)))
         case _:
             return ()
 
@@ -135,10 +160,34 @@ def factors(tree: Tree) -> tuple[Number | Size, ...]:
             return ()
 
 
-def compute(tree: Tree, sizes: Mapping[str, int], arguments: Mapping[str, Any]) -> int:
-    """The size that the expression has now. Raises `Unknown` with the first name that has no size.
+def expression_of(text: str, arguments: Mapping[str, Any]) -> Tree:
+    """The expression of a text with what its fields hold now, put into the text as an f-string does.
 
-    A field that is no plain int raises `NotArithmetic`; a division by zero raises `ZeroDivisionError`.
+    Raises `Unknown` with a field that cannot be read, `NotArithmetic` for one that holds anything but part
+    of an expression.
+    """
+    filled = _FIELD.sub(lambda found: _held_by(found, arguments), text)
+    if "{" in filled:
+        raise NotArithmetic(text)
+    return read_expression(filled)
+
+
+def _held_by(found: re.Match[str], arguments: Mapping[str, Any]) -> str:
+    argument, *path = found.group(1).split(".")
+    try:
+        value = arguments[argument]
+        for name in path:
+            value = getattr(value, name)
+        whole = isinstance(value, bool) or (isinstance(value, float) and value.is_integer())
+        return f"{int(value) if whole else value}"
+    except Exception as error:  # a property may raise anything
+        raise Unknown(found.group()) from error
+
+
+def compute(tree: Tree, sizes: Mapping[str, int]) -> int:
+    """The size that an expression without fields has. Raises `Unknown` with the first name without a size.
+
+    A division by zero raises `ZeroDivisionError`.
     """
     match tree:
         case Number(value):
@@ -148,13 +197,35 @@ def compute(tree: Tree, sizes: Mapping[str, int], arguments: Mapping[str, Any]) 
                 raise Unknown(name)
             return sizes[name]
         case Field(argument, path):
-            if argument not in arguments:
-                raise Unknown(argument)
-            value = arguments[argument]
-            for name in path:
-                value = getattr(value, name)
-            if type(value) is not int or value < 0:
-                raise NotArithmetic(f"{{{'.'.join((argument, *path))}}} is not a size")
-            return value
+            raise Unknown(f"{{{'.'.join((argument, *path))}}}")
         case Arithmetic(sign, left, right):
-            return _COMPUTE[sign](compute(left, sizes, arguments), compute(right, sizes, arguments))
+            return _COMPUTE[sign](compute(left, sizes), compute(right, sizes))
+        case Extreme(function, operands):
+            return _EXTREMES[function](*(compute(operand, sizes) for operand in operands))
+
+
+def product_of(tree: Tree) -> tuple[int, tuple[str, ...]] | None:
+    """The number and the names whose product an expression is; None for any other expression."""
+    parts = factors(tree)
+    names = tuple(part.name for part in parts if isinstance(part, Size))
+    return (prod(part.value for part in parts if isinstance(part, Number)), names) if names else None
+
+
+def solve(sizes: dict[str, Any], size: int, number: int, names: tuple[str, ...]) -> str | None:
+    """Add to `sizes` the one of these names that lacks a size, and return it.
+
+    It gets the size with which `number` times all names is `size`. None where another number of names is
+    without a size, or where the known factors do not divide `size`. Dynamo traces this function.
+    """
+    unknown = None
+    for name in names:
+        if name in sizes:
+            number *= sizes[name]
+        elif unknown is None:
+            unknown = name
+        else:
+            return None
+    if unknown is None or number <= 0 or size % number != 0:
+        return None
+    sizes[unknown] = size // number
+    return unknown

@@ -11,8 +11,8 @@ from typed_einsum.messages.facts import (
     kind_of,
     title,
 )
-from typed_einsum.messages.repairs import dtype_repair, type_repair
 from typed_einsum.messages.shapes import Locate, shape_error
+from typed_einsum.messages.types import dtype_repair, type_repair
 
 __all__ = [
     "AXIS_SIZES",

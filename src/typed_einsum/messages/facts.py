@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from typed_einsum.equation.axes import Expression, Variadic, key, spelled
+from typed_einsum.equation.axes import Axis, Expression, Variadic, key, spelled
 from typed_einsum.locations import RETURN
 from typed_einsum.solver import Labelled, Shape, placed
-from typed_einsum.tensors import described, dtype_of, short
+from typed_einsum.tensors import described, dtype_of, shape_of, short
 
 AXIS_SIZES = "axis_sizes"
 """The label of names that an object knows by itself."""
@@ -25,12 +25,18 @@ class Held:
     tensor: Labelled
     value: Any
 
+    @classmethod
+    def of(cls, label: str, axes: tuple[Axis, ...], value: Any) -> Held:
+        """A tensor under the name that a message calls it by."""
+        return cls(Labelled(label, axes, shape_of(value)), value)
+
 
 def title(label: str) -> str:
     """A tensor's label in a sentence: parameters in backticks, others as they are."""
     if label.partition("[")[0] == RETURN:
-        return "the result" + (f"'s item {label[len(RETURN) + 1 : -1]}" if label != RETURN else "")
-    return f"`{label}`" if label.replace("[", "").replace("]", "").isidentifier() else label
+        items = label[len(RETURN) + 1 : -1].replace("][", ", item ")
+        return f"the result's item {items}" if items else "the result"
+    return f"`{code_for(label)}`" if label.partition("[")[0].isidentifier() else label
 
 
 def code_for(label: str) -> str:
@@ -75,13 +81,14 @@ def shown_shape(shape: Shape) -> str:
 
 def facts(held: Sequence[Held]) -> tuple[str, ...]:
     """One line for each tensor: its name, dtype and shape, and the sizes of its named axes."""
-    rows = [
-        (item.tensor.label.replace(RETURN, "result"), described(item.value), _sizes(item.tensor))
-        for item in held
-    ]
+    rows = [(_row_name(item.tensor.label), described(item.value), _sizes(item.tensor)) for item in held]
     left = max((len(label) for label, _, _ in rows), default=0)
     middle = max((len(text) for _, text, _ in rows), default=0)
     return tuple(f"{label:<{left}}  {text:<{middle}}   {sizes}".rstrip() for label, text, sizes in rows)
+
+
+def _row_name(label: str) -> str:
+    return code_for(label) if "[" in label or label == RETURN else label
 
 
 def _sizes(tensor: Labelled) -> str:

@@ -6,13 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations, pairwise
 from math import prod
-from typing import Any
-
-import torch
 
 from typed_einsum.equation.axes import ELLIPSIS, Axis, Expression, Fixed, Named, is_variadic, spelled
 from typed_einsum.locations import RETURN
-from typed_einsum.messages.facts import AXIS_SIZES, MASK, code_for, kind_of, passing, shown_shape, title, verb
+from typed_einsum.messages.facts import AXIS_SIZES, MASK, code_for, passing, shown_shape, title, verb
 from typed_einsum.messages.order import Wanted, likely_order, moved, reordering, sure_order
 from typed_einsum.solver import (
     Bindings,
@@ -27,7 +24,6 @@ from typed_einsum.solver import (
     broadcast_shapes,
     placed,
 )
-from typed_einsum.tensors import is_tensor
 
 
 @dataclass(frozen=True)
@@ -83,40 +79,8 @@ def repair(conflict: Conflict, case: Case) -> str:
             return _reordered(tensor, case) or _perhaps_reordered(tensor, case) or other
         case WrongVariadic():
             return _variadic_repair(conflict, case)
-        case NotComputable(_, _, axis, missing):
-            return _computing_repair(axis, missing)
-
-
-def dtype_repair(label: str, allowed: frozenset[torch.dtype], found: torch.dtype) -> str:
-    """The repair for a tensor whose dtype its annotation does not allow."""
-    wider = "annotate a wider dtype such as " + ("`Shaped`" if found == torch.bool else "`Num`")
-    for dtype, method in ((torch.float32, "float"), (torch.int64, "long"), (torch.bool, "bool")):
-        if dtype in allowed:
-            return f"{passing(label, f'{method}()')}, or {wider}"
-    if not allowed:  # a kind of jaxtyping's that no torch dtype is
-        return wider
-    return f"{passing(label, f'to({min(map(str, allowed))})')}, or {wider}"
-
-
-def type_repair(label: str, wanted: str, value: Any) -> str:
-    """The repair for a value of another type than its annotation, `wanted`, says."""
-    code, is_result = code_for(label), label.partition("[")[0] == RETURN
-    found = "Tensor" if is_tensor(value) else kind_of(value)
-    if isinstance(value, list) and wanted.startswith("a tuple"):
-        return f"{verb(label)} tuple({code})"
-    if value is None and is_result:
-        return "is a `return` missing? if None is meant, add `| None` to the annotation"
-    if wanted == "None":
-        return "annotate what comes out, or return nothing"
-    if "[Tensor, " in wanted and found != "None":
-        return f"{verb(label)} a torch.Tensor: torch.as_tensor({code}) makes one"
-    if wanted.startswith(found) or wanted.startswith("a tuple"):
-        return f"{verb(label)} {_quoted(wanted)}, each item as the annotation says"
-    return f"{verb(label)} {_quoted(wanted)}, or add `| {found}` to the annotation"
-
-
-def _quoted(wanted: str) -> str:
-    return wanted if wanted.startswith("a tuple") else f"`{wanted}`"
+        case NotComputable():
+            return _computing_repair(conflict)
 
 
 def _has_its_rank(tensor: Labelled) -> bool:
@@ -160,8 +124,14 @@ def _size_repair(conflict: WrongSize, case: Case) -> str:
         return f"give {holder} {conflict.expected} entries there, or correct `{name}` in `axis_sizes`"
     if tensor.label == MASK:
         return f"make the mask for {conflict.expected} entries of `{name}`, as many as the scores have"
+    if origin.label == name:
+        return (
+            f"the argument `{name}` is the size of this axis: {verb(tensor.label)} {conflict.expected} there"
+        )
     if origin.position is None:
         return f"`{origin.label}` is part of the equation: every `{name}` has {conflict.expected} entries"
+    if origin.axis is conflict.axis:
+        return f"one annotation holds for every item: write `_` for an axis that may differ, not `{name}`"
     return f"if these are two axes, give the one in {holder} a name of its own instead of `{name}`"
 
 
@@ -281,7 +251,10 @@ def _variadic_repair(conflict: WrongVariadic, case: Case) -> str:
     return f"nothing broadcasts silently: {passing(shrunk.label, f'expand({listed})')}, or {marked}"
 
 
-def _computing_repair(axis: Expression, missing: str | None) -> str:
+def _computing_repair(conflict: NotComputable) -> str:
+    axis, missing = conflict.axis, conflict.missing
+    if conflict.divisor:
+        return f"{verb(conflict.tensor.label)} a multiple of {conflict.divisor} there"
     if missing is None:
         return f"handle an empty axis before the call: `{axis.text}` divides by its size"
     if missing.startswith("{"):

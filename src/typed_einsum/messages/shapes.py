@@ -53,7 +53,7 @@ def _told(conflict: Conflict) -> tuple[str, str]:
             return "TE202", _rank_summary(tensor)
         case WrongSize(tensor, position, axis, expected, origin):
             size = tensor.sizes[position]
-            if origin.position is None and origin.label != AXIS_SIZES:
+            if origin.position is None and origin.label not in (AXIS_SIZES, axis.name):
                 return "TE203", f"axis `{axis.name}` is {size} in {title(tensor.label)}, not {expected}"
             if origin.label == tensor.label:
                 return "TE201", f"axis `{axis.name}` is both {expected} and {size} in {title(tensor.label)}"
@@ -72,8 +72,10 @@ def _told(conflict: Conflict) -> tuple[str, str]:
                 f"but {shown_shape(shape)} in {title(tensor.label)}"
             )
             return "TE204", f"the axes under `{name}` are {both}"
-        case NotComputable(tensor, _, axis, missing):
+        case NotComputable(tensor, position, axis, missing, divisor):
             why = "it divides by zero" if missing is None else f"`{missing}` has no size here"
+            if divisor is not None:
+                why += f", and {tensor.sizes[position]} is not a multiple of {divisor}"
             return "TE206", f"axis `{axis.text}` of {title(tensor.label)} cannot be computed: {why}"
 
 

@@ -9,11 +9,14 @@ from typed_einsum.diagnostics import Diagnostic
 from typed_einsum.errors import DtypeError
 from typed_einsum.locations import caller_place
 from typed_einsum.messages import MASK
-from typed_einsum.reductions.axes import VALUE, NamedAxes
+from typed_einsum.reductions.axes import ReducedAxes
+from typed_einsum.scopes.text import VALUE
 from typed_einsum.tensors import autocasts, dtype_of, short
 
 
-def masked(scores: Tensor, of_scores: NamedAxes, mask: Tensor, of_mask: NamedAxes) -> tuple[Tensor, Tensor]:
+def masked(
+    scores: Tensor, of_scores: ReducedAxes, mask: Tensor, of_mask: ReducedAxes
+) -> tuple[Tensor, Tensor]:
     """Which scores a mask keeps, and the scores with what it adds; both broadcast to the scores' axes."""
     mask = _aligned(mask, of_mask.parts(mask.ndim), of_scores.parts(scores.ndim))
     kind, wanted = dtype_of(mask), dtype_of(scores)

@@ -16,10 +16,12 @@ from typed_einsum.diagnostics import Diagnostic
 from typed_einsum.errors import DtypeError, ShapeError
 from typed_einsum.locations import caller_place
 from typed_einsum.messages import dtype_summary
-from typed_einsum.reductions.axes import VALUE, NamedAxes, enclosing_scope
+from typed_einsum.reductions.axes import ReducedAxes
 from typed_einsum.reductions.mask import masked
 from typed_einsum.reductions.reading import mask_axes as axes_of_mask
 from typed_einsum.reductions.reading import value_axes
+from typed_einsum.scopes.scope import enclosing
+from typed_einsum.scopes.text import VALUE
 from typed_einsum.switch import switch
 from typed_einsum.tensors import dtype_of, shape_of
 
@@ -56,8 +58,8 @@ def softmax(
         tensor([[0.5000, 0.5000, 0.0000, 0.0000],
                 [0.2500, 0.2500, 0.2500, 0.2500]])
     """
-    scope = enclosing_scope()
-    text, reduced = _held("softmax", scope, scores, axes, over)
+    scope = enclosing()
+    text, reduced = _checked("softmax", scope, scores, axes, over)
     _require_floats("softmax", scores, complex_too=False)
     if mask is None:
         return _softmax(scores, reduced)
@@ -93,7 +95,7 @@ def mean(x: Tensor, axes: str, *, over: str) -> Tensor:
         >>> mean(torch.randn(2, 3, 5, 7), "b c h w", over="h w").shape
         torch.Size([2, 3])
     """
-    text, reduced = _held("mean", enclosing_scope(), x, axes, over)
+    text, reduced = _checked("mean", enclosing(), x, axes, over)
     _require_floats("mean", x, complex_too=True)
     if not switch.is_off() and any(shape_of(x)[position] == 0 for position in reduced):
         summary = f"the mean over `{over}` has nothing to average: {VALUE} is empty there"
@@ -125,17 +127,17 @@ def normalize(x: Tensor, axes: str, *, over: str, eps: float = 1e-12) -> Tensor:
         >>> torch.allclose(unit.square().sum(2), torch.ones(2, 3))
         True
     """
-    _, reduced = _held("normalize", enclosing_scope(), x, axes, over)
+    _, reduced = _checked("normalize", enclosing(), x, axes, over)
     _require_floats("normalize", x, complex_too=True)
     length = torch.linalg.vector_norm(x, dim=reduced, keepdim=True) if reduced else x.abs()
     return x / length.clamp_min(max(eps, torch.finfo(dtype_of(x)).tiny))
 
 
-def _held(
-    door: str, scope: tuple[Any, ...], value: Tensor, axes: str, over: str
-) -> tuple[NamedAxes, tuple[int, ...]]:
+def _checked(
+    function: str, scope: tuple[Any, ...], value: Tensor, axes: str, over: str
+) -> tuple[ReducedAxes, tuple[int, ...]]:
     """Check the value against its axes: those, and the positions to reduce."""
-    text = value_axes(door, axes, over)
+    text = value_axes(function, axes, over)
     text.check(scope, value)
     return text, text.positions(value)
 
@@ -151,9 +153,9 @@ def _softmax(scores: Tensor, reduced: Sequence[int]) -> Tensor:
     return weights.movedim(last, tuple(reduced))
 
 
-def _require_floats(door: str, value: Tensor, *, complex_too: bool) -> None:
+def _require_floats(function: str, value: Tensor, *, complex_too: bool) -> None:
     kind = dtype_of(value)
     if not (kind.is_floating_point or (complex_too and kind.is_complex)):
-        summary = dtype_summary(VALUE, value, door)
+        summary = dtype_summary(VALUE, value, function)
         repair = "take the real part or the absolute value" if kind.is_complex else "pass value.float()"
         raise DtypeError(Diagnostic("TE301", summary, caller_place(), help=repair))

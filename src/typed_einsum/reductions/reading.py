@@ -5,85 +5,52 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from torch.compiler import is_dynamo_compiling
-
-from typed_einsum.annotations import TensorHint, hint_of_text
+from typed_einsum.annotations import TensorHint
 from typed_einsum.diagnostics import Diagnostic, Span
-from typed_einsum.equation.axes import AxisSyntaxError, spelled
-from typed_einsum.equation.expressions import NotArithmetic
+from typed_einsum.equation.axes import spelled
 from typed_einsum.equation.reading import not_a_text
 from typed_einsum.errors import ArgumentError, EquationError
 from typed_einsum.locations import caller_place, passed_text
 from typed_einsum.messages import MASK, with_article
-from typed_einsum.reductions.axes import VALUE, NamedAxes, name_of
+from typed_einsum.reductions.axes import ReducedAxes, name_of
+from typed_einsum.scopes.cache import Cache
+from typed_einsum.scopes.text import passed_hint
 from typed_einsum.tensors import described
-from typed_einsum.tracing import constant_while_tracing, keep_for_tracing, traced
-
-MOST_KEPT = 4096
-"""Read texts that are kept; beyond that they are read again."""
-
-_kept: dict[Any, NamedAxes] = {}
 
 
-def value_axes(door: str, axes: Any, over: Any) -> NamedAxes:
+def value_axes(function: str, axes: Any, over: Any) -> ReducedAxes:
     """The axes of a value, of which `over` names those to reduce."""
-    return _read_once(door, axes, over, None)
+    return TEXTS.find(function, axes, over, None)
 
 
-def mask_axes(door: str, axes: Any, over: Any, mask: Any) -> NamedAxes:
+def mask_axes(function: str, axes: Any, over: Any, mask: Any) -> ReducedAxes:
     """The axes of a mask for a value with these axes, reduced over those that `over` names."""
-    return _read_once(door, axes, over, mask)
+    return TEXTS.find(function, axes, over, mask)
 
 
-def _read_once(door: str, axes: Any, over: Any, mask: Any) -> NamedAxes:
-    if is_dynamo_compiling():
-        traced_axes: NamedAxes = getattr(traced, _named_for_tracing(door, axes, over, mask))
-        return traced_axes
-    try:
-        return _kept[door, axes, over, mask]
-    except (KeyError, TypeError):
-        pass
-    made = _made(door, axes, over, mask)
-    if len(_kept) >= MOST_KEPT:
-        _kept.clear()
-    _kept[door, axes, over, mask] = made
-    return made
-
-
-@constant_while_tracing
-def _named_for_tracing(door: str, axes: Any, over: Any, mask: Any) -> str:
-    return keep_for_tracing(("reduction", door, axes, over, mask), lambda: _made(door, axes, over, mask))
-
-
-def _made(door: str, axes: Any, over: Any, mask: Any) -> NamedAxes:
-    hint = _hint(door, axes, "axes")
-    reduced = _reduced(door, hint, over)
+def _read(function: str, axes: Any, over: Any, mask: Any) -> ReducedAxes:
+    hint = _hint(function, axes, "axes")
+    reduced = _reduced(function, hint, over)
     if mask is None:
-        return NamedAxes(door, hint, VALUE, reduced)
-    of_mask = _hint(door, mask, "mask_axes")
+        return ReducedAxes(function, hint, hint.text, over=reduced)
+    of_mask = _hint(function, mask, "mask_axes")
     if mask != axes:
         _require_fit(hint, of_mask, over)
-    return NamedAxes(door, of_mask, MASK)
+    return ReducedAxes(function, of_mask, of_mask.text, MASK)
 
 
-def _hint(door: str, axes: Any, option: str) -> TensorHint:
+TEXTS = Cache(_read)
+
+
+def _hint(function: str, axes: Any, option: str) -> TensorHint:
     if not isinstance(axes, str):
-        raise _no_text(door, option, axes)
-    try:
-        return hint_of_text(axes)
-    except AxisSyntaxError as error:
-        span, said, summary = error.span, error.reason, f"`{error.word}` is not an axis"
-        repair = "an axis is `b`, `*batch`, `...`, `rgb=3` or `#b`"
-    except NotArithmetic:
-        span, said = Span(0, len(axes)), "here"
-        summary = "an expression here may only do arithmetic on names"
-        repair = "compute the size, and name it"
-    raise _refusal("TE105", summary, axes, span, said, repair)
+        raise _no_text(function, option, axes)
+    return passed_hint(axes)
 
 
-def _no_text(door: str, option: str, value: Any) -> ArgumentError:
-    repair = f'axes have names here, not numbers: {door}(x, "b n c", over="c")'
-    return not_a_text(door, option, with_article(described(value)), caller_place(), repair)
+def _no_text(function: str, option: str, value: Any) -> ArgumentError:
+    repair = f'axes have names here, not numbers: {function}(x, "b n c", over="c")'
+    return not_a_text(function, option, with_article(described(value)), caller_place(), repair)
 
 
 def _refusal(code: str, summary: str, text: str, span: Span, said: str, repair: str) -> EquationError:
@@ -96,15 +63,15 @@ def _words(over: str) -> dict[str, Span]:
     return {word.group(): Span(*word.span()) for word in re.finditer(r"[^\s,]+", over)}
 
 
-def _reduced(door: str, hint: TensorHint, over: Any) -> tuple[int, ...]:
+def _reduced(function: str, hint: TensorHint, over: Any) -> tuple[int, ...]:
     """Where the axes to reduce stand in the text."""
     if not isinstance(over, str):
-        raise _no_text(door, "over", over)
+        raise _no_text(function, "over", over)
     names = [name_of(axis) for axis in hint.axes]
     known = ", ".join(f"`{name}`" for name in dict.fromkeys(names))
     repair = f"name one of {known}" if names else "a scalar has no axis to reduce"
     if not _words(over):
-        summary = f"`over=` names no axis for `{door}` to reduce"
+        summary = f"`over=` names no axis for `{function}` to reduce"
         raise _refusal("TE109", summary, hint.text, Span(0, len(hint.text)), "the axes", repair)
     for name, span in _words(over).items():
         if name not in names:

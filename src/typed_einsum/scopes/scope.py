@@ -14,6 +14,8 @@ from collections.abc import Callable, Coroutine, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple, Protocol
 
+from typed_einsum.diagnostics import Located
+from typed_einsum.equation.axes import Axis
 from typed_einsum.equation.expressions import NotArithmetic
 from typed_einsum.errors import TypedEinsumError
 from typed_einsum.messages import AXIS_SIZES, Locate
@@ -30,11 +32,14 @@ class Source(Protocol):
         """The origin of a name that this source binds."""
 
 
-class Signature(Source, Protocol):
+class Enclosing(Source, Protocol):
     """What a scope needs to know of the checked function that runs in it."""
 
-    locate: Locate
     signature: inspect.Signature
+
+    @property
+    def locate(self) -> Locate:
+        """Finds axes in the annotations of the function."""
 
     def named(self, arguments: tuple[Any, ...]) -> dict[str, Any]:
         """The arguments of a call under the names of their parameters."""
@@ -44,12 +49,53 @@ class Signature(Source, Protocol):
 
 
 class Scope(NamedTuple):
-    """One running call. Generated code builds it as a bare tuple in this order."""
+    """One running call.
+
+    Generated code builds and reads it as a bare tuple, since that is fastest: this module alone knows the
+    order, and writes the source for it.
+    """
 
     names: Names
-    signature: Signature
+    signature: Enclosing
     arguments: tuple[Any, ...]
     later: list[Source]
+
+
+def scope_source(names: str, signature: str, arguments: list[str]) -> str:
+    """The source of a new scope; the arguments are those of the call, in the order of the parameters."""
+    listed = "".join(f"{argument}, " for argument in arguments)
+    return f"({names}, {signature}, ({listed}), [])"
+
+
+def names_source(scope: str) -> str:
+    """The source of the names of the scope in a variable."""
+    return f"{scope}[{Scope._fields.index('names')}]"
+
+
+def later_source(scope: str, source: str) -> str:
+    """The source that adds what binds names while the function runs."""
+    return f"{scope}[{Scope._fields.index('later')}].append({source})"
+
+
+class _NoFunction:
+    """Stands for the checked function where there is none."""
+
+    signature = inspect.Signature()
+
+    def locate(self, _label: str, _axis: Axis | None, _said: str) -> Located:
+        return Located()
+
+    def named(self, _arguments: tuple[Any, ...]) -> dict[str, Any]:
+        return {}
+
+    def examine(self, _bound: inspect.BoundArguments) -> Bindings:
+        return Bindings()
+
+    def origin_of(self, _name: str) -> Origin | None:
+        return None
+
+
+_no_function = _NoFunction()
 
 
 class _Stacks(threading.local):
@@ -99,12 +145,29 @@ def current() -> Scope | None:
     return Scope(*stack[-1]) if stack else None
 
 
+def enclosing() -> tuple[Any, ...]:
+    """The scope of the innermost checked function, or an empty one for this call alone."""
+    stack = scopes.stack
+    return stack[-1] if stack else ({}, _no_function, (), [])
+
+
 def names_of(bindings: Bindings) -> Names:
     """Bindings as the names of a scope."""
     names: Names = dict(bindings.sizes)
     for name, (broadcast, shape) in bindings.variadics.items():
         names[f"*#{name[1:]}" if broadcast else name] = list(shape)
     return names
+
+
+def take_names(bindings: Bindings, names: Names) -> None:
+    """Add to bindings the names that something else has bound meanwhile."""
+    for name, value in names.items():
+        plain = name.replace("#", "")
+        if name.startswith("*"):
+            bindings.variadics[plain] = ("#" in name, tuple(value))
+        else:
+            bindings.sizes[plain] = value
+        bindings.origins.setdefault(plain, Origin("jaxtyping"))
 
 
 def bindings_of(scope: Scope) -> Bindings:
@@ -120,12 +183,6 @@ def bindings_of(scope: Scope) -> Bindings:
             bindings.sizes[plain] = value
         bindings.origins[plain] = given.get(plain) or _later_origin(scope, plain) or Origin(AXIS_SIZES)
     return bindings
-
-
-def forget(names: Names, kept: int) -> None:
-    """Drop all names but the first ones: what a failed check bound before it failed."""
-    for name in list(names)[kept:]:
-        del names[name]
 
 
 class Later(NamedTuple):

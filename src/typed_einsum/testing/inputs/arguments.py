@@ -19,6 +19,7 @@ from typed_einsum.annotations import (
     BeartypeHint,
     DictHint,
     Hint,
+    JudgedHint,
     ListHint,
     OptionalHint,
     PlainHint,
@@ -29,7 +30,7 @@ from typed_einsum.annotations import (
 )
 from typed_einsum.annotations.records import fields_of
 from typed_einsum.equation.axes import ELLIPSIS, Anonymous, Axis, Expression, Fixed, Named, Variadic
-from typed_einsum.equation.expressions import NotArithmetic, Unknown, compute, read_expression
+from typed_einsum.equation.expressions import NotArithmetic, Unknown, compute, expression_of
 from typed_einsum.testing.inputs.draw import Draw, Shown, SizesAsAsked
 from typed_einsum.testing.inputs.guesses import ITEMS, Guesses
 from typed_einsum.testing.inputs.leaves import declared_tensors
@@ -100,7 +101,7 @@ class Arguments:
                 return self.plain(name, kind)
             case BeartypeHint(annotation):
                 return self.plain(name, annotation)
-            case AnyHint():
+            case AnyHint() | JudgedHint():
                 return self.plain(name, self.recipe.annotation(name.partition("[")[0]))
 
     def _is_star(self, name: str) -> bool:
@@ -226,7 +227,7 @@ class Arguments:
             case Fixed(size):
                 return [1] if self._is_one(axis, "") else [size]
             case Expression(text):
-                size = compute(read_expression(text), SizesAsAsked(draw), self.made)
+                size = compute(expression_of(text, self.made), SizesAsAsked(draw))
                 return [1] if self._is_one(axis, "") else [size]
 
     def _is_one(self, axis: Named | Fixed | Variadic | Expression, name: str) -> bool:

@@ -12,6 +12,7 @@ from typed_einsum.annotations import (
     BeartypeHint,
     DictHint,
     Hint,
+    JudgedHint,
     ListHint,
     OptionalHint,
     PlainHint,
@@ -110,7 +111,7 @@ def fits(hint: Hint, value: Any) -> bool:
             return isinstance(value, kind) and all(fits(item, part) for part in value.values())
         case OptionalHint() | UnionHint():
             return any(fits(member, value) for member in parts_of(hint))
-        case AnyHint():
+        case AnyHint() | JudgedHint():
             return True
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from typed_einsum.checked.judge import passed_through
 from typed_einsum.errors import TypedEinsumError
 from typed_einsum.testing.process.outcome import first_line
 
@@ -27,7 +26,6 @@ DEVICES = re.compile(r"CUDA|cuda|NVIDIA|MPS|XPU|not enough memory|can't allocate
 ABOUT_SHAPES = {"torch", "numpy", "einops", "opt_einsum", "jaxtyping", "beartype", "typed_einsum"}
 """Installed packages whose refusals may well be about shapes; those of others are about values."""
 
-_PARAMETER = re.compile(r"typechecking parameter '(\w+)'")
 _INSTALLED = tuple({sysconfig.get_paths()[kind] for kind in ("purelib", "platlib")})
 
 
@@ -57,13 +55,15 @@ def _told(error: BaseException) -> str:
 
 def _of_argument(error: TypedEinsumError, function: Callable[..., Any]) -> str:
     """Of an error about the type of an argument that the function's own check refuses: we made it."""
-    if error.code != "TE406" or passed_through(inspect.unwrap(function), error):
+    if error.code != "TE406" or _came_through(inspect.unwrap(function), error):
         return ""
-    diagnostic = error.diagnostic
-    named = _PARAMETER.search(" ".join(diagnostic.notes))
-    if named is None:
-        return f"what was made up for it does not fit: {diagnostic.summary}"
-    return f"what was made up for `{named[1]}` is not what its annotation says"
+    return f"what was made up for it does not fit: {error.diagnostic.summary}"
+
+
+def _came_through(function: Callable[..., Any], error: BaseException) -> bool:
+    """Whether an error came out of the function's own body, so that it is not about its arguments."""
+    code = getattr(function, "__code__", None)
+    return any(frame.f_code is code for frame, _ in traceback.walk_tb(error.__traceback__))
 
 
 def _raised_in(error: BaseException) -> str:

@@ -6,9 +6,9 @@ case for case. It returns the conflicts it finds as data; who asked turns them i
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import prod
 from typing import Any
 
 from typed_einsum.equation.axes import (
@@ -23,16 +23,13 @@ from typed_einsum.equation.axes import (
     variadic_index,
 )
 from typed_einsum.equation.expressions import (
-    NotArithmetic,
-    Tree,
     Unknown,
     compute,
-    read_expression,
+    expression_of,
+    product_of,
 )
 
 Shape = tuple[int, ...]
-
-_FIELD = re.compile(r"\{([^{}]*)\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,15 +101,16 @@ class WrongVariadic:
 @dataclass(frozen=True, slots=True)
 class NotComputable:
     """An expression needs a name or a field, `{self.nh}`, that is not known; if `missing` is None, it divides
-    by zero."""
+    by zero. `divisor` is what the known factors of a product make, where they do not divide its size."""
 
     tensor: Labelled
     position: int
     axis: Expression
     missing: str | None
+    divisor: int | None = None
 
     @property
-    def waits(self) -> bool:
+    def is_open(self) -> bool:
         """Whether a name may still get its size; a field is there from the start or never."""
         return self.missing is not None and not self.missing.startswith("{")
 
@@ -206,10 +204,10 @@ def _expression_conflict(
     tensor: Labelled, position: int, axis: Expression, bindings: Bindings
 ) -> Conflict | None:
     try:
-        text = _FIELD.sub(lambda field: _value_of(field, bindings.arguments), axis.text)
-        expected = compute(_without_fields(text), bindings.sizes, {})
+        expected = compute(expression_of(axis.text, bindings.arguments), bindings.sizes)
     except Unknown as unknown:
-        return NotComputable(tensor, position, axis, unknown.args[0])
+        divisor = _divisor(axis.text, tensor.sizes[position], bindings)
+        return NotComputable(tensor, position, axis, unknown.args[0], divisor)
     except ZeroDivisionError:
         return NotComputable(tensor, position, axis, None)
     if tensor.sizes[position] != expected:
@@ -217,23 +215,16 @@ def _expression_conflict(
     return None
 
 
-def _value_of(field: re.Match[str], arguments: Mapping[str, Any]) -> str:
-    """What a field holds, as it is put into the text of its expression. Raises `Unknown`."""
-    argument, *path = field.group(1).split(".")
+def _divisor(text: str, size: int, bindings: Bindings) -> int | None:
+    """What the known factors of a product make, where it has one unknown factor that no size can be."""
     try:
-        value = arguments[argument]
-        for name in path:
-            value = getattr(value, name)
-        whole = isinstance(value, bool) or (isinstance(value, float) and value.is_integer())
-        return f"{int(value) if whole else value}"
-    except Exception as error:  # a property may raise anything
-        raise Unknown(field.group()) from error
-
-
-def _without_fields(text: str) -> Tree:
-    if "{" in text:
-        raise NotArithmetic(text)
-    return read_expression(text)
+        product = product_of(expression_of(text, bindings.arguments))
+    except Unknown:
+        return None
+    if product is None or sum(name not in bindings.sizes for name in product[1]) != 1:
+        return None
+    known = product[0] * prod(bindings.sizes.get(name, 1) for name in product[1])
+    return known if known <= 0 or size % known != 0 else None
 
 
 def _variadic_conflict(

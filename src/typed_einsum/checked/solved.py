@@ -1,0 +1,72 @@
+"""The calls of a checked function that its generated checks leave to the solver."""
+
+from __future__ import annotations
+
+import inspect
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from typed_einsum.annotations.judging import called_with_names
+from typed_einsum.checked.signature import CheckedSignature
+from typed_einsum.decorate.functions import MISSING
+from typed_einsum.messages import Held
+from typed_einsum.scopes.scope import Scope, bindings_of, names_of, running, running_async
+from typed_einsum.switch import switch
+
+
+@dataclass(eq=False)
+class Solved:
+    """One function whose calls the solver checks. `asks` tells whether its body asks jaxtyping for names."""
+
+    checked: CheckedSignature
+    asks: bool
+
+    def call(self, values: tuple[Any, ...]) -> Any:
+        """The whole call; the values are as the wrapper got them, one for each parameter."""
+        bound = self._bound(values)
+        run: Callable[[], Any] = lambda: self.checked.function(*bound.args, **bound.kwargs)  # noqa: E731
+        if switch.is_off():
+            return run()
+        scope, unfinished = self._scope(bound)
+        with running(scope):
+            result = self._asking(scope, run) if self.asks else run()
+        self._examine(result, scope, unfinished)
+        return result
+
+    async def call_async(self, values: tuple[Any, ...]) -> Any:
+        """The same for a coroutine function; what it awaits to is its result."""
+        bound = self._bound(values)
+        if switch.is_off():
+            return await self.checked.function(*bound.args, **bound.kwargs)
+        scope, unfinished = self._scope(bound)
+        result = await running_async(scope, self.checked.function(*bound.args, **bound.kwargs))
+        self._examine(result, scope, unfinished)
+        return result
+
+    def check_result(self, result: Any, scope: tuple[Any, ...]) -> Any:
+        """The result, of a call whose arguments were right. Raises what is wrong with it."""
+        here = Scope(*scope)
+        given = self.checked.not_defaults(self.checked.named(here.arguments))
+        _, unfinished = self.checked.examine_arguments(self.checked.bound(given))
+        self._examine(result, here, unfinished)
+        return result
+
+    def _bound(self, values: tuple[Any, ...]) -> inspect.BoundArguments:
+        named = self.checked.named(values)
+        return self.checked.bound({name: value for name, value in named.items() if value is not MISSING})
+
+    def _scope(self, bound: inspect.BoundArguments) -> tuple[Scope, list[Held]]:
+        """The scope of a call whose arguments have been examined, and those whose expressions lack names."""
+        bindings, unfinished = self.checked.examine_arguments(bound)
+        full = inspect.BoundArguments(bound.signature, OrderedDict(bound.arguments))
+        full.apply_defaults()
+        return Scope(names_of(bindings), self.checked, tuple(full.arguments.values()), []), unfinished
+
+    def _asking(self, scope: Scope, run: Callable[[], Any]) -> Any:
+        return called_with_names(scope.names, self.checked.named(scope.arguments), run)
+
+    def _examine(self, result: Any, scope: Scope, unfinished: list[Held]) -> None:
+        arguments = self.checked.named(scope.arguments)
+        self.checked.examine_result(result, bindings_of(scope), arguments, unfinished)
