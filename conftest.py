@@ -46,10 +46,10 @@ def python_blocks(document: Document) -> Iterator[Region]:
             continue
         marker = MARKER.search(document.text, 0, block.start)
         kind = marker[1] if marker else None
-        if kind not in {None, "raises", "prints"}:
+        if kind not in {None, "raises", "prints", "exits"}:
             raise ValueError(f"{document.path}: unknown marker <!-- {kind} -->")
         text = None
-        if kind is not None:
+        if kind in {"raises", "prints"}:
             if following is None or following.lexemes["language"] != "text":
                 raise ValueError(f"{document.path}: no `text` block follows <!-- {kind} -->")
             text = following.lexemes["source"]
@@ -66,6 +66,8 @@ def run_block(example: Example) -> str | None:
     if kind is None:
         exec(code, page)
         return None
+    if kind == "exits":
+        return exits(code, page)
     printed = io.StringIO()
     if kind == "prints":
         with contextlib.redirect_stdout(printed):
@@ -76,6 +78,15 @@ def run_block(example: Example) -> str | None:
     except Exception as error:
         return difference(text, str(error))
     return "the block raised nothing"
+
+
+def exits(code: Any, page: dict[str, Any]) -> str | None:
+    """What is wrong with a block that must end the program."""
+    try:
+        exec(code, page)
+    except SystemExit:
+        return None
+    return "the block did not end the program"
 
 
 def compile_in_file(source: str, file: str, namespace: dict[str, Any]) -> Any:

@@ -38,6 +38,13 @@ def scores():
 ```
 """
 
+EXIT = """
+<!-- exits -->
+```python
+raise SystemExit
+```
+"""
+
 
 @pytest.fixture
 def run_page(pytester: pytest.Pytester):
@@ -51,7 +58,7 @@ def run_page(pytester: pytest.Pytester):
 
 
 def test_the_blocks_of_a_page_share_names_and_agree_with_their_texts(run_page) -> None:
-    run_page(FUNCTION + CALL + PRINT).assert_outcomes(passed=3)
+    run_page(FUNCTION + CALL + PRINT + EXIT).assert_outcomes(passed=4)
 
 
 @pytest.mark.parametrize(
@@ -61,8 +68,9 @@ def test_the_blocks_of_a_page_share_names_and_agree_with_their_texts(run_page) -
         (FUNCTION + CALL.replace("scores()", "pass"), "the block raised nothing"),
         (FUNCTION + PRINT.replace("def scores():\n", "def score():\n"), "+def scores():"),
         (FUNCTION + CALL.replace("<!-- raises -->", ""), "ValueError: no scores at line 1"),
+        (FUNCTION + EXIT.replace("raise SystemExit", "pass"), "the block did not end the program"),
     ],
-    ids=["wrong error", "no error", "wrong output", "unexpected error"],
+    ids=["wrong error", "no error", "wrong output", "unexpected error", "no exit"],
 )
 def test_a_page_that_is_wrong_fails(run_page, page: str, shown: str) -> None:
     result = run_page(page)
