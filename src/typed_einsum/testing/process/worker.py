@@ -107,7 +107,12 @@ def events(file: Path, skip: int, seconds: float, tell: Callable[[bool], None]) 
         except Exception as error:  # the file is the user's: whatever its import raises is reported
             yield _came_to(Outcome("failed", shown, text=first_line(error)))
             return
-        found = discover(module)
+        try:
+            found = discover(module)
+        except Exception as error:  # a defect of ours, or a value that raises whatever it is asked for
+            text = f"its functions cannot be listed: {first_line(error)}"
+            yield _came_to(Outcome("failed", shown, text=text))
+            return
         yield {"event": "counted", "functions": found.functions, "annotated": found.annotated}
         for target in found.targets[skip:]:
             place = target.place(shown)

@@ -72,13 +72,20 @@ def _of_module(module: ModuleType) -> Iterator[Target]:
     for name, value in list(vars(module).items()):
         values.setdefault(id(value), (name, value))  # under two names it is still one function
     for name, value in values.values():
-        if isinstance(value, type):
-            if value.__module__ == module.__name__:
-                yield from _of_class(value, value.__name__)
-        elif isinstance(value, nn.Module):
-            yield from _inherited(type(value), name, partial(_made, value), type(value).__mro__)
-        elif (function := _function(value)) is not None and function.__module__ == module.__name__:
-            yield Target(name, function)
+        try:
+            yield from list(_of_value(module, name, value))
+        except Exception:  # a value may raise whatever it is asked, such as one that imports when it is used
+            continue
+
+
+def _of_value(module: ModuleType, name: str, value: Any) -> Iterator[Target]:
+    if isinstance(value, type):
+        if value.__module__ == module.__name__:
+            yield from _of_class(value, value.__name__)
+    elif isinstance(value, nn.Module):
+        yield from _inherited(type(value), name, partial(_made, value), type(value).__mro__)
+    elif (function := _function(value)) is not None and function.__module__ == module.__name__:
+        yield Target(name, function)
 
 
 def _of_class(kind: type, name: str) -> Iterator[Target]:
