@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from time import monotonic
-from types import FrameType
-from typing import Any
+
+from typed_einsum.testing.running.alarm import alarm
 
 TOLD_EVERY = 0.5
 """Seconds between two messages that calls go on."""
@@ -74,7 +72,7 @@ def one_call() -> Iterator[None]:
         return
     limits = _current[-1]
     limits.begin_call()
-    with _alarm(limits.seconds):
+    with alarm(limits.seconds, OutOfTime(limits.seconds, of_one_call=True)):
         yield
 
 
@@ -92,39 +90,3 @@ def optional_calls() -> Iterator[None]:
         limits.note = f"not all was tried: {error}"
     finally:
         limits.optional = False
-
-
-@contextmanager
-def _alarm(seconds: float) -> Iterator[None]:
-    """Raise `OutOfTime` when a block takes longer: only in the main thread, and where there are signals.
-
-    A signal interrupts Python, not a product of two large matrices: that is finished first.
-    """
-    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def ring(number: int, frame: FrameType | None) -> None:
-        if not _imports(frame):
-            raise OutOfTime(seconds, of_one_call=True)
-        signal.setitimer(signal.ITIMER_REAL, TOLD_EVERY)
-
-    began = monotonic()
-    handler: Any = signal.signal(signal.SIGALRM, ring)
-    left, interval = signal.setitimer(signal.ITIMER_REAL, min(seconds, threading.TIMEOUT_MAX))
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, handler)
-        if left:  # someone else's alarm, such as that of pytest-timeout
-            signal.setitimer(signal.ITIMER_REAL, max(left - (monotonic() - began), 1e-3), interval)
-
-
-def _imports(frame: FrameType | None) -> bool:
-    """Whether an import goes on: a module that is imported by half is of no use to anyone afterwards."""
-    while frame is not None:
-        if frame.f_code.co_filename.startswith("<frozen importlib"):
-            return True
-        frame = frame.f_back
-    return False
