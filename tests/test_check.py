@@ -312,9 +312,9 @@ EXPECTED = {
         "modules.py:33: ok Attention.double",
         "modules.py:38: ok Attention.scale",
         "modules.py:46: skipped NeedsConfig.forward: cannot build NeedsConfig: parameter `config` has no "
-        "annotation",
+        "annotation (build one in pytest_shape_contract_build, or observe your tests with check --with)",
         "modules.py:54: skipped NeedsModule.forward: cannot build NeedsModule: nothing says how to make "
-        "`inner`, a `Tensor`",
+        "`inner`, a `Tensor` (build one in pytest_shape_contract_build, or observe your tests with check --with)",
         "modules.py:59:66: TE201 axis `c` is 13 in `x` but 11 in the result (in Broken.forward)",
     ],
     "wrong_equation.py": [WRONG_EQUATION],

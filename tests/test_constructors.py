@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from typed_einsum.testing import check_contract
 from typed_einsum.testing.inputs import isolation
-from typed_einsum.testing.inputs.constructors import build
+from typed_einsum.testing.inputs.constructors import REMEDY, build
 from typed_einsum.testing.inputs.draw import stand_ins_of
 from typed_einsum.testing.inputs.recipe import CannotMake
 
@@ -303,7 +303,7 @@ def test_what_cannot_be_built_is_said(kind: type, reason: str, monkeypatch: pyte
     monkeypatch.setattr(isolation, "LONG", 1.0)
     with pytest.raises(CannotMake) as caught:
         build(kind, "meta")
-    assert str(caught.value) == f"cannot build {kind.__name__}: {reason}"
+    assert str(caught.value) == f"cannot build {kind.__name__}: {reason} ({REMEDY})"
 
 
 def test_activations_are_called() -> None:

@@ -227,7 +227,8 @@ def test_what_cannot_be_built_is_skipped_with_its_reason() -> None:
         def forward(self, x: Float[Tensor, "b e"]) -> Float[Tensor, "b e"]:
             return x
 
-    reason = "cannot build Configured: parameter `config` has no annotation"
+    reason = "cannot build Configured: parameter `config` has no annotation "
+    reason += "(build one in pytest_shape_contract_build, or observe your tests with check --with)"
     assert check_contract(Configured).skipped == reason
 
 

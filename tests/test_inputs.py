@@ -17,7 +17,7 @@ from jaxtyping import Bool, Complex, Float, Float16, Int, Num, Shaped, UInt8
 from torch import Tensor, nn
 
 from typed_einsum import shape_checked
-from typed_einsum.testing.inputs.constructors import build
+from typed_einsum.testing.inputs.constructors import REMEDY, build
 from typed_einsum.testing.inputs.draw import (
     Draw,
     Variant,
@@ -331,4 +331,4 @@ class FromFile(nn.Module):
 def test_what_cannot_be_built_is_said(kind: type, reason: str) -> None:
     with pytest.raises(CannotMake) as caught:
         build(kind, "meta")
-    assert str(caught.value) == reason
+    assert str(caught.value) == f"{reason} ({REMEDY})"

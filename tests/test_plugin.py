@@ -160,8 +160,10 @@ REPORT = [
     "  src/shop/model.py:13: TE703 a reshape from (b, h, t, d) to (b, t, h*d) mixes",
 ]
 SKIPS = [
-    "SKIPPED [[]1] src/shop/model.py:22: cannot build Block: parameter `config` has no annotation",
-    "SKIPPED [[]1] src/shop/model.py:25: cannot build Block: parameter `config` has no annotation",
+    "SKIPPED [[]1] src/shop/model.py:22: cannot build Block: parameter `config` has no annotation"
+    " (build one in pytest_shape_contract_build, or observe your tests with check --with)",
+    "SKIPPED [[]1] src/shop/model.py:25: cannot build Block: parameter `config` has no annotation"
+    " (build one in pytest_shape_contract_build, or observe your tests with check --with)",
 ]
 
 
@@ -366,7 +368,7 @@ class Block(nn.Module):
     [
         ("{'config': {'width': 6}}", None),
         ("kind({'width': 6})", None),
-        ("None", "cannot build Block: parameter `config` has no annotation"),
+        ("None", "cannot build Block: parameter `config` has no annotation (build one in *"),
         ("7", "*gave 7 for Block: return the arguments of its constructor as a dict, or a Block"),
         ("{'width': 6}", "Block(width=6), from pytest_shape_contract_build, raised TypeError: *"),
     ],

@@ -18,18 +18,43 @@ from typed_einsum.testing.inputs.isolation import Stopped, isolated
 from typed_einsum.testing.inputs.plans import COUNTS, WIDE, Guess, Plan
 from typed_einsum.testing.inputs.recipe import CannotMake
 from typed_einsum.testing.inputs.signatures import recipe_of
+from typed_einsum.testing.observe.store import constructor_arguments
 from typed_einsum.testing.process.outcome import first_line
 
 MOST_TRIES, LONG = 40, 5.0
 """How often a constructor is called with other guesses, and after how many seconds no more."""
 
 
+REMEDY = "build one in pytest_shape_contract_build, or observe your tests with check --with"
+"""What helps where a class cannot be built."""
+
+
 def build(kind: type, device: str) -> Any:
-    """An object of a class, its tensors on a device. Raises `CannotMake` where no guess works."""
+    """An object of a class, its tensors on a device. Raises `CannotMake` where no guess works.
+
+    Arguments that an observed program has passed come first.
+    """
+    observed = _observed(kind, device)
+    if observed is not None:
+        return observed
     try:
         return _Search(kind, device).object()
     except CannotMake as error:
-        raise CannotMake(f"cannot build {kind.__name__}: {error}") from error
+        raise CannotMake(f"cannot build {kind.__name__}: {error} ({REMEDY})") from error
+
+
+def _observed(kind: type, device: str) -> Any:
+    """An object with the arguments of an observed one; None where none is known, or where that fails."""
+    arguments = constructor_arguments(kind)
+    if arguments is None:
+        return None
+    try:
+        with torch.device(device), isolated():
+            made = kind(**arguments)
+    except (Exception, SystemExit, Stopped):  # the class may have changed since
+        return None
+    remember_stand_ins(kind, {})
+    return made
 
 
 def constructed(kind: type, draw: Draw, name: str) -> Any:
