@@ -314,7 +314,8 @@ EXPECTED = {
         "modules.py:46: skipped NeedsConfig.forward: cannot build NeedsConfig: parameter `config` has no "
         "annotation (build one in pytest_shape_contract_build, or observe your tests with check --with)",
         "modules.py:54: skipped NeedsModule.forward: cannot build NeedsModule: nothing says how to make "
-        "`inner`, a `Tensor` (build one in pytest_shape_contract_build, or observe your tests with check --with)",
+        "`inner`, a `Tensor` (build one in pytest_shape_contract_build, or observe your tests with check "
+        "--with)",
         "modules.py:59:66: TE201 axis `c` is 13 in `x` but 11 in the result (in Broken.forward)",
     ],
     "wrong_equation.py": [WRONG_EQUATION],
