@@ -169,4 +169,5 @@ def _tell(observation: Observation) -> None:
     except store.BadStore as error:
         print(f"typed-einsum: {error}", file=sys.stderr)
         return
-    print(f"typed-einsum: {seen.summary()}; `typed-einsum report` lists them", file=sys.stderr)
+    line = observation.failure or f"{seen.summary()}; `typed-einsum report` lists them"
+    print(f"typed-einsum: {line}", file=sys.stderr)

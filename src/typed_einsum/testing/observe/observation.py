@@ -32,7 +32,10 @@ NOT_CALLED = "it was not called"
 
 
 class Observation:
-    """What one process sees of a project, written to a folder. It does not import torch by itself."""
+    """What one process sees of a project, written to a folder. It does not import torch by itself.
+
+    `failure` says why nothing can be seen, or is empty.
+    """
 
     def __init__(self, sources: Sources, folder: Path, *, keeps_objects: bool = False) -> None:
         self.sources = sources
@@ -40,7 +43,7 @@ class Observation:
         self.folder = folder
         self.observer: Observer | None = None
         self._left_alone: dict[tuple[str, int, str], str] = {}
-        self._failed = ""
+        self.failure = ""
         self._pauses = 0
         self._saved = monotonic()
         self._probe = self._new_probe()
@@ -103,7 +106,7 @@ class Observation:
         if self._pauses:
             return None
         if self.observer is None:
-            if self._failed:
+            if self.failure:
                 return OFF
             if not _torch_is_ready():
                 return None
@@ -117,7 +120,7 @@ class Observation:
 
             self.observer = Observer(self.sources.root, self._keeps_objects)
         except Exception as error:  # ours: the program goes on, unobserved
-            self._failed = f"{type(error).__name__}: {error}"
+            self.failure = f"nothing could be observed ({type(error).__name__}: {error})"
 
     def set_anew(self) -> None:
         """Look again at functions that were known: their next calls may be of new patterns."""

@@ -85,7 +85,7 @@ class ShapesObserved:
         except store.BadStore as error:
             terminalreporter.write_line(f"shapes: {error}")
             return
-        for line in _lines(seen):
+        for line in [f"shapes: {self._observation.failure}"] if self._observation.failure else _lines(seen):
             terminalreporter.write_line(line)
 
 
