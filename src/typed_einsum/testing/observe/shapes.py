@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typed_einsum.testing.observe.records import Json, Pattern
 
-
 MOST_ITEMS, MOST_DEPTH, WIDTH = 3, 2, 100
 """How much of a container is shown, and of a whole signature."""
 
