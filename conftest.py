@@ -20,7 +20,7 @@ from sybil.parsers.markdown.lexers import RawFencedCodeBlockLexer
 pytest_plugins = ["pytester"]
 
 # Files with bugs in them: other tests run these, pytest must not import them.
-collect_ignore = ["docs/examples", "tests/bugs", "tests/real_cases", "tests/unseen_bugs"]
+collect_ignore = ["docs/examples", "tests/bugs", "tests/fresh_bugs", "tests/real_cases", "tests/unseen_bugs"]
 collect_ignore += ["tests/typing/bad", "tests/typing/good"]
 # What needs a package beyond those of the tests is collected where that is installed.
 NEEDS = {

@@ -201,3 +201,83 @@ def test_a_reference_of_a_module_takes_its_inputs_alone() -> None:
 
     assert codes(check_contract(Doubled(), reference=lambda x: (x + x, x.sum(1)))) == []
     assert codes(check_contract(Doubled(), reference=lambda x: (x + x, x.mean(1)))) == [("TE713", "error")]
+
+
+def test_an_index_out_of_bounds_on_every_real_input_is_an_error() -> None:
+    """On `meta` nothing looks at an index."""
+
+    def rows(image: Float[Tensor, "h w"]) -> Float[Tensor, "w"]:
+        at = torch.arange(image.shape[0] + 1)
+        return image[at].sum(0)
+
+    (finding,) = check_contract(rows).findings
+    assert finding.code == "TE701"
+    assert finding.message == (
+        "fails at sizes that its annotations allow: `getitem` of (h, w) and (12): "
+        "IndexError: index 11 is out of bounds for dimension 0 with size 11 (at h=11 w=13)"
+    )
+
+
+def test_an_object_that_keeps_the_mask_of_a_longer_call_is_found() -> None:
+    class Causal(nn.Module):
+        mask: Tensor | None = None
+
+        def __init__(self, cut: bool) -> None:
+            super().__init__()
+            self.cut = cut
+
+        def forward(self, scores: Float[Tensor, "n t t"]) -> Float[Tensor, "n t t"]:
+            t = scores.shape[-1]
+            if self.mask is None or len(self.mask) < t:
+                self.mask = torch.ones(t, t).triu(1).bool()
+            mask = self.mask[:t, :t] if self.cut else self.mask
+            return scores.masked_fill(mask, -torch.inf).softmax(-1)
+
+    assert "TE737" in [code for code, _ in codes(check_contract(Causal(cut=False)))]
+    assert "TE737" not in [code for code, _ in codes(check_contract(Causal(cut=True)))]
+
+
+def test_an_axis_is_not_to_be_taken_for_another_of_a_size_that_the_function_names() -> None:
+    def crossed(x: Float[Tensor, "n 3"], y: Float[Tensor, "n 3"]) -> Float[Tensor, "n 3"]:
+        return torch.cross(x, y)
+
+    (finding,) = check_contract(crossed).findings
+    assert (finding.code, finding.severity) == ("TE736", "error")
+
+
+def test_a_count_of_entries_that_are_all_alike_is_advice_and_positions_are_none() -> None:
+    def offset(x: Float[Tensor, "n h t"]) -> Float[Tensor, "n h t"]:
+        return x + x.shape[1]
+
+    def placed(x: Float[Tensor, "n h t"]) -> Float[Tensor, "n h t"]:
+        return x + torch.linspace(0, 1, x.shape[2])
+
+    assert codes(check_contract(offset)) == [("TE736", "advice")]
+    assert codes(check_contract(placed)) == []
+
+
+def test_two_roles_of_one_name_are_told_of_where_they_differ() -> None:
+    def linear(x: Float[Tensor, "n d"], weight: Float[Tensor, "d d"]) -> Float[Tensor, "n d"]:
+        return x @ weight
+
+    def energy(x: Float[Tensor, "d d"]) -> Float[Tensor, ""]:
+        return x.square().sum()
+
+    def centred(x: Float[Tensor, "d d"]) -> Float[Tensor, "d d"]:
+        return x - x.mean(0) - x.mean(1, keepdim=True)
+
+    assert codes(check_contract(linear)) == [("TE711", "advice")]
+    assert [codes(check_contract(f)) for f in (energy, centred)] == [[], []]
+
+
+def test_an_object_that_keeps_something_of_each_call_is_compared_with_fresh_copies() -> None:
+    class Queue(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("total", torch.zeros(()))
+
+        def forward(self, x: Float[Tensor, "b d"]) -> Float[Tensor, "b d"]:
+            self.total += x.sum()
+            return x * 2 + self.total - x.sum()
+
+    assert codes(check_contract(Queue())) == []

@@ -84,7 +84,7 @@ def _shown_call(operation: Operation, tracked: TrackedAxes) -> str:
     if not tensors or len(tensors) > 3:
         return ""
     operands = " and ".join(shown_all(tracked.of(tensor)) for tensor in tensors)
-    return f"`{operation.name}` of {operands}"
+    return f"`{operation.name.strip('_')}` of {operands}"
 
 
 class EmptyConvolutions(TorchFunctionMode):

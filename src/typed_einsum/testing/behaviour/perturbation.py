@@ -239,7 +239,7 @@ def moves_with_order(call: Call, name: str) -> bool:
 
 def depends_on_order(call: Call, name: str) -> bool:
     """Whether one number for all entries of an axis changes with their order."""
-    if any(_is_folded(hint, name) for hint in call.recipe.tensors):
+    if name not in call.recipe.axis_names or any(_is_folded(hint, name) for hint in call.recipe.tensors):
         return False
     found = permuted(call, name)
     if found is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import nn
@@ -31,11 +31,19 @@ class Pristine:
     @classmethod
     def of(cls, call: Call) -> Pristine | None:
         """A copy of the module that a call is of; None if there is none, or it is too large to be copied."""
-        for parameter, value in call.arguments.items():
-            if isinstance(value, nn.Module):
-                small = sum(each.numel() for each in value.parameters()) <= MOST_PARAMETERS
-                return cls(call, parameter, copy.deepcopy(value)) if small else None
-        return None
+        parameter, value = next(iter(call.arguments.items()), ("", None))
+        if not isinstance(value, nn.Module):
+            return None
+        small = sum(each.numel() for each in value.parameters()) <= MOST_PARAMETERS
+        return cls(call, parameter, copy.deepcopy(value)) if small else None
+
+    def on_copies(self) -> Call:
+        """The call on a fresh copy each time: what a module keeps of one call does not change the next."""
+
+        def function(*args: Any, **kwargs: Any) -> Any:
+            return self.call.function(copy.deepcopy(self.module), *args[1:], **kwargs)
+
+        return replace(self.call, function=function)
 
     def failure(self, *calls: Mapping[str, Any]) -> Exception | None:
         """What a fresh copy raises when it is called with these arguments, one after another."""

@@ -20,7 +20,8 @@ from typed_einsum.testing.behaviour import behaviour
 from typed_einsum.testing.calls.call import Call
 from typed_einsum.testing.contracts.promises import Promises
 from typed_einsum.testing.contracts.report import Report
-from typed_einsum.testing.inputs.draw import Draw, Variant, is_prime, primes
+from typed_einsum.testing.inputs.contents import INTEGERS
+from typed_einsum.testing.inputs.draw import Draw, is_prime, primes
 from typed_einsum.testing.inputs.numbers import Telling
 from typed_einsum.testing.inputs.recipe import CannotMake, Recipe
 from typed_einsum.testing.running.attempts import Attempt, Run
@@ -88,7 +89,7 @@ class Check:
         elif last.error is None:
             with optional_calls():
                 findings.extend(self._swept(run, recipe, attempts[0]))
-                findings.extend(self._moved(run, recipe, attempts[0].variant))
+                findings.extend(self._moved(run, recipe, attempts[0]))
         return Report(self.name, tuple(dict.fromkeys(findings)), str(attempts[0].draw))
 
     @property
@@ -129,31 +130,57 @@ class Check:
                 elif error is not None and not tried.refused:
                     yield from squeezed_away(name, attempt, tried)
 
-    def _moved(self, run: Run, recipe: Recipe, variant: Variant) -> Iterator[Finding]:
+    def _moved(self, run: Run, recipe: Recipe, first: Attempt) -> Iterator[Finding]:
         """Everything that needs numbers."""
-        call = self._call(run, recipe, variant)
+        call = self._call(run, recipe, first)
+        if isinstance(call, Finding):
+            yield call
         # Of a tensor without axes in its annotation it is not known which it has.
-        if call is not None and not recipe.assumed:
+        elif call is not None and not recipe.assumed:
             yield from behaviour(call, self.promises, self.place)
 
-    def _call(self, run: Run, recipe: Recipe, variant: Variant) -> Call | None:
-        """A call on real numbers, if there are sizes at which it runs."""
+    def _call(self, run: Run, recipe: Recipe, first: Attempt) -> Call | Finding | None:
+        """A call on real numbers, if there are sizes at which it runs; or what is wrong if there are none."""
         if self.owner is not None and _is_large(self.owner("meta")):
             return None
-        owner = None if self.owner is None else self.owner("cpu")
-        if isinstance(owner, nn.Module):
-            if any(parameter.is_meta for parameter in owner.parameters()):
-                return None  # torch multiplies such a parameter by real numbers, and returns anything
-            owner.eval()
-        tried = run.real_attempt(variant)
+        if any(parameter.is_meta for parameter in _parameters(self._object())):
+            return None  # torch multiplies such a parameter by real numbers, and returns anything
+        tried = run.real_attempt(first.variant)
         if tried is None:
-            return None
-        given = {} if owner is None else {next(iter(recipe.signature.parameters)): owner}
+            return self._index_error(run, recipe, first)
         reseed(0)
-        arguments = recipe.make(Draw(on="cpu", variant=variant, known=tried.draw.sizes), given).arguments
+        draw = Draw(on="cpu", variant=first.variant, known=tried.draw.sizes)
+        arguments = recipe.make(draw, self._given(recipe)).arguments
         call = Call(self.function, recipe, arguments, tried.draw.sizes)
         telling = Telling(recipe.hints, call.outputs, call.sizes, dict(arguments)).exchanged()
-        return replace(call, arguments=telling)
+        return replace(call, arguments={**telling, **self._given(recipe)})
+
+    def _object(self) -> Any:
+        """A new object to call, as it is used after training; None for a function."""
+        found = None if self.owner is None else self.owner("cpu")
+        return found.eval() if isinstance(found, nn.Module) else found
+
+    def _given(self, recipe: Recipe) -> dict[str, Any]:
+        if self.owner is None:
+            return {}
+        return {next(iter(recipe.signature.parameters)): self._object()}
+
+    def _index_error(self, run: Run, recipe: Recipe, first: Attempt) -> Finding | None:
+        """An index out of bounds at the sizes that ran on `meta`, which has no contents to look at.
+
+        Where an argument holds indices, they may be ours.
+        """
+        if any(hint.dtypes is None or not hint.dtypes.isdisjoint(INTEGERS) for hint in recipe.tensors):
+            return None
+        try:
+            tried = run.attempt(first.variant, primes(11), "cpu", first.draw.sizes)
+        except CannotMake:
+            return None
+        if not isinstance(tried.error, IndexError) or tried.refused:
+            return None
+        at = raised_at(self._file, tried.error) or self.place
+        text = f"fails at sizes that its annotations allow: {why(tried)} (at {tried.draw})"
+        return Finding("TE701", "error", text, at.file, at.line, at.column or 1)
 
 
 def _once_a_line(findings: Iterable[Finding]) -> Iterator[Finding]:
@@ -169,3 +196,7 @@ def _once_a_line(findings: Iterable[Finding]) -> Iterator[Finding]:
 def _is_large(owner: Any) -> bool:
     """Whether a module is too large to be copied and run."""
     return isinstance(owner, nn.Module) and sum(each.numel() for each in owner.parameters()) > MOST_PARAMETERS
+
+
+def _parameters(value: Any) -> Iterator[nn.Parameter]:
+    return value.parameters() if isinstance(value, nn.Module) else iter(())

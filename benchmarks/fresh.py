@@ -1,0 +1,171 @@
+"""Bugs collected by someone who wrote no check: `python benchmarks/fresh.py` writes fresh.json and tables.
+
+Each file of a folder holds a bug of a public repository as it stands in a layer, a loss or a sampler, its
+repaired form, and a reference. The folder `sound` beside them has functions that are right. For other files
+of the same form, `python benchmarks/fresh.py FOLDER` prints what is found, and writes nothing.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import re
+import sys
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import torch
+from pages import fill, table
+
+from typed_einsum.testing import Report, check_contract
+
+HERE = Path(__file__).parent
+FOLDER = HERE.parent / "tests" / "fresh_bugs"
+RECORD = HERE / "fresh.json"
+PAGE = HERE.parent / "docs" / "which-tool.md"
+HOMES = (HERE.parent / "README.md", HERE.parent / "docs" / "index.md")
+ROW = re.compile(r"(?<=\| \*\*Silent shape bugs become loud in tests\*\* \| ).*?(?= \|)")
+"""The cell of the table on the front pages that says how many bugs are found."""
+
+Told = dict[str, list[str]]
+
+
+def load(path: Path) -> ModuleType:
+    """A file as a module of its own."""
+    spec = importlib.util.spec_from_file_location(f"fresh_{path.stem}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def forms(module: ModuleType) -> tuple[Any, Any]:
+    """The buggy form and the repaired one, as a user would pass them."""
+    found: tuple[Any, Any] = module.fresh() if hasattr(module, "fresh") else (module.buggy, module.fixed)
+    return found
+
+
+def report_of(value: Any, reference: Callable[..., Any] | None = None) -> Report:
+    """What the contract of a function or a module comes to."""
+    torch.manual_seed(0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return check_contract(value() if isinstance(value, type) else value, reference=reference)
+
+
+def told(report: Report) -> Told:
+    """The codes of errors and of advice."""
+    return {
+        severity: sorted({each.code for each in report.findings if each.severity == severity})
+        for severity in ("error", "advice")
+    }
+
+
+def of_bug(path: Path) -> dict[str, Any]:
+    """What is said of a bug and of its repair, with nothing configured and with a reference."""
+    module = load(path)
+    title, source = (
+        (module.__doc__ or "").splitlines()[0],
+        re.search(r"^Source: (\S+)", module.__doc__ or "", re.M),
+    )
+    found: dict[str, Any] = {"title": title, "source": source[1] if source else "", "silent": module.silent}
+    for name, reference in (("", None), (" with reference", module.reference)):
+        for form, value in zip(("buggy", "fixed"), forms(module), strict=True):
+            found[form + name] = told(report_of(value, reference))
+    return found
+
+
+def sound_functions(folder: Path = FOLDER / "sound") -> dict[str, Any]:
+    """The functions and modules that each file lists as right, if what they need is installed."""
+    found = {}
+    for path in sorted(folder.glob("*.py")):
+        module = load(path)
+        for name in json.loads(re.search(r"# CHECK (\[.*\])", path.read_text("utf-8"))[1]):  # type: ignore[index]
+            source = getattr(module, name)
+            needs_einops = "einops" in getattr(source, "__name__", "") or name == "rearranged"
+            if not needs_einops or importlib.util.find_spec("einops"):
+                found[name] = source
+    return found
+
+
+def record(folder: Path = FOLDER) -> dict[str, Any]:
+    """What is said of every bug, repair and sound function."""
+    bugs = {path.stem: of_bug(path) for path in sorted(folder.glob("*.py"))}
+    sound = {name: told(report_of(value)) for name, value in sound_functions(folder / "sound").items()}
+    return {"bugs": bugs, "sound": sound}
+
+
+def counts(results: Mapping[str, Any]) -> dict[str, int]:
+    """How many silent bugs are found, and how many right functions are not left alone."""
+    silent = [bug for bug in results["bugs"].values() if bug["silent"]]
+    right = [*(bug["fixed"] for bug in results["bugs"].values()), *results["sound"].values()]
+    return {
+        "bugs": len(results["bugs"]),
+        "silent": len(silent),
+        "found": sum(bool(bug["buggy"]["error"]) for bug in silent),
+        "found with a reference": sum(bool(bug["buggy with reference"]["error"]) for bug in silent),
+        "right": len(right),
+        "errors": sum(bool(said["error"]) for said in right),
+        "advice": sum(bool(said["advice"]) for said in right),
+    }
+
+
+def tables(results: Mapping[str, Any]) -> dict[str, str]:
+    """The tables of the page, by the names of their places."""
+    found = counts(results)
+    rate = [
+        ["silent bugs", str(found["silent"])],
+        ["found with nothing configured", str(found["found"])],
+        ["found with `reference=`", str(found["found with a reference"])],
+        ["right functions, of which", str(found["right"])],
+        ["… reported with an error", str(found["errors"])],
+        ["… reported with advice", str(found["advice"])],
+    ]
+    rows = [
+        [
+            f"{stem[:3]} [{bug['title'].partition(' ')[2]}]({bug['source']})",
+            "yes" if bug["silent"] else "no",
+            ", ".join(bug["buggy"]["error"]) or "**not found**",
+            ", ".join(bug["buggy with reference"]["error"]) or "**not found**",
+        ]
+        for stem, bug in results["bugs"].items()
+    ]
+    return {
+        "fresh: rate": table(["measure", "count"], rate),
+        "fresh: bugs": table(["bug", "silent", "nothing configured", "with `reference=`"], rows),
+    }
+
+
+def sentence(results: Mapping[str, Any]) -> str:
+    """What the front pages say."""
+    found = counts(results)
+    return (
+        f"{found['found']} of {found['silent']} silent bugs that were collected apart from the checks "
+        "are found "
+        f"with nothing configured, {found['found with a reference']} with a reference; "
+        f"{found['errors']} of {found['right']} right functions get an error"
+    )
+
+
+def main() -> None:
+    """Measure, print, and write the record and the pages."""
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER
+    results = record(folder)
+    print("\n\n".join(tables(results).values()))
+    if folder == FOLDER:
+        RECORD.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        fill(PAGE, tables(results))
+        for home in HOMES:
+            home.write_text(ROW.sub(sentence(results), home.read_text("utf-8")), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
