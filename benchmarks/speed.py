@@ -1,7 +1,8 @@
 """What a checked call costs: `python benchmarks/speed.py` writes speed.json and docs/speed.md.
 
-Sections: tiny calls, the cost of the checks alone, 400 equations of public code at small sizes, the same at
-large sizes (forward, forward and backward, peak memory), and import time. `--only SECTION` runs one.
+Sections: tiny calls, the cost of the checks alone, that of each kind of annotation, 400 equations of public
+code at small sizes, the same at large sizes (forward, forward and backward, peak memory), and import time.
+`--only SECTION` runs one.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import os
 import statistics
 import subprocess
 import sys
+import timeit
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -142,6 +144,62 @@ def checks(rounds: int) -> dict[str, Any]:
         },
         "reading two shapes and comparing": {"µs": (plain["two shapes"] - plain["nothing"]) * 1e6},
     }
+
+
+Row = tuple[str, Callable[..., Any], tuple[Any, ...]]
+
+
+def kinds_of_annotations() -> list[Row]:
+    """A function for each kind of annotation, with the arguments that it is called with."""
+    x, small = torch.randn(2, 3, 12), torch.randn(2, 3)
+    five = [x] * 5
+
+    def one(hint: Any) -> Callable[..., Any]:
+        def function(x: Any) -> None: ...
+
+        function.__annotations__ = {"x": hint}
+        return function
+
+    def solved(x: Float[Tensor, "b t m*c"], m: int) -> None: ...
+
+    def merged(x: Float[Tensor, "b h*w"], table: Float[Tensor, "h w"]) -> None: ...
+
+    def field(x: Float[Tensor, "b t {c}"], c: int) -> None: ...
+
+    image, shape = Float[Tensor, "b t c"], Float[Tensor, "b t"]
+    return [
+        ('`Float[Tensor, "b t c"]`', one(image), (x,)),
+        ('`Float[Tensor, "#b t c"]`', one(Float[Tensor, "#b t c"]), (x[:1],)),
+        ('`Float[Tensor, "*#b c"]`', one(Float[Tensor, "*#b c"]), (x,)),
+        ('`Float[Tensor, "b t m*c"]`, `m: int`', solved, (x, 3)),
+        ('`Float[Tensor, "b h*w"]`, `Float[Tensor, "h w"]`', merged, (torch.randn(2, 6), small)),
+        ('`Float[Tensor, "b t {c}"]`, `c: int`', field, (x, 12)),
+        ("a tensor or `None`", one(image | None), (x,)),
+        ("one of two tensors", one(shape | image), (x,)),
+        ("`list` of one tensor", one(list[image]), (five[:1],)),
+        ("`list` of five", one(list[image]), (five,)),
+        ("`tuple[X, ...]` of five", one(tuple[image, ...]), (tuple(five),)),
+        ("`dict` of five", one(dict[str, image]), (dict(zip("abcde", five, strict=True)),)),
+        ("`list[int]`, judged by beartype", one(list[int]), ([1, 2, 3],)),
+    ]
+
+
+def kinds(rounds: int) -> dict[str, Any]:
+    """What the check of each kind of annotation adds to a call, and what it adds under jaxtyping."""
+    found = {}
+    for name, function, arguments in kinds_of_annotations():
+        ours = shape_checked(function)
+        calls: dict[str, Callable[[], Any]] = {
+            "unchecked": lambda f=function, a=arguments: f(*a),  # type: ignore[misc]
+            "checked": lambda f=ours, a=arguments: f(*a),  # type: ignore[misc]
+        }
+        if "m*c" not in name and "h*w" not in name:  # jaxtyping needs all names of an expression before it
+            theirs = jaxtyped(function, typechecker=beartype)
+            calls["jaxtyped"] = lambda f=theirs, a=arguments: f(*a)  # type: ignore[misc]
+        took = {call: _least(run, 10 * rounds) for call, run in calls.items()}
+        added = {call: round((took[call] - took["unchecked"]) * 1e6, 2) for call in took}
+        found[name] = {"µs": added["checked"], "jaxtyping + beartype, µs": added.get("jaxtyped")}
+    return {"machine": machine(), "added": found}
 
 
 @dataclass(frozen=True)
@@ -331,11 +389,27 @@ def tables(record: dict[str, Any]) -> dict[str, str]:
             f"{tiny['torch.bmm by hand']['µs']:.1f} µs. No check can cost less than the first, and no "
             "contraction less than the second."
         ),
+        "speed: kinds": table(
+            ["annotation", "µs", "jaxtyping + beartype, µs"],
+            [
+                [name, f"{row['µs']:.2f}", _or_nothing(row["jaxtyping + beartype, µs"])]
+                for name, row in record["kinds"]["added"].items()
+            ],
+        ),
         "speed: machine": (
             f"{host['processor']}, {host['cores']} cores, {host['threads']} thread, Python {host['python']}, "
             f"torch {host['torch']}, `OMP_WAIT_POLICY={host['OMP_WAIT_POLICY']}`."
         ),
     }
+
+
+def _least(call: Callable[[], Any], rounds: int) -> float:
+    """The least time of a call in several rounds: what the call itself takes, whatever runs beside it."""
+    return min(timeit.repeat(call, number=200, repeat=rounds)) / 200
+
+
+def _or_nothing(microseconds: float | None) -> str:
+    return "" if microseconds is None else f"{microseconds:.1f}"
 
 
 def _mean(summary: dict[str, Any]) -> str:
@@ -352,7 +426,14 @@ def _ms(record: dict[str, Any], name: str) -> str:
     return f"{record['imports'][name]:.1f} ms"
 
 
-SECTIONS = {"tiny": tiny, "checks": checks, "small": small, "large": large, "imports": imports}
+SECTIONS = {
+    "tiny": tiny,
+    "checks": checks,
+    "kinds": kinds,
+    "small": small,
+    "large": large,
+    "imports": imports,
+}
 
 
 def main() -> None:

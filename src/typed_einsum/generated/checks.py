@@ -57,12 +57,15 @@ class ShapeChecks:
     arguments: Mapping[str, str] = field(default_factory=dict)
     open: list[tuple[str, Expression]] = field(default_factory=list)
     _fresh: count[int] = field(default_factory=count)
+    _constants: dict[tuple[str, Any], str] = field(default_factory=dict)
 
     def constant(self, stem: str, value: Any) -> str:
-        """Bring an object into the source under a name of its own."""
-        name = f"{self.prefix}{stem}{next(self._fresh)}"
-        self.namespace[name] = value
-        return name
+        """Bring an object into the source under a name of its own; the same object keeps its name."""
+        known = (stem, value if isinstance(value, str) else id(value))
+        if known not in self._constants:
+            self._constants[known] = f"{self.prefix}{stem}{next(self._fresh)}"
+            self.namespace[self._constants[known]] = value
+        return self._constants[known]
 
     def builtin(self, value: Callable[..., Any]) -> str:
         """The name of a builtin in the source."""
