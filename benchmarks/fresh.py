@@ -29,10 +29,6 @@ HERE = Path(__file__).parent
 FOLDER = HERE.parent / "tests" / "fresh_bugs"
 RECORD = HERE / "fresh.json"
 PAGE = HERE.parent / "docs" / "which-tool.md"
-HOMES = (HERE.parent / "README.md", HERE.parent / "docs" / "index.md")
-ROW = re.compile(r"(?<=\| \*\*Silent shape bugs become loud in tests\*\* \| ).*?(?= \|)")
-"""The cell of the table on the front pages that says how many bugs are found."""
-
 Told = dict[str, list[str]]
 
 
@@ -144,17 +140,6 @@ def tables(results: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def sentence(results: Mapping[str, Any]) -> str:
-    """What the front pages say."""
-    found = counts(results)
-    return (
-        f"{found['found']} of {found['silent']} silent bugs that were collected apart from the checks "
-        "are found "
-        f"with nothing configured, {found['found with a reference']} with a reference; "
-        f"{found['errors']} of {found['right']} right functions get an error"
-    )
-
-
 def main() -> None:
     """Measure, print, and write the record and the pages."""
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER
@@ -163,8 +148,6 @@ def main() -> None:
     if folder == FOLDER:
         RECORD.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         fill(PAGE, tables(results))
-        for home in HOMES:
-            home.write_text(ROW.sub(sentence(results), home.read_text("utf-8")), encoding="utf-8")
 
 
 if __name__ == "__main__":

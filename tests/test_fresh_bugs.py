@@ -72,13 +72,11 @@ def test_the_targets_are_met() -> None:
     assert found["advice"] <= 0.1 * found["right"]
 
 
-def test_the_record_has_every_bug_and_the_pages_say_what_it_says() -> None:
+def test_the_record_has_every_bug_and_the_page_says_what_it_says() -> None:
     assert list(RECORD["bugs"]) == by_name(PATHS)
     page = fresh.PAGE.read_text(encoding="utf-8")
     assert all(f"<!-- {name} -->" in page for name in fresh.tables(RECORD))
     assert pages.filled(page, fresh.tables(RECORD)) == page, "run: python benchmarks/fresh.py"
-    for home in fresh.HOMES:
-        assert fresh.ROW.findall(home.read_text(encoding="utf-8")) == [fresh.sentence(RECORD)]
 
 
 def test_the_measure_can_fail() -> None:

@@ -27,8 +27,8 @@ def test_a_page_says_what_was_recorded(page: Path) -> None:
         ("rivals", ("cells", "permuted_result", "typed-einsum", "outcome"), promises.equations_die_at_import),
         ("speed", ("tiny", "@typed_einsum", "ratio"), promises.checked_is_faster),
         (
-            "bugs",
-            ("cells", "typed-einsum", "030_merge_heads_no_permute", "buggy by check"),
+            "fresh",
+            ("bugs", "214_anchor_classes_interleaved", "buggy", "error"),
             promises.silent_bugs_become_loud,
         ),
     ],
@@ -41,6 +41,6 @@ def test_another_record_changes_a_promise(
     place = record
     for key in inner:
         place = place[key]
-    place[last] = {"outcome": "silent", "ratio": 7.5, "buggy by check": ""}[last]
+    place[last] = {"outcome": "silent", "ratio": 7.5, "error": []}[last]
     monkeypatch.setattr(promises, "record", lambda asked: record if asked == name else read(asked))
     assert promise() != before

@@ -12,7 +12,7 @@ from typing import Any
 
 ROOT = Path(__file__).parent.parent.parent
 sys.path.insert(0, str(ROOT / "benchmarks"))
-import bugs  # noqa: E402
+import fresh  # noqa: E402
 import pages  # noqa: E402
 
 PAGES = {ROOT / "README.md": "docs/", ROOT / "docs" / "index.md": ""}
@@ -47,18 +47,12 @@ def checked_is_faster() -> str:
 
 
 def silent_bugs_become_loud() -> str:
-    """How many real bugs are found with nothing configured."""
-    results = record("bugs")
-    found = {
-        name: sum(
-            any(bugs.outcome(results, name, bug, way) == bugs.FOUND for way in bugs.WAYS)
-            for bug in results["bugs"]
-        )
-        for name in ("typed-einsum", "torchtyc", "jaxtyping + beartype", "torch")
-    }
-    ours, *others = (f"{name} {count}" for name, count in found.items())
-    count = ours.removeprefix("typed-einsum ")
-    return f"{count} of {len(results['bugs'])} real bugs found, with nothing configured ({', '.join(others)})"
+    """How many bugs are found of those that were collected apart from the checks."""
+    found = fresh.counts(record("fresh"))
+    return (
+        f"{found['found']} of {found['silent']} silent bugs from whole layers and losses found with nothing "
+        f"configured, {found['found with a reference']} with a reference"
+    )
 
 
 def table(folder: str) -> str:
