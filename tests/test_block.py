@@ -502,6 +502,7 @@ def test_a_trace_warns_that_sizes_are_checked_as_constants() -> None:
     close(traced(*inputs()), made(*inputs()), 1e-12)
 
 
+@pytest.mark.thorough
 def test_onnx() -> None:
     """Plans are matrix products, so that a runtime without `Einsum`, from before opset 12, will do."""
     onnxruntime = pytest.importorskip("onnxruntime")

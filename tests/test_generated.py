@@ -101,6 +101,7 @@ def test_generated_checks_of_a_function_say_what_the_solver_says(chance: Random,
     assert compare(call, owned)
 
 
+@pytest.mark.thorough
 def test_both_paths_and_both_outcomes_come_up_often() -> None:
     chance = Random(0)
     counts = Counter(compare(Writer(Random(n)).call(), chance.choice(OWNED)) for n in range(400))
@@ -263,6 +264,7 @@ def test_generated_checks_of_a_typed_einsum_say_what_the_solver_says(chance: Ran
     assert compare_contractions(chance)
 
 
+@pytest.mark.thorough
 def test_contractions_of_each_outcome_come_up_often() -> None:
     counts = Counter(compare_contractions(Random(seed)) for seed in range(600))
     assert counts["straight returned"] >= 100

@@ -176,6 +176,7 @@ def test_a_contract_fails_with_its_report_at_its_annotation(shop: pytest.Pyteste
     assert result.ret == pytest.ExitCode.TESTS_FAILED
 
 
+@pytest.mark.thorough
 def test_workers_share_the_contracts(shop: pytest.Pytester) -> None:
     result = run(shop, "--shape-contracts=shop", "-rs", "-n2")
     result.assert_outcomes(passed=3, failed=1, skipped=2)
@@ -531,6 +532,7 @@ def test_strict_einsum_leaves_alone(pytester: pytest.Pytester, body: str) -> Non
     einsums(pytester, body).assert_outcomes(passed=1)
 
 
+@pytest.mark.thorough
 def test_strict_einsum_does_not_stand_in_the_way_of_compilers(pytester: pytest.Pytester) -> None:
     result = einsums(
         pytester,
@@ -668,6 +670,7 @@ def test_fields_of_a_dataclass_are_checked(shop: pytest.Pytester) -> None:
     run(shop).assert_outcomes(passed=1)
 
 
+@pytest.mark.thorough
 def test_annotations_are_checked_in_workers(shop: pytest.Pytester) -> None:
     run(shop, "--shape-check=shop", "-n1").assert_outcomes(failed=1)
 

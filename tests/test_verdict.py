@@ -80,6 +80,7 @@ def test_the_verdict_is_that_of_jaxtyping_with_beartype(chance: Random) -> None:
     assert agree(call)
 
 
+@pytest.mark.thorough
 def test_every_verdict_comes_up_often() -> None:
     counts = Counter(agree(Writer(Random(seed)).call()) for seed in range(MANY))
     assert counts["accepted"] >= 0.3 * MANY

@@ -90,6 +90,7 @@ def test_a_group_that_hangs_is_ended(tmp_path: Path) -> None:
 EXAMPLE = ROOT / "docs" / "examples" / "sharded_scores.py"
 
 
+@pytest.mark.thorough
 def test_the_example_of_the_page_prints_what_the_page_says() -> None:
     command = [
         sys.executable,

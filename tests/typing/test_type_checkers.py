@@ -24,6 +24,8 @@ MISTAKES = type_checkers.all_mistakes()
 
 MYPY = CHECKERS[0]
 
+run_by_ci = pytest.mark.thorough  # the checkers take minutes
+
 
 def installed(checker: Checker) -> Checker:
     """The checker; what needs it is skipped where it is not there."""
