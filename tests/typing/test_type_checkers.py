@@ -21,7 +21,6 @@ from type_checkers import CHECKERS, FILES, RUFF, Checker, Findings, Mistake  # n
 RESULTS: dict[str, Any] = json.loads(type_checkers.RECORD.read_text(encoding="utf-8"))
 MISTAKES = type_checkers.all_mistakes()
 
-
 MYPY = CHECKERS[0]
 
 run_by_ci = pytest.mark.thorough  # the checkers take minutes
@@ -52,11 +51,13 @@ def problems(checker: str, findings: Findings, mistakes: Iterable[Mistake]) -> l
 
 
 @pytest.mark.parametrize("checker", [*CHECKERS, RUFF], ids=lambda checker: checker.name)
+@run_by_ci
 def test_programs_without_a_mistake_pass(checker: Checker) -> None:
     assert found(checker, "good") == {}
 
 
 @pytest.mark.parametrize("checker", CHECKERS, ids=lambda checker: checker.name)
+@run_by_ci
 def test_mistakes_are_found_on_their_lines_and_nowhere_else(checker: Checker) -> None:
     findings = found(checker, "bad")
     assert problems(checker.name, findings, MISTAKES) == []
@@ -66,6 +67,7 @@ def test_mistakes_are_found_on_their_lines_and_nowhere_else(checker: Checker) ->
 
 
 @pytest.mark.parametrize("checker", [*CHECKERS, RUFF], ids=lambda checker: checker.name)
+@run_by_ci
 def test_the_settings_are_needed_where_the_page_says_so(checker: Checker) -> None:
     recorded = set(RESULTS["without settings"][checker.name])
     findings = found(checker, "good", checker.bare)
@@ -141,6 +143,7 @@ def unmarked() -> None:
 """
 
 
+@run_by_ci
 def test_what_the_marks_do_not_say_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad" / "wrong.py").write_text(WRONG, encoding="utf-8")
