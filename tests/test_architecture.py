@@ -87,3 +87,10 @@ def test_a_wrong_page_is_found() -> None:
     ]
     assert "plan/" in left_out(page)
     assert "errors.py" not in left_out(page)
+
+
+def test_no_two_files_of_tests_have_one_name() -> None:
+    """They are imported by their names alone, so pytest could not collect both."""
+    names = [file.name for file in (ROOT / "tests").rglob("test_*.py") if "real_cases" not in file.parts]
+    assert len(names) > 60
+    assert sorted(name for name in set(names) if names.count(name) > 1) == []
