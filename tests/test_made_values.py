@@ -272,3 +272,16 @@ def test_example_inputs_hold_containers() -> None:
     arguments = example_inputs(named, sizes={"b": 5, "c": 7}, dtype=torch.float64)
     assert named(**arguments).dtype is torch.float64
     assert sizes(arguments["pair"]) == {"features": (5, 7), "valid": (5,)}
+
+
+class Operator:
+    """A matrix of another library, annotated by jaxtyping as a tensor is."""
+
+
+def test_of_a_union_with_an_array_of_another_library_the_tensor_is_made() -> None:
+    def f(x: Float[Operator, "b n"] | Float[Tensor, "b n"], y: Float[Tensor, "n"]) -> None: ...
+
+    assert {name: sizes(value) for name, value in recipe(f).make(Draw()).arguments.items()} == {
+        "x": (11, 13),
+        "y": (13,),
+    }

@@ -18,6 +18,7 @@ from typed_einsum.annotations import (
     AnyHint,
     DictHint,
     Hint,
+    JudgedHint,
     ListHint,
     OptionalHint,
     PlainHint,
@@ -68,7 +69,7 @@ class Recipe:
     def _described(self, name: str, hint: Hint) -> Hint:
         """A hint; of a union that only jaxtyping can judge, those members that can be made."""
         annotation = self.annotation(name)
-        if not isinstance(hint, AnyHint) or get_origin(annotation) not in (Union, UnionType):
+        if not isinstance(hint, AnyHint | JudgedHint) or get_origin(annotation) not in (Union, UnionType):
             return hint
         members = [each for each in map(read_or_any, get_args(annotation)) if not isinstance(each, AnyHint)]
         return UnionHint(tuple(members)) if any(map(holds_tensors, members)) else hint
