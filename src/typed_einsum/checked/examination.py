@@ -146,7 +146,7 @@ class Examination:
             label, reason = complaint
             annotation = spelled_hint(JudgedHint(judge.annotations[label.partition("[")[0]]))
             raise self._wrong_type(label, self._judged[label], annotation, notes=(reason,))
-        take_names(self._bindings, names)
+        take_names(self._bindings, names, next(iter(self._judged)))
 
     def _refuse(self, conflicts: Sequence[Conflict], held: Sequence[Held]) -> None:
         if not conflicts:

@@ -128,7 +128,7 @@ def _size_repair(conflict: WrongSize, case: Case) -> str:
         return (
             f"the argument `{name}` is the size of this axis: {verb(tensor.label)} {conflict.expected} there"
         )
-    if origin.position is None:
+    if origin.label == f"{name}={conflict.expected}":
         return f"`{origin.label}` is part of the equation: every `{name}` has {conflict.expected} entries"
     if origin.axis is conflict.axis:
         return f"one annotation holds for every item: write `_` for an axis that may differ, not `{name}`"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typed_einsum.diagnostics import Diagnostic, Located, Mark
 from typed_einsum.equation.axes import ELLIPSIS, Axis, Named, Variadic, spelled
 from typed_einsum.errors import ShapeError
-from typed_einsum.messages.facts import AXIS_SIZES, Held, facts, shown_shape, title
+from typed_einsum.messages.facts import Held, facts, shown_shape, title
 from typed_einsum.messages.repairs import Case, repair
 from typed_einsum.solver import (
     Bindings,
@@ -53,7 +53,7 @@ def _told(conflict: Conflict) -> tuple[str, str]:
             return "TE202", _rank_summary(tensor)
         case WrongSize(tensor, position, axis, expected, origin):
             size = tensor.sizes[position]
-            if origin.position is None and origin.label not in (AXIS_SIZES, axis.name):
+            if origin.label == f"{axis.name}={expected}":  # fixed by the equation itself
                 return "TE203", f"axis `{axis.name}` is {size} in {title(tensor.label)}, not {expected}"
             if origin.label == tensor.label:
                 return "TE201", f"axis `{axis.name}` is both {expected} and {size} in {title(tensor.label)}"

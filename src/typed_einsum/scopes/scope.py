@@ -21,6 +21,9 @@ from typed_einsum.errors import TypedEinsumError
 from typed_einsum.messages import AXIS_SIZES, Locate
 from typed_einsum.solver import Bindings, Origin
 
+ISINSTANCE = "isinstance"
+"""The label of names that `isinstance(x, Float[Tensor, "b"])` has bound in the body."""
+
 Names = dict[str, Any]
 """Sizes by name; under `*name` the list of sizes, under `*#name` the same where size 1 may still grow."""
 
@@ -159,15 +162,15 @@ def names_of(bindings: Bindings) -> Names:
     return names
 
 
-def take_names(bindings: Bindings, names: Names) -> None:
-    """Add to bindings the names that something else has bound meanwhile."""
+def take_names(bindings: Bindings, names: Names, label: str) -> None:
+    """Add to bindings the names that jaxtyping has bound in an argument with this label."""
     for name, value in names.items():
         plain = name.replace("#", "")
         if name.startswith("*"):
             bindings.variadics[plain] = ("#" in name, tuple(value))
         else:
             bindings.sizes[plain] = value
-        bindings.origins.setdefault(plain, Origin("jaxtyping"))
+        bindings.origins.setdefault(plain, Origin(label))
 
 
 def bindings_of(scope: Scope) -> Bindings:
@@ -181,7 +184,7 @@ def bindings_of(scope: Scope) -> Bindings:
             bindings.variadics[plain] = ("#" in name, tuple(value))
         else:
             bindings.sizes[plain] = value
-        bindings.origins[plain] = given.get(plain) or _later_origin(scope, plain) or Origin(AXIS_SIZES)
+        bindings.origins[plain] = given.get(plain) or _later_origin(scope, plain) or Origin(ISINSTANCE)
     return bindings
 
 
@@ -217,8 +220,7 @@ def _origins_of_arguments(scope: Scope, arguments: Mapping[str, Any]) -> Mapping
     try:
         return scope.signature.examine(inspect.BoundArguments(signature, OrderedDict(given))).origins
     except (TypedEinsumError, NotArithmetic):  # an argument has changed in place: its annotation still tells
-        found = {name: scope.signature.origin_of(name) for name in scope.names}
-        return {name: origin for name, origin in found.items() if origin is not None}
+        return {name: scope.signature.origin_of(name) or Origin(AXIS_SIZES) for name in scope.names}
 
 
 def _later_origin(scope: Scope, name: str) -> Origin | None:
