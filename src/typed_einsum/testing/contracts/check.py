@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 from typed_einsum.checked import shape_checked
 from typed_einsum.decorate.definition import definition_of
@@ -195,7 +196,10 @@ def _once_a_line(findings: Iterable[Finding]) -> Iterator[Finding]:
 
 def _is_large(owner: Any) -> bool:
     """Whether a module is too large to be copied and run."""
-    return isinstance(owner, nn.Module) and sum(each.numel() for each in owner.parameters()) > MOST_PARAMETERS
+    if not isinstance(owner, nn.Module):
+        return False
+    known = (each for each in owner.parameters() if not is_lazy(each))
+    return sum(each.numel() for each in known) > MOST_PARAMETERS
 
 
 def _parameters(value: Any) -> Iterator[nn.Parameter]:
