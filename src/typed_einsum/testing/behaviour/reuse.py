@@ -15,6 +15,7 @@ from typed_einsum.testing.behaviour import perturbation
 from typed_einsum.testing.calls.call import Call
 from typed_einsum.testing.process.outcome import first_line
 from typed_einsum.testing.running.invoke import reseed, run
+from typed_einsum.testing.running.weights import count_parameters
 
 MOST_PARAMETERS = 10**6
 ABOUT_SIZES = re.compile(r"\bsize|\bshape|dimension|out of bounds", re.IGNORECASE)
@@ -34,7 +35,7 @@ class Pristine:
         parameter, value = next(iter(call.arguments.items()), ("", None))
         if not isinstance(value, nn.Module):
             return None
-        small = sum(each.numel() for each in value.parameters()) <= MOST_PARAMETERS
+        small = count_parameters(value) <= MOST_PARAMETERS
         return cls(call, parameter, copy.deepcopy(value)) if small else None
 
     def on_copies(self) -> Call:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import nn
-from torch.nn.parameter import is_lazy
 
 from typed_einsum.checked import shape_checked
 from typed_einsum.decorate.definition import definition_of
@@ -30,6 +29,7 @@ from typed_einsum.testing.running.excuses import excuse_of
 from typed_einsum.testing.running.failures import excuse, raised_at, squeezed_away, why
 from typed_einsum.testing.running.invoke import reseed
 from typed_einsum.testing.running.limits import optional_calls
+from typed_einsum.testing.running.weights import count_parameters
 from typed_einsum.testing.targets.given import subject
 from typed_einsum.testing.targets.target import is_checked
 
@@ -196,10 +196,7 @@ def _once_a_line(findings: Iterable[Finding]) -> Iterator[Finding]:
 
 def _is_large(owner: Any) -> bool:
     """Whether a module is too large to be copied and run."""
-    if not isinstance(owner, nn.Module):
-        return False
-    known = (each for each in owner.parameters() if not is_lazy(each))
-    return sum(each.numel() for each in known) > MOST_PARAMETERS
+    return isinstance(owner, nn.Module) and count_parameters(owner) > MOST_PARAMETERS
 
 
 def _parameters(value: Any) -> Iterator[nn.Parameter]:
