@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -34,7 +34,7 @@ def einsum(*tensors_and_pattern):
 
 
 @pytest.fixture
-def rewriter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+def rewriter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     """A package of the name of one that rewrites equations in letters."""
     folder = tmp_path / "fancy_einsum"
     folder.mkdir()

@@ -30,7 +30,7 @@ def built_with(*names: str) -> Callable[[Callable[..., None]], type[nn.Module]]:
         def init(self: nn.Module, *args: Any, **kwargs: Any) -> None:
             nn.Module.__init__(self)
             bound = inspect_bound(constructor, self, args, kwargs)
-            self.made_with = tuple(bound[name] for name in names)
+            self.made_with = tuple(bound[name] for name in names)  # type: ignore[assignment]
             constructor(self, *args, **kwargs)
 
         init.__wrapped__ = constructor  # type: ignore[attr-defined]
@@ -195,7 +195,7 @@ class Base(nn.Module):
 
 class Derived(Base):
     def __init__(self, *args, **kwargs) -> None:
-        super().__init__(*args, activation="gelu", **kwargs)
+        super().__init__(*args, activation="gelu", **kwargs)  # type: ignore[misc]
 
 
 def test_what_an_error_asks_for_is_passed() -> None:
