@@ -134,5 +134,6 @@ def _written(
 ) -> tuple[list[str], str]:
     """The lines of a plan under the names of a generated function."""
     names = {value.name: variable for value, variable in zip(plan.operands, variables, strict=True)}
+    names = assigned(plan, names, checks.local)
     outside = {stem: checks.constant(stem, value) for stem, value in OUTSIDE.items()}
-    return plan_lines(plan, assigned(plan, names, checks.local), sizes, outside)
+    return plan_lines(plan, names, sizes, outside)

@@ -15,6 +15,7 @@ from typed_einsum.derivation.subject import Subject
 from typed_einsum.plan import Path, Plan, Value, plan_along
 from typed_einsum.plan.steps import (
     BestProduct,
+    Copy,
     Diagonal,
     Expand,
     Group,
@@ -178,7 +179,7 @@ def _is_result(value: Value, plan: Plan) -> bool:
     for step in reversed(plan.steps):
         if name == value.name:
             return True
-        if isinstance(step, Permute | Reshape) and step.target.name == name:
+        if isinstance(step, Permute | Reshape | Copy) and step.target.name == name:
             name = step.source.name
     return name == value.name
 
@@ -196,6 +197,10 @@ def copies(plan: Plan, sizes: Mapping[str, int]) -> frozenset[str]:
             case Diagonal(source):
                 # Both axes advance together: their strides are added, as they already are below.
                 strides[target.name] = strides[source.name]
+            case Copy(source):
+                if strides[source.name] != _contiguous(target, sizes):
+                    found.add(target.name)
+                strides[target.name] = _contiguous(target, sizes)
             case Reshape(source):
                 strides[target.name] = strides[source.name]
                 if not all(_lie_together(group, strides[source.name], sizes) for group in target.axes):

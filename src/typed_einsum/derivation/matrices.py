@@ -12,6 +12,7 @@ from typed_einsum.plan import Plan, Value, plan_of
 from typed_einsum.plan.source import plan_lines
 from typed_einsum.plan.steps import (
     BestProduct,
+    Copy,
     Diagonal,
     Expand,
     Group,
@@ -71,7 +72,7 @@ class Matrices:
 
 
 def as_matrices(subject: Subject) -> Matrices:
-    """The plan of a subject. Unknown sizes count as 20 where a path must be chosen."""
+    """The plan of a subject. Unknown sizes count as `UNKNOWN_SIZE` in the choice."""
     names = variables(subject)
     plan = plan_of(subject.equation, dict(subject.spread), subject.part_sizes)
     labels = {index.part: index.label for index in subject.indices}
@@ -143,7 +144,7 @@ def _pair(
 
     def origin(value: Value) -> tuple[str, tuple[str, ...]]:
         """The value before it was permuted and reshaped."""
-        while isinstance(earlier := made.get(value.name), Permute | Reshape | Expand):
+        while isinstance(earlier := made.get(value.name), Permute | Reshape | Copy | Expand):
             if isinstance(earlier, Reshape) and isinstance(made.get(earlier.source.name), Matmul):
                 break
             value = earlier.source
@@ -197,6 +198,8 @@ def told(step: Step, labels: Mapping[str, str], names: Mapping[str, str]) -> tup
             return "permute", f"order the axes {order(target)}"
         case Reshape(source, target):
             return "reshape", _reshaped(source, target, order(target))
+        case Copy(_, target):
+            return "copy", f"lay {order(target)} out in memory in this order"
         case Expand(_, target):
             return "expand", f"repeat as a view: {order(target)}"
         case Matmul(left, right):

@@ -25,6 +25,7 @@ from typed_einsum.derivation.document import (
 from typed_einsum.derivation.subject import Role, Subject, why
 from typed_einsum.diagnostics import Diagnostic
 from typed_einsum.errors import ArgumentError
+from typed_einsum.plan.price import UNKNOWN_SIZE
 
 if TYPE_CHECKING:
     from typed_einsum.derivation import Derivation
@@ -198,7 +199,7 @@ def _matrix_blocks(matrices: Matrices, subject: Subject) -> tuple[Block, ...]:
         )
         said = "Two operands are contracted at a time, in the order with the least work."
         if not subject.is_sized:
-            said += " Sizes that are not given count as 20 in that choice."
+            said += f" Sizes that are not given count as {UNKNOWN_SIZE} in that choice."
         blocks.append(paragraph(said))
         head = ("pair", "left", "right", "summed", "gives")
         blocks.append(Table("The path, pair by pair", head, path))

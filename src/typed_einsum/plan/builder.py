@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from typed_einsum.plan.steps import (
+    Copy,
     Diagonal,
     Expand,
     Group,
@@ -84,6 +85,12 @@ class Builder:
             return value
         target = self.fresh(axes)
         self.steps.append(Reshape(value, target))
+        return target
+
+    def copy(self, value: Value) -> Value:
+        """Lay the entries out in the order of the axes."""
+        target = self.fresh(value.axes)
+        self.steps.append(Copy(value, target))
         return target
 
     def expand(self, value: Value, axes: tuple[Group, ...]) -> Value:

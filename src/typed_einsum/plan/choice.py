@@ -7,16 +7,16 @@ one size bucket has one plan.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence, Set
 from functools import lru_cache
 from types import MappingProxyType
 
 from typed_einsum.equation.equation import Equation, is_spread
 from typed_einsum.plan.best import best_product, can_stream
 from typed_einsum.plan.builder import Builder
-from typed_einsum.plan.pairs import contract_pair
+from typed_einsum.plan.pairs import contract_pair, forms_of_pair
 from typed_einsum.plan.path import Path, contraction_path
-from typed_einsum.plan.price import UNKNOWN_SIZE, price
+from typed_einsum.plan.price import UNKNOWN_SIZE
 from typed_einsum.plan.steps import Plan, Value
 
 Spread = Mapping[str, int]
@@ -24,10 +24,15 @@ Spread = Mapping[str, int]
 
 NONE: Mapping[str, int] = MappingProxyType({})
 
-LONG = 400
-MUCH = 2.0
-"""Sizes decide where an axis this long can make another plan so much cheaper: to look at the sizes of a call
-takes a microsecond."""
+SHORT, LONG, MANY = (2, 64), (512, 16), (128, 4)
+"""Sizes at which plans are compared: of one axis and of all others, and of batch axes and of all others."""
+
+WORK = 2**22
+"""Plans are compared as well where all axes are equal, with so many multiplications."""
+
+MORE, MUCH, MICROSECONDS = 1.3, 3.0, 4.0
+"""Sizes decide where another plan is so much cheaper, by a factor and in all: to look at them takes a
+microsecond of each call. The larger factor is for plans that are at least as good as torch.einsum anyway."""
 
 
 def plan_of(equation: Equation, spread: Spread = NONE, sizes: Mapping[str, int] = NONE) -> Plan:
@@ -47,6 +52,7 @@ def plan_along(equation: Equation, spread: Spread, sizes: Mapping[str, int], pat
     output, maximised = _single_axes(equation, spread)
     wanted = {*output, *maximised}
     builder = Builder([operand.name for operand in operands])
+
     values = [builder.diagonals(operand) for operand in operands]
     if len(values) == 2 and can_stream(values[0], values[1], output, maximised):
         value = best_product(builder, values[0], values[1], output, maximised[0])
@@ -57,7 +63,7 @@ def plan_along(equation: Equation, spread: Spread, sizes: Mapping[str, int], pat
             values = [value for i, value in enumerate(values) if i not in (first, second)]
             kept = wanted.union(*(value.letters for value in values))
             order = (*output, *maximised) if not values else None
-            values.append(contract_pair(builder, left, right, kept, order, sizes))
+            values.append(contract_pair(builder, left, right, kept, order, operands, sizes))
         value = builder.sum_except(values[0], wanted)
     value = builder.maximum(value, maximised) if maximised else value
     value = builder.permute(value, output)
@@ -112,12 +118,29 @@ def _cheapest(equation: Equation, spread: Spread, sizes: Mapping[str, int]) -> P
 def _depends_on_sizes(equation: Equation, spread: tuple[tuple[str, int], ...]) -> bool:
     if len(equation.operands) != 2:
         return len(equation.operands) > 2
-    left, right = (set(operand.letters) for operand in operands_of(equation, dict(spread)))
-    plan = _plan(equation, spread, ())
-    for own in (left - right, right - left):
-        sizes = dict.fromkeys(own, LONG)
-        other = _cheapest(equation, dict(spread), sizes)
-        costs = [price(found.steps, found.operands, sizes) for found in (plan, other)]
-        if costs[0] > MUCH * costs[1]:
+    operands = operands_of(equation, dict(spread))
+    output, maximised = _single_axes(equation, dict(spread))
+    builder = Builder([operand.name for operand in operands])
+    left, right = (builder.diagonals(operand) for operand in operands)
+    choice = forms_of_pair(builder, left, right, {*output, *maximised}, (*output, *maximised))
+    if not choice.trials or can_stream(left, right, output, maximised):
+        return False
+    unknown = choice.costs(operands, {})
+    chosen = unknown.index(min(unknown))
+    much = MUCH if choice.is_sure(operands, chosen) else MORE
+    batch = set(left.letters) & set(right.letters) & {*output, *maximised}
+    for sizes in _telling_sizes(sorted({*left.letters, *right.letters}), batch):
+        costs = choice.costs(operands, sizes)
+        if costs[chosen] > much * min(costs) and costs[chosen] > min(costs) + MICROSECONDS:
             return True
     return False
+
+
+def _telling_sizes(letters: Sequence[str], batch: Set[str]) -> Iterator[dict[str, int]]:
+    """Sizes at which one plan may be far cheaper than another."""
+    yield dict.fromkeys(letters, round(WORK ** (1 / max(1, len(letters)))))
+    if batch:
+        yield {letter: MANY[0] if letter in batch else MANY[1] for letter in letters}
+    for letter in letters:
+        for one, others in (SHORT, LONG):
+            yield {**dict.fromkeys(letters, others), letter: one}

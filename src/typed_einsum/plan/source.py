@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from typed_einsum.plan.steps import (
     BestProduct,
+    Copy,
     Diagonal,
     Expand,
     Group,
@@ -17,6 +18,7 @@ from typed_einsum.plan.steps import (
     Reshape,
     Step,
     Sum,
+    Value,
     sources,
 )
 
@@ -65,6 +67,10 @@ def _expression(
             if order == (*range(len(order) - 2), len(order) - 1, len(order) - 2):
                 return f"{names[source.name]}.mT"
             return f"{names[source.name]}.permute({', '.join(map(str, order))})"
+        case Reshape(source, target) if (position := _new_axis(source, target)) is not None:
+            return f"{names[source.name]}.unsqueeze({position})"
+        case Copy(source, _):
+            return f"{names[source.name]}.contiguous()"
         case Reshape(source, target):
             shape = "".join(f"{_size(group, sizes)}, " for group in target.axes)
             return f"{names[source.name]}.reshape(({shape}))"
@@ -79,6 +85,18 @@ def _expression(
             return f"{outside['best_products']}({names[rows.name]}, {names[columns.name]})"
         case Multiply(left, right):
             return f"{outside['torch']}.mul({names[left.name]}, {names[right.name]})"
+
+
+def _new_axis(source: Value, target: Value) -> int | None:
+    """Where a reshape adds one axis of size 1 and does nothing else.
+
+    `unsqueeze` gives it a stride with which torch takes the value for contiguous; `reshape` does not.
+    """
+    if len(target.axes) != len(source.axes) + 1 or () not in target.axes:
+        return None
+    position = len(target.axes) - 1 - target.axes[::-1].index(())
+    rest = (*target.axes[:position], *target.axes[position + 1 :])
+    return position if rest == source.axes else None
 
 
 def _size(group: Group, sizes: Mapping[str, str]) -> str:

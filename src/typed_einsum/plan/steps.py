@@ -69,6 +69,14 @@ class Reshape:
 
 
 @dataclass(frozen=True, slots=True)
+class Copy:
+    """Lay the entries out in memory in the order of the axes, where they are not."""
+
+    source: Value
+    target: Value
+
+
+@dataclass(frozen=True, slots=True)
 class Expand:
     """Repeat a value along axes that it lacks, as a view."""
 
@@ -107,7 +115,7 @@ class Multiply:
     target: Value
 
 
-Step = Diagonal | Sum | Maximum | Permute | Reshape | Expand | Matmul | BestProduct | Multiply
+Step = Diagonal | Sum | Maximum | Permute | Reshape | Copy | Expand | Matmul | BestProduct | Multiply
 
 
 def sources(step: Step) -> tuple[Value, ...]:
