@@ -26,23 +26,34 @@ from typed_einsum.testing.inputs.recipe import Recipe
 from typed_einsum.testing.observe.places import below
 from typed_einsum.testing.observe.records import Found, Pattern
 from typed_einsum.testing.process.outcome import first_line
+from typed_einsum.testing.running.limits import OutOfTime, limited
 
 SHAPES = ("TE1", "TE2", "TE3")
 """The codes of what annotations say wrongly. What others say of a call is no matter of shapes."""
 
 
 def judged(
-    function: Callable[..., Any], arguments: Mapping[str, Any], result: Any, seen: Pattern, root: Path
+    function: Callable[..., Any],
+    arguments: Mapping[str, Any],
+    result: Any,
+    seen: Pattern,
+    root: Path,
+    limit: float,
 ) -> Pattern:
-    """A pattern with what is said of its first call. `arguments` are copies, `result` is the program's."""
+    """A pattern with what is said of its first call. `arguments` are copies, `result` is the program's.
+
+    `limit` is in seconds, for each call that is made.
+    """
     place = definition_place(function) or Place(inspect.getfile(function), 1)
     try:
-        with _undisturbed():
+        with _undisturbed(), limited(limit):
             try:
                 call = _held_to_annotations(function, arguments, result)
             except TypedEinsumError as error:
                 return _told(seen, _of_error(error, place), root)
             said = judge(call, stored_on(function))
+    except OutOfTime as error:
+        return _with(seen, "not judged", str(error))
     except (Exception, SystemExit) as error:  # ours or the project's: never one more in the program
         return _with(seen, "not judged", f"judging it raised {first_line(error)}")
     return _told(seen, said, root)

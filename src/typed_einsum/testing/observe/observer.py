@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import copy
-import inspect
 import threading
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
-from inspect import CO_ASYNC_GENERATOR, CO_GENERATOR, CO_VARARGS, CO_VARKEYWORDS
+from inspect import CO_ASYNC_GENERATOR, CO_GENERATOR
 from pathlib import Path
 from time import perf_counter
 from types import CodeType, FrameType
@@ -16,12 +15,12 @@ from typing import Any
 from torch import nn
 
 from typed_einsum.testing.observe import judging
+from typed_einsum.testing.observe.frames import arguments_of, builds, given
 from typed_einsum.testing.observe.functions import function_of, is_annotated
 from typed_einsum.testing.observe.places import below, line_of_def
 from typed_einsum.testing.observe.probes import OFF, Answer
 from typed_einsum.testing.observe.records import Function, Json, Pattern
 from typed_einsum.testing.observe.values import (
-    as_json,
     copied,
     holds_tensor,
     is_transformed,
@@ -48,10 +47,18 @@ NO_END = "the call raised an exception"
 SHARE, GRACE = 0.4, 20.0
 """Judging may take this share of the running time, and these seconds in any case."""
 
+AT_MOST = 3.0
+"""Seconds for one call that a judgement makes."""
+
+NO_TIME = "judging took too long"
+
 
 @dataclass
 class Seen:
-    """What was seen of one function so far. `function` is None where it was not found."""
+    """What was seen of one function so far. `function` is None where it was not found.
+
+    `owed` are patterns for which there was no time; a later call may be judged instead.
+    """
 
     code: CodeType
     module: str
@@ -61,6 +68,7 @@ class Seen:
     annotated: bool = False
     judged: int = 0
     patterns: dict[Hashable, Pattern | None] = field(default_factory=dict)
+    owed: set[Hashable] = field(default_factory=set)
     reason: str = ""
 
     @property
@@ -127,14 +135,16 @@ class Observer:
     def _look(self, seen: Seen, frame: FrameType) -> Answer:
         if is_transformed():
             return None
-        arguments = _arguments(seen.code, frame)
+        arguments = arguments_of(seen.code, frame)
         if seen.code.co_name == "__init__":
             self._constructed(seen, arguments)
             return None
         pattern = tuple(map(pattern_of, arguments.values()))
-        if pattern in seen.patterns or len(seen.patterns) >= MOST_PATTERNS:
+        is_owed = pattern in seen.owed and self._time_left() > 0
+        if not is_owed and (pattern in seen.patterns or len(seen.patterns) >= MOST_PATTERNS):
             seen.looks -= 1
             return None
+        seen.owed.discard(pattern)
         seen.looks = LOOKS
         has_tensors = any(map(holds_tensor, arguments.values()))
         self._find(seen, frame, arguments, has_tensors)
@@ -159,15 +169,16 @@ class Observer:
 
     def _copies(self, seen: Seen, arguments: Mapping[str, Any]) -> dict[str, Any] | None:
         """Copies of the arguments of a call that is to be judged."""
-        if not seen.annotated or seen.judged >= MOST_JUDGED or self._time_is_up():
+        if not seen.annotated or seen.judged >= MOST_JUDGED or self._time_left() <= 0:
             return None
         if self._is_fork or threading.current_thread() is not threading.main_thread():
             return None
         memo: dict[int, Any] = {}
         return {name: copied(value, memo) for name, value in arguments.items()}
 
-    def _time_is_up(self) -> bool:
-        return self._spent > GRACE + SHARE * (perf_counter() - self._started)
+    def _time_left(self) -> float:
+        """Seconds that judging may still take, as things are."""
+        return GRACE + SHARE * (perf_counter() - self._started) - self._spent
 
     def ended(self, begun: Begun, result: Any) -> None:
         """Take the result of a call, and say what there is to say of it."""
@@ -180,7 +191,10 @@ class Observer:
             if begun.arguments is not None:
                 begun.seen.judged += 1
                 assert begun.seen.function is not None
-                seen = judging.judged(begun.seen.function, begun.arguments, result, seen, self.root)
+                limit = min(AT_MOST, max(self._time_left(), 0.5))
+                seen = judging.judged(begun.seen.function, begun.arguments, result, seen, self.root, limit)
+            elif seen.text == NO_TIME:
+                begun.seen.owed.add(begun.pattern)
             begun.has_tensors |= holds_tensor(result)
             self._keep(begun, seen)
         except Exception as error:  # ours: the program goes on
@@ -204,24 +218,24 @@ class Observer:
             return "it was called in a forked process"
         if threading.current_thread() is not threading.main_thread():
             return "it was called outside the main thread"
-        return "enough calls were judged" if seen.judged >= MOST_JUDGED else "judging took too long"
+        return "enough calls were judged" if seen.judged >= MOST_JUDGED else NO_TIME
 
     def _constructed(self, seen: Seen, arguments: Mapping[str, Any]) -> None:
         """Keep what an object was built with, if JSON can hold it."""
         seen.looks -= 1
         names = iter(arguments)
         kind = type(arguments[next(names)])
-        if not _builds(kind, seen.code):
+        if not builds(kind, seen.code):
             return
         known = self.objects.setdefault(f"{kind.__module__}:{kind.__qualname__}", [])
         if len(known) >= MOST_OBJECTS:
             return
         try:
-            given = dict(_given(seen.code, arguments))
+            built_with = dict(given(seen.code, arguments))
         except TypeError:  # an argument that JSON cannot hold
             return
-        if given not in known:
-            known.append(given)
+        if built_with not in known:
+            known.append(built_with)
 
     def _keep_object(self, value: Any) -> None:
         """Keep a copy of a module, for checks that need one of its class."""
@@ -251,41 +265,3 @@ class Observer:
                 file = below(self.root, seen.code.co_filename)
                 line = line_of_def(seen.code.co_filename, seen.code.co_firstlineno)
                 yield Function(file, line, seen.name, seen.module, seen.annotated, patterns, seen.reason)
-
-
-def _arguments(code: CodeType, frame: FrameType) -> dict[str, Any]:
-    """The arguments of a call that has just begun, by name."""
-    count = code.co_argcount + code.co_kwonlyargcount
-    count += bool(code.co_flags & CO_VARARGS) + bool(code.co_flags & CO_VARKEYWORDS)
-    values = frame.f_locals
-    return {name: values[name] for name in _in_order(code, count) if name in values}
-
-
-def _in_order(code: CodeType, count: int) -> list[str]:
-    """The names of parameters as a signature has them: `*args` before those that follow it."""
-    names = list(code.co_varnames[:count])
-    if code.co_flags & CO_VARARGS:
-        stars = names.pop(code.co_argcount + code.co_kwonlyargcount)
-        names.insert(code.co_argcount, stars)
-    return names
-
-
-def _builds(kind: type, code: CodeType) -> bool:
-    """Whether code is the constructor of a class itself, not one that it calls."""
-    own = next(vars(base)["__init__"] for base in kind.__mro__ if "__init__" in vars(base))
-    return getattr(inspect.unwrap(own), "__code__", None) is code
-
-
-def _given(code: CodeType, arguments: Mapping[str, Any]) -> Iterator[tuple[str, Json]]:
-    """The arguments of a constructor by name. Raises `TypeError` where JSON cannot hold them."""
-    stars = _in_order(code, code.co_argcount + 1)[-1] if code.co_flags & CO_VARARGS else None
-    names = list(arguments)
-    for name in names[1:]:
-        value = arguments[name]
-        if name == stars:
-            if value:
-                raise TypeError("arguments without names")
-        elif code.co_flags & CO_VARKEYWORDS and name == names[-1]:
-            yield from as_json(value).items()
-        else:
-            yield name, as_json(value)
