@@ -23,7 +23,7 @@ ITEM = "::shape-contract["
 """What the node id of a contract holds, and no other."""
 
 MARKERS = (
-    "shape_contract(*, independent, ordered, couples, causal, reference, sizes): "
+    "shape_contract(*, independent, ordered, couples, causal, reference, like, sizes): "
     "what --shape-contracts holds this function to, beyond its annotations",
     "no_shape_checks: run this test without shape checks and strict einsum",
 )

@@ -39,6 +39,9 @@ def behaviour(call: Call, promises: Promises, place: Place) -> Iterator[Finding]
         found += references.differences(call, promises.reference, definition)
     if pristine is not None:
         found += reuse.stale(pristine, definition)
+    if promises.like is not None:
+        name = f"`{getattr(promises.like, '__name__', type(promises.like).__name__)}`"
+        found += references.differences(call, promises.like, definition, name)
     for code, flaw in found:
         file, number = flaw.line
         column = (place.column or 1) if flaw.line == definition else 1

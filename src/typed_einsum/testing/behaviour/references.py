@@ -21,11 +21,11 @@ SMALL = (1, 2, 3, 4)
 
 
 def differences(
-    call: Call, reference: Callable[..., Any], definition: SourceLine
+    call: Call, reference: Callable[..., Any], definition: SourceLine, name: str = "the reference"
 ) -> Iterator[tuple[str, Flaw]]:
     """Where a function of the same arguments gives something else, at these sizes or at small ones."""
     for where, arguments in _inputs(call):
-        message = _difference(call, arguments, reference, is_first=not where)
+        message = _difference(call, arguments, reference, name, is_first=not where)
         if message:
             yield "TE713", error(f"{where}{message}", definition)
             return
@@ -43,7 +43,7 @@ def _inputs(call: Call) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 
 def _difference(
-    call: Call, arguments: Mapping[str, Any], reference: Callable[..., Any], *, is_first: bool
+    call: Call, arguments: Mapping[str, Any], reference: Callable[..., Any], name: str, *, is_first: bool
 ) -> str:
     """How the two differ; nothing where they agree, or where one of them does not take the arguments."""
     try:
@@ -57,13 +57,13 @@ def _difference(
         return ""  # other random numbers give other results
     results, wanted = list(tensors_in([result])), list(tensors_in([expected]))
     if not wanted:
-        return f"the reference gives {type(expected).__name__}, and no tensor"
+        return f"{name} gives {type(expected).__name__}, and no tensor"
     for one, other in zip(results, wanted, strict=False):
         if shape_of(one) != shape_of(other):
-            return f"the reference gives {tuple(shape_of(other))}, not {tuple(shape_of(one))}"
+            return f"{name} gives {tuple(shape_of(other))}, not {tuple(shape_of(one))}"
         one = torch.where(other.isnan(), other.to(dtype_of(one)), one)  # there the reference says nothing
         if not same(other.to(dtype_of(one)), one):
-            return f"the numbers differ from the reference by up to {_largest(one, other):.3g}"
+            return f"the numbers differ from {name} by up to {_largest(one, other):.3g}"
     return ""
 
 
@@ -78,15 +78,25 @@ def _outcome(call: Call, function: Callable[..., Any], arguments: Mapping[str, A
 
 
 def _bound(call: Call, function: Callable[..., Any], arguments: Mapping[str, Any]) -> inspect.BoundArguments:
-    """The arguments for a function; a reference need not take the object of a method."""
+    """The arguments for a function; another one need not take the object of a method, or only tensors."""
     bound = inspect.BoundArguments(call.recipe.signature, arguments)  # type: ignore[arg-type]
     if function is call.function:
         return bound
-    signature = inspect.signature(function)
+    tensors = [value for value in bound.args if isinstance(value, Tensor)]
+    for args, kwargs in ((bound.args, bound.kwargs), (bound.args[1:], bound.kwargs), (tensors, {})):
+        try:
+            return _signature(function).bind(*args, **kwargs)
+        except TypeError:
+            continue
+    return _signature(function).bind(*bound.args, **bound.kwargs)  # which says what does not fit
+
+
+def _signature(function: Callable[..., Any]) -> inspect.Signature:
+    """What a function takes; of a function that is not written in Python, tensors by position."""
     try:
-        return signature.bind(*bound.args, **bound.kwargs)
-    except TypeError:
-        return signature.bind(*bound.args[1:], **bound.kwargs)
+        return inspect.signature(getattr(function, "forward", function))
+    except ValueError:
+        return inspect.signature(lambda *tensors: None)
 
 
 def _largest(one: Tensor, other: Tensor) -> float:

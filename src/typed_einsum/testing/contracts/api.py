@@ -19,6 +19,7 @@ def check_contract(
     couples: str | Sequence[str] | None = None,
     causal: str | Sequence[str] | None = None,
     reference: Callable[..., Any] | None = None,
+    like: Callable[..., Any] | None = None,
     sizes: Mapping[str, int] | None = None,
 ) -> Report:
     """Run an annotated function, or a module's `forward`, and report what is wrong with its shapes.
@@ -35,9 +36,11 @@ def check_contract(
         couples: batch axes whose entries do affect each other.
         causal: axes along which no entry affects the results of earlier ones.
         reference: a function of the same arguments that gives the right numbers.
+        like: a function or a module of the same meaning, which takes the tensors among the arguments, such as
+            `torch.nn.functional.scaled_dot_product_attention` or one of `typed_einsum.testing.references`.
         sizes: sizes for some axis names; the others are chosen.
     """
-    said = Promises(names(independent), names(ordered), names(couples), names(causal), reference, sizes)
+    said = Promises(names(independent), names(ordered), names(couples), names(causal), reference, like, sizes)
     given = {name: value for name, value in vars(said).items() if value is not None}
     return Check.of(fn_or_module, replace(stored_on(fn_or_module), **given)).report()
 
@@ -50,6 +53,7 @@ def assert_contract(
     couples: str | Sequence[str] | None = None,
     causal: str | Sequence[str] | None = None,
     reference: Callable[..., Any] | None = None,
+    like: Callable[..., Any] | None = None,
     sizes: Mapping[str, int] | None = None,
 ) -> None:
     """Raise `AssertionError` with the whole report, unless all that `check_contract` sees is right.
@@ -63,6 +67,7 @@ def assert_contract(
         couples=couples,
         causal=causal,
         reference=reference,
+        like=like,
         sizes=sizes,
     )
     if report.skipped:

@@ -21,6 +21,7 @@ class Promises:
     couples: tuple[str, ...] | None = None
     causal: tuple[str, ...] | None = None
     reference: Callable[..., Any] | None = None
+    like: Callable[..., Any] | None = None
     sizes: Mapping[str, int] | None = None
 
 
@@ -31,10 +32,13 @@ def contract(
     couples: str | Sequence[str] | None = None,
     causal: str | Sequence[str] | None = None,
     reference: Callable[..., Any] | None = None,
+    like: Callable[..., Any] | None = None,
     sizes: Mapping[str, int] | None = None,
 ) -> Callable[[Function], Function]:
     """Store promises on a function, for `check_contract` to hold it to."""
-    promises = Promises(names(independent), names(ordered), names(couples), names(causal), reference, sizes)
+    promises = Promises(
+        names(independent), names(ordered), names(couples), names(causal), reference, like, sizes
+    )
 
     def store(function: Function) -> Function:
         setattr(function, STORED, promises)  # a function has room for more, its type does not say so
