@@ -15,7 +15,7 @@ from typed_einsum.testing.behaviour import perturbation
 from typed_einsum.testing.calls.call import Call
 from typed_einsum.testing.process.outcome import first_line
 from typed_einsum.testing.running.invoke import reseed, run
-from typed_einsum.testing.running.weights import count_parameters
+from typed_einsum.testing.running.weights import count_parameters, is_unfinished
 
 MOST_PARAMETERS = 10**6
 ABOUT_SIZES = re.compile(r"\bsize|\bshape|dimension|out of bounds", re.IGNORECASE)
@@ -33,7 +33,7 @@ class Pristine:
     def of(cls, call: Call) -> Pristine | None:
         """A copy of the module that a call is of; None if there is none, or it is too large to be copied."""
         parameter, value = next(iter(call.arguments.items()), ("", None))
-        if not isinstance(value, nn.Module):
+        if not isinstance(value, nn.Module) or is_unfinished(value):
             return None
         small = count_parameters(value) <= MOST_PARAMETERS
         return cls(call, parameter, copy.deepcopy(value)) if small else None
