@@ -267,7 +267,7 @@ def test_a_size_that_a_function_alone_fixes_is_a_finding() -> None:
     def biased(x: Float[Tensor, "b h"]) -> Float[Tensor, "b h"]:
         return x + torch.ones(3)
 
-    assert codes(check_contract(biased)) == ["TE701"]
+    assert codes(check_contract(biased)) == ["TE720"]
 
 
 def test_a_function_may_ask_for_gradients() -> None:

@@ -104,6 +104,8 @@ CODES: Final = MappingProxyType(
         "TE716": "an index that picks other entries than it says",
         "TE717": "a softmax, a mask or a reduction without effect",
         "TE718": "a squeeze that drops more than one axis",
+        "TE719": "two axes with two names that must be one size",
+        "TE720": "a named axis that must be one number",
         "TE731": "an axis split in two ways",
         "TE732": "a product of two sums",
         "TE733": "positions used with the size of another axis",

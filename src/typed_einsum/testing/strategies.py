@@ -95,7 +95,7 @@ def inputs(
     unknown = [layout for layout in layouts if layout not in LAYOUTS]
     if unknown or not layouts:
         raise ValueError(f"layouts are some of {', '.join(LAYOUTS)}; not {', '.join(unknown) or 'none'}")
-    body = Body(Check.of(fn, Promises(sizes=sizes)).run())
+    body = Body(Check.of(fn, Promises(sizes=sizes)).maker)
     try:
         body.arguments(Draw())
     except CannotMake as error:
@@ -106,7 +106,7 @@ def inputs(
 @st.composite
 def _arguments(draw: st.DrawFn, choices: _Choices) -> dict[str, Any]:
     body = choices.body
-    variant = draw(st.sampled_from(body.run.recipe.variants()))
+    variant = draw(st.sampled_from(body.maker.recipe.variants()))
     sizes: dict[str, int] = {}
     for name, fit in body.fits.items():
         sizes[name] = draw(_sizes(fit, sizes, choices.largest))
@@ -126,7 +126,7 @@ def _arguments(draw: st.DrawFn, choices: _Choices) -> dict[str, Any]:
         fresh = draw(_tensors(shape_of(value), dtype, most, layouts))
         return torch.nn.Parameter(fresh.contiguous()) if isinstance(value, torch.nn.Parameter) else fresh
 
-    changed_all = each_changed(body.run.recipe.hints, made, drawn)
+    changed_all = each_changed(body.maker.recipe.hints, made, drawn)
     return {name: value for name, value in changed_all.items() if name not in body.owned}
 
 
@@ -183,7 +183,7 @@ class _Choices:
     @cached_property
     def tensors(self) -> tuple[tuple[str, TensorHint], ...]:
         """Every tensor among the arguments, by the name of its argument."""
-        hints, made = self.body.run.recipe.hints, self.body.arguments(Draw())
+        hints, made = self.body.maker.recipe.hints, self.body.arguments(Draw())
         return tuple(
             (name, hint)
             for name, value in made.items()
@@ -198,7 +198,7 @@ class _Choices:
 
     def group(self, name: str, hint: TensorHint) -> Group:
         """What a tensor may be drawn as: in a contraction operands agree, so where all can, they do."""
-        shared = self.body.run.recipe.shared_dtypes
+        shared = self.body.maker.recipe.shared_dtypes
         allowed = shared or hint.dtypes or frozenset(FLOATS)
         preferred = INDICES if name in self.limits else () if shared else FLOATS
         return allowed & frozenset(preferred) or allowed
@@ -241,7 +241,7 @@ class _Choices:
 
         def takes(value: int) -> bool:
             def change(arguments: dict[str, Any]) -> dict[str, Any]:
-                hint = self.body.run.recipe.hints[name]
+                hint = self.body.maker.recipe.hints[name]
                 full = changed(hint, arguments[name], lambda _, tensor: torch.full_like(tensor, value))
                 return {**arguments, name: full}
 
@@ -266,7 +266,7 @@ class _Choices:
             return True
 
         def change_all(arguments: dict[str, Any]) -> dict[str, Any]:
-            return each_changed(self.body.run.recipe.hints, arguments, change)
+            return each_changed(self.body.maker.recipe.hints, arguments, change)
 
         error = self.body.error(self.body.ran_at, change_all)
         return error is None or not _LACKING.search(str(error))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from math import prod
 from typing import Any
 
 from torch.overrides import TorchFunctionMode
@@ -25,8 +26,8 @@ class Watch(TorchFunctionMode):
     """A mode under which a function runs; afterwards `findings` holds what was seen.
 
     `repairs` are sizes that would have let a failed call go on, such as a multiple for a split. `calls` are
-    those that came through, `failed` shows the last that did not, and `squeezed` says how many axes each
-    `squeeze()` without a number has dropped.
+    those that came through, `failed` shows the last that did not, `squeezed` says how many axes each
+    `squeeze()` without a number has dropped, and `entries` how many numbers all results have.
     """
 
     def __init__(self, tracked: TrackedAxes) -> None:
@@ -38,6 +39,7 @@ class Watch(TorchFunctionMode):
         self.calls = 0
         self.failed = ""
         self.squeezed: dict[tuple[str, int], int] = {}
+        self.entries = 0
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
@@ -58,6 +60,7 @@ class Watch(TorchFunctionMode):
             raise
         self.calls += 1
         operation = replace(before, result=result)
+        self.entries += sum(prod(shape_of(tensor)) for tensor in operation.results)
         if any(0 in shape_of(tensor) for tensor in operation.results):
             return result
         if name == "squeeze" and operation.option("dim", 1) is None:

@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 from typed_einsum.diagnostics import Place
 from typed_einsum.locations import definition_place
 from typed_einsum.testing.audit import Finding
+from typed_einsum.testing.axes.blame import blamed
+from typed_einsum.testing.axes.conditions import conditions
+from typed_einsum.testing.axes.fit import Fit, fitted
+from typed_einsum.testing.axes.forced import forced, forced_by
+from typed_einsum.testing.axes.numbers import numbers
+from typed_einsum.testing.axes.points import broken
+from typed_einsum.testing.axes.resized import first_that_runs
+from typed_einsum.testing.axes.sweep import swept
+from typed_einsum.testing.behaviour import behaviour
 from typed_einsum.testing.calls.call import Call
+from typed_einsum.testing.calls.variation import at, with_sizes
 from typed_einsum.testing.contracts.promises import Promises
+from typed_einsum.testing.inputs.recipe import CannotMake
+from typed_einsum.testing.process.outcome import first_line
+from typed_einsum.testing.running.attempts import Attempt, attempt, needs_numbers
+from typed_einsum.testing.running.limits import optional_calls
 
 Extent = Literal["all sizes", "these sizes", "not judged"]
 
@@ -38,9 +52,141 @@ class Judgement:
     reason: str = ""
 
 
-def judge(call: Call, promises: Promises = NONE) -> Judgement:
-    """Everything that is found of a call."""
+def judge(call: Call, promises: Promises = NONE, *, numbers_too: bool = True) -> Judgement:
+    """Everything that is found of a call; without `numbers_too`, what shapes alone say of it."""
+    place = place_of(call)
+    call = call if call.maker is not None else with_sizes(call)
+    fit = fitted(call)
+    if fit.forced and (seen := _attempt(call, call.sizes)).findings:
+        return _judged(place, "these sizes", seen, _once_a_line(seen.findings))  # they say why it fails
+    if fit.runs or fit.forced:
+        fit, ran = _least_mixed(call, fit)
+        return _followed(call, fit, ran, promises, place, numbers_too)
+    ran = _run(call, fit)
+    if ran.error is None:
+        reason = f"torch cannot follow its shapes: {first_line(fit.trace.error)}" if fit.trace.error else ""
+        rest = _rest(call, ran, promises, place, numbers_too)
+        return _judged(place, "these sizes", ran, rest, reason=reason)
+    finding, reason = blamed(ran, place)
+    findings = [*_once_a_line(ran.findings), *([finding] if finding is not None else [])]
+    if findings:
+        return _judged(place, "these sizes", ran, findings)
+    return _judged(place, "not judged", ran, [], reason=reason)
+
+
+def place_of(call: Call) -> Place:
+    """Where the function of a call is defined."""
     function = inspect.unwrap(call.function)
-    place = definition_place(function) or Place(inspect.getfile(function), 1)
-    name = getattr(function, "__qualname__", str(function)).rpartition("<locals>.")[2]
-    return Judgement(name, place.file, place.line, "not judged", reason="not implemented")
+    return definition_place(function) or Place(inspect.getfile(function), 1)
+
+
+def _run(call: Call, fit: Fit) -> Attempt:
+    """The call that symbolic shapes say fails: as it fails at the same sizes, or at others where it runs."""
+    ran = _attempt(call, fit.trace.call.sizes)
+    if ran.error is None or ran.names_axes or ran.refused or fit.is_about_sizes:
+        return ran
+    found = first_that_runs(call)
+    return found if found.error is None or found.names_axes else ran
+
+
+def _attempt(call: Call, sizes: Mapping[str, int]) -> Attempt:
+    """An attempt on `meta`, or on real numbers where the function needs them."""
+    tried = attempt(at(call, sizes, "meta"))
+    if tried.error is not None and (tried.refused or needs_numbers(tried.error)):
+        try:
+            tried = attempt(at(call, sizes, "cpu"))
+        except CannotMake:
+            return tried
+    return tried
+
+
+def _least_mixed(call: Call, fit: Fit) -> tuple[Fit, Attempt]:
+    """A fit with its attempt; where a reshape mixes axes, one of other axes, if it mixes less.
+
+    `x.reshape(b, 2, -1)` needs one of the last axes to be even, and which one is not said.
+    """
+    ran = _attempt(call, fit.trace.call.sizes)
+    if not any(finding.code == "TE703" for finding in ran.findings) or fit.trace.call.sizes == call.sizes:
+        return fit, ran
+    other = fitted(call, outer_first=True)
+    if not other.runs:
+        return fit, ran
+    tried = _attempt(call, other.trace.call.sizes)
+    return (other, tried) if len(tried.findings) < len(ran.findings) else (fit, ran)
+
+
+def _followed(
+    call: Call, fit: Fit, ran: Attempt, promises: Promises, place: Place, numbers_too: bool
+) -> Judgement:
+    """A call that symbolic shapes follow: for all sizes, unless the run at some says otherwise."""
+    wrong = [forced(each, place, call) for each in fit.forced] or [*forced_by(fit.trace, place)]
+    if ran.error is not None:
+        ran = ran if ran.names_axes else attempt(at(call, fit.small.sizes, "cpu"))
+    if ran.error is not None:
+        finding, reason = blamed(ran, place)
+        findings = [*_once_a_line(ran.findings), *([finding] if finding is not None else []), *wrong]
+        if findings:
+            return _judged(place, "these sizes", ran, findings)
+        return _judged(place, "not judged", ran, [], reason=reason)
+    extent, reason = _extent(fit)
+    known = conditions(fit.trace)
+    known += tuple(
+        f"{name} in {sizes}" if len(sizes) > 1 else f"{name} == {sizes[0]}"
+        for name, sizes in fit.tried.items()
+    )
+    rest = [] if fit.forced else _rest(call, ran, promises, place, numbers_too, fit)
+    findings = [*wrong, *rest]
+    return _judged(place, extent, ran, findings, known, reason)
+
+
+def _extent(fit: Fit) -> tuple[Extent, str]:
+    """How far a call that ran reaches: an axis that Python needed as a number is known at the sizes tried."""
+    unsure = [name for name in broken(fit.trace) if name not in fit.tried]
+    if unsure or len(fit.tried) == len(fit.trace.names) > 0:
+        names = " and ".join(f"`{name}`" for name in unsure or fit.tried)
+        return "these sizes", f"{names} needed as a number"
+    return "all sizes", ""
+
+
+def _rest(
+    call: Call, ran: Attempt, promises: Promises, place: Place, numbers_too: bool, fit: Fit | None = None
+) -> list[Finding]:
+    """What the audit has seen, what holds at 1 and at 0, and what numbers say, as far as time allows."""
+    found = list(_once_a_line(ran.findings))
+    if numbers_too:
+        with optional_calls():
+            found.extend(_tried(call, ran, promises, place, fit))
+    return found
+
+
+def _tried(call: Call, ran: Attempt, promises: Promises, place: Place, fit: Fit | None) -> Iterator[Finding]:
+    yield from swept(ran, place, fit.trace if fit is not None else None)
+    real = numbers(call, fit, place)
+    if isinstance(real, Finding):
+        yield real
+    # Of a tensor without axes in its annotation it is not known which it has.
+    elif real is not None and not call.recipe.assumed:
+        yield from behaviour(real, promises, place)
+
+
+def _judged(
+    place: Place,
+    extent: Extent,
+    ran: Attempt,
+    findings: Iterable[Finding],
+    known: tuple[str, ...] = (),
+    reason: str = "",
+) -> Judgement:
+    name = place.function or ""
+    found = tuple(dict.fromkeys(findings))
+    return Judgement(name, place.file, place.line, extent, known, dict(ran.call.sizes), found, reason)
+
+
+def _once_a_line(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """The worst finding of a code in each line: others say the same of other sizes or another tensor."""
+    worst: dict[tuple[str, str, int], Finding] = {}
+    for finding in findings:
+        place = (finding.code, finding.file, finding.line)
+        if place not in worst or (finding.severity == "error" != worst[place].severity):
+            worst[place] = finding
+    yield from worst.values()

@@ -10,20 +10,27 @@ import inspect
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from math import prod
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from typed_einsum.annotations import TensorHint
+from typed_einsum.checked.owner import axis_sizes_of
+from typed_einsum.decorate.functions import OWNERS
 from typed_einsum.equation.axes import Axis, Expression, Fixed, Named
 from typed_einsum.equation.expressions import NotArithmetic, Number, Size, factors, read_expression
 from typed_einsum.tensors import dtype_of, shape_of
+from typed_einsum.testing.inputs.draw import Draw, Variant
 from typed_einsum.testing.inputs.leaves import changed, tensors_with_hints
 from typed_einsum.testing.inputs.recipe import Recipe
 from typed_einsum.testing.running.invoke import reseed, run
+
+if TYPE_CHECKING:
+    from typed_einsum.testing.calls.making import Maker
 
 RELATIVE, ABSOLUTE = 1e-3, 1e-4
 """Numbers closer than this are taken to be the same: single precision, summed in another order."""
@@ -43,7 +50,10 @@ class Call:
     `function` is a checked one, `recipe` its annotations. `arguments` are by the names of the parameters: the
     object of a method is among them, `*args` is a tuple and `**kwargs` a dict. `sizes` are those of the axis
     names, as far as they are known, with `*batch[0]` for the first axis under `*batch`. `guesses` are the
-    arguments that nothing said how to make: a failure may be theirs.
+    arguments that nothing said how to make: a failure may be theirs. Those in `stand_ins` take the place of
+    an object or a tensor, so that nothing that is wrong is known to be the function's. `notes` say which
+    optional arguments are left out; `on` is the device. A call that was made knows its `maker`, which makes
+    it at other sizes.
     """
 
     function: Callable[..., Any]
@@ -52,6 +62,36 @@ class Call:
     sizes: Mapping[str, int]
     origin: Source = "made"
     guesses: Mapping[str, Any] = field(default_factory=dict)
+    stand_ins: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    on: str = "cpu"
+    variant: Variant = Variant.FULL
+    maker: Maker | None = None
+
+    @cached_property
+    def owner(self) -> str | None:
+        """The parameter that is the object of a method."""
+        first = next(iter(self.recipe.signature.parameters), None)
+        return first if first in OWNERS else None
+
+    @property
+    def object(self) -> Any:
+        """The object of a method."""
+        return None if self.owner is None else self.arguments.get(self.owner)
+
+    @property
+    def at(self) -> str:
+        """The sizes as a message shows them."""
+        draw = Draw(known=self.sizes)
+        draw.notes.extend(self.notes)
+        return str(draw)
+
+    @cached_property
+    def fixed(self) -> frozenset[str]:
+        """The names whose sizes an integer argument or the object says."""
+        known = None if self.object is None else axis_sizes_of(self.object)
+        numbers = {name for name, value in self.arguments.items() if type(value) is int}
+        return frozenset({*numbers, *(known or {})})
 
     @property
     def bound(self) -> inspect.BoundArguments:

@@ -13,7 +13,10 @@ from typed_einsum.testing.contracts.report import Report
 
 def check_contract(
     fn_or_module: Callable[..., Any],
-    *,
+    /,
+    *passed: Any,
+    args: Sequence[Any] = (),
+    kwargs: Mapping[str, Any] | None = None,
     independent: str | Sequence[str] | None = None,
     ordered: str | Sequence[str] | None = None,
     couples: str | Sequence[str] | None = None,
@@ -21,16 +24,24 @@ def check_contract(
     reference: Callable[..., Any] | None = None,
     like: Callable[..., Any] | None = None,
     sizes: Mapping[str, int] | None = None,
+    **named: Any,
 ) -> Report:
     """Run an annotated function, or a module's `forward`, and report what is wrong with its shapes.
 
-    It runs at sizes that tell axes apart: its result and its locals are held to their annotations, every
-    call of torch inside is watched, axes are set to 1 and to 0, and samples of a batch must not move each
-    other. What is passed here is held in both directions: a promise that is not true is a finding.
+    It runs once on torch's symbolic shapes, so that its result and its locals are held to their annotations
+    at all sizes that the code allows, and then at sizes that tell axes apart: every call of torch inside is
+    watched, axes are set to 1 and to 0, and samples of a batch must not move each other. What is said of axes
+    here is held in both directions: a promise that is not true is a finding.
+
+    The arguments are made from the annotations, unless some are passed: `check_contract(module, x, mask=m)`.
 
     Args:
         fn_or_module: a function with jaxtyping annotations, a `@typed_einsum`, an `nn.Module`, or a class of
             modules, which is built from its defaults and from guesses.
+        passed: arguments of one call, in their order.
+        args: the same, as a sequence.
+        kwargs: arguments by name, for those whose names are options here, such as `sizes`.
+        named: arguments by name.
         independent: axes whose entries do not affect each other's results.
         ordered: axes whose order matters; permuting any other axis must permute the result.
         couples: batch axes whose entries do affect each other.
@@ -42,12 +53,18 @@ def check_contract(
     """
     said = Promises(names(independent), names(ordered), names(couples), names(causal), reference, like, sizes)
     given = {name: value for name, value in vars(said).items() if value is not None}
-    return Check.of(fn_or_module, replace(stored_on(fn_or_module), **given)).report()
+    check = Check.of(fn_or_module, replace(stored_on(fn_or_module), **given))
+    if passed or args or kwargs is not None or named:
+        return check.report_of((*passed, *args), {**(kwargs or {}), **named})
+    return check.report()
 
 
 def assert_contract(
     fn_or_module: Callable[..., Any],
-    *,
+    /,
+    *passed: Any,
+    args: Sequence[Any] = (),
+    kwargs: Mapping[str, Any] | None = None,
     independent: str | Sequence[str] | None = None,
     ordered: str | Sequence[str] | None = None,
     couples: str | Sequence[str] | None = None,
@@ -55,13 +72,17 @@ def assert_contract(
     reference: Callable[..., Any] | None = None,
     like: Callable[..., Any] | None = None,
     sizes: Mapping[str, int] | None = None,
+    **named: Any,
 ) -> None:
     """Raise `AssertionError` with the whole report, unless all that `check_contract` sees is right.
 
-    The options are those of `check_contract`.
+    The arguments and the options are those of `check_contract`.
     """
     report = check_contract(
         fn_or_module,
+        *passed,
+        args=args,
+        kwargs=kwargs,
         independent=independent,
         ordered=ordered,
         couples=couples,
@@ -69,6 +90,7 @@ def assert_contract(
         reference=reference,
         like=like,
         sizes=sizes,
+        **named,
     )
     if report.skipped:
         raise AssertionError(f"{report}\n(a contract that cannot be run does not hold)")

@@ -22,7 +22,9 @@ class Report:
     """The findings of one function, and how it was run.
 
     Attributes: `name` of the function; `findings`; `sizes`, those it ran at, as text; `skipped`, the reason
-    why it was not run, or empty; `note`, what the check had to leave out, or empty.
+    why it was not judged, or empty; `note`, what the check had to leave out, or empty. `conditions` are None
+    where it was seen at these sizes alone; otherwise its annotations hold at all sizes that meet them, on the
+    path of the call.
     """
 
     name: str
@@ -30,6 +32,7 @@ class Report:
     sizes: str = ""
     skipped: str = ""
     note: str = ""
+    conditions: tuple[str, ...] | None = None
 
     @property
     def ok(self) -> bool:
@@ -42,14 +45,21 @@ class Report:
         return tuple(finding for finding in self.findings if finding.severity == "error")
 
     def __str__(self) -> str:
-        at = f" (at {self.sizes})" if self.sizes else ""
-        at += f" ({self.note})" if self.note else ""
         if self.skipped:
-            return f"{self.name}: skipped: {self.skipped}"
+            return f"{self.name}: not judged: {self.skipped}"
+        note = f" ({self.note})" if self.note else ""
         if not self.findings:
-            return f"{self.name}: ok{at}"
+            return f"{self.name}: ok{self.extent}{note}"
+        at = f" (at {self.sizes}){note}" if self.sizes else note
         count = f"{len(self.findings)} finding{'' if len(self.findings) == 1 else 's'}"
         return "\n".join([f"{self.name}: {count}{at}", *map(_lines, self.findings)])
+
+    @property
+    def extent(self) -> str:
+        """At which sizes that is known, as the report says it."""
+        if self.conditions is None:
+            return f" at {self.sizes}" if self.sizes else ""
+        return " for all sizes" + (f" with {_listed(self.conditions)}" if self.conditions else "")
 
     def to_json(self) -> str:
         """The report as JSON."""
@@ -77,3 +87,8 @@ def _lines(finding: Finding) -> str:
         break_on_hyphens=False,
     )
     return "\n".join(lines).replace("\0", " ")
+
+
+def _listed(conditions: tuple[str, ...]) -> str:
+    *most, last = conditions
+    return f"{', '.join(most)} and {last}" if most else last

@@ -10,12 +10,13 @@ from torch import Tensor
 
 from typed_einsum.annotations import TensorHint
 from typed_einsum.tensors import dtype_of
+from typed_einsum.testing.axes.fit import fitted
+from typed_einsum.testing.axes.resized import on_numbers
+from typed_einsum.testing.calls.making import Maker
 from typed_einsum.testing.contracts.check import Check
 from typed_einsum.testing.contracts.promises import Promises
-from typed_einsum.testing.inputs.draw import Draw
 from typed_einsum.testing.inputs.leaves import changed
 from typed_einsum.testing.inputs.recipe import CannotMake
-from typed_einsum.testing.running.attempts import Attempt, Run
 from typed_einsum.testing.running.invoke import reseed
 from typed_einsum.testing.targets.given import not_made
 
@@ -55,13 +56,12 @@ def example_inputs(
         >>> {name: tuple(value.shape) for name, value in example_inputs(scores).items()}
         {'q': (3, 5, 7), 'k': (3, 11, 7)}
     """
-    run = Check.of(fn, Promises(sizes=sizes)).run()
+    maker = Check.of(fn, Promises(sizes=sizes)).maker
     try:
-        found = _sizes_that_run(run, str(device))
-        draw = Draw(on=str(device), known=found.draw.sizes)
+        call = maker.call(_sizes_that_run(maker, str(device)))
         reseed(seed)
-        owned = list(run.recipe.signature.parameters)[:1] if run.owner is not None else []
-        arguments = dict(run.recipe.make(draw, dict.fromkeys(owned)).arguments)
+        owned = [] if call.owner is None else [call.owner]
+        arguments = maker.call(call.sizes, device=str(device), owner=maker.object).arguments
     except CannotMake as error:
         raise not_made(error) from None
 
@@ -71,7 +71,7 @@ def example_inputs(
             value.to(dtype) if dtype is not None and allowed and dtype_of(value).is_floating_point else value
         )
 
-    hints = run.recipe.hints
+    hints = maker.recipe.hints
     return {
         name: changed(hints[name], value, cast) if name in hints else value
         for name, value in arguments.items()
@@ -79,10 +79,11 @@ def example_inputs(
     }
 
 
-def _sizes_that_run(run: Run, device: str) -> Attempt:
-    """The first choice of sizes at which the function runs, or else the first of all."""
-    if device != "meta":
-        real = run.real_attempt()
-        if real is not None:
-            return real
-    return run.attempts()[0]
+def _sizes_that_run(maker: Maker, device: str) -> Mapping[str, int]:
+    """Sizes at which the function runs, small ones off `meta`; those that come first, if none are found."""
+    call = maker.call({})
+    fit = fitted(call)
+    if fit.runs:
+        return (fit.trace.call if device == "meta" else fit.small).sizes
+    real = None if device == "meta" else on_numbers(call)
+    return call.sizes if real is None else real.sizes

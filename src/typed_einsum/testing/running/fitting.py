@@ -17,8 +17,10 @@ from typing import Any
 import torch
 
 from typed_einsum.checked.owner import axis_sizes_of
+from typed_einsum.testing.axes.fit import fitted
+from typed_einsum.testing.axes.resized import on_numbers
+from typed_einsum.testing.calls.making import Maker
 from typed_einsum.testing.inputs.draw import Draw, Variant, primes
-from typed_einsum.testing.running.attempts import Run
 from typed_einsum.testing.running.invoke import exhaust, reseed
 
 
@@ -53,13 +55,15 @@ Fit = Between | AtMost | Times
 class Body:
     """A function that can be called at any sizes, to see whether it runs."""
 
-    run: Run
+    maker: Maker
 
     @cached_property
     def ran_at(self) -> Mapping[str, int] | None:
         """Sizes at which it runs; None if none are found."""
-        attempt = self.run.real_attempt()
-        return self._with_a_multiple() if attempt is None else dict(attempt.draw.sizes)
+        call = self.maker.call({})
+        fit = fitted(call)
+        found = fit.small if fit.runs else on_numbers(call)
+        return self._with_a_multiple() if found is None else dict(found.sizes)
 
     def _with_a_multiple(self) -> Mapping[str, int] | None:
         """Sizes at which it runs, of which one is the double of another and the rest are primes."""
@@ -75,9 +79,9 @@ class Body:
     def names(self) -> tuple[str, ...]:
         """The axes whose sizes are to be chosen, in the order in which the arguments have them."""
         draw = Draw(on="meta")
-        self.run.recipe.make(draw, self.owned)
-        given = {*self.run.sizes, *self._known()}
-        axes = self.run.recipe.axis_names
+        self.maker.recipe.make(draw, self.owned)
+        given = {*self.maker.given, *self._known()}
+        axes = self.maker.recipe.axis_names
         return tuple(
             name for name in draw.sizes if name not in given and (name in axes or not name.isidentifier())
         )
@@ -85,9 +89,9 @@ class Body:
     @cached_property
     def owned(self) -> dict[str, Any]:
         """The object that a method is called on, by the name of its parameter."""
-        if self.run.owner is None:
+        if self.maker.owner is None:
             return {}
-        return {next(iter(self.run.recipe.signature.parameters)): self.run.owner("cpu")}
+        return {next(iter(self.maker.recipe.signature.parameters)): self.maker.owner("cpu")}
 
     def _known(self) -> dict[str, int]:
         """Sizes that the object knows."""
@@ -95,8 +99,8 @@ class Body:
 
     def arguments(self, draw: Draw) -> dict[str, Any]:
         """Arguments at the sizes of a draw, the object of a method among them. Raises `CannotMake`."""
-        draw.sizes = {**self._known(), **self.run.sizes, **draw.sizes}
-        return dict(self.run.recipe.make(draw, self.owned).arguments)
+        draw.sizes = {**self._known(), **self.maker.given, **draw.sizes}
+        return dict(self.maker.recipe.make(draw, self.owned).arguments)
 
     def error(
         self, sizes: Mapping[str, int], change: Callable[[dict[str, Any]], dict[str, Any]] | None = None
@@ -106,9 +110,9 @@ class Body:
         try:
             arguments = self.arguments(Draw(primes(11), "cpu", Variant.FULL, sizes))
             arguments = arguments if change is None else change(arguments)
-            bound = inspect.BoundArguments(self.run.recipe.signature, OrderedDict(arguments))
+            bound = inspect.BoundArguments(self.maker.recipe.signature, OrderedDict(arguments))
             with torch.no_grad():
-                exhaust(self.run.function(*bound.args, **bound.kwargs))
+                exhaust(self.maker.function(*bound.args, **bound.kwargs))
         except Exception as error:  # the user's function: what it raises is what we ask for
             return error
         return None
@@ -122,7 +126,7 @@ class Body:
 
     @cached_property
     def rest(self) -> Mapping[str, int]:
-        """Integer arguments that are not axes, such as a number of heads: the values that it ran with."""
+        """Sizes of what is no axis, such as a number of heads: those that it ran with."""
         return {name: size for name, size in (self.ran_at or {}).items() if name not in self.names}
 
 
@@ -135,7 +139,7 @@ class _Fitting:
     found: dict[str, Fit] = field(default_factory=dict)
 
     def all(self) -> Mapping[str, Fit]:
-        """Fit twice: the second pass moves dependent axes with the axis that they follow."""
+        """The fits of all axes, looked at twice: by then, axes that depend on another one follow it."""
         for _ in range(2):
             for name in self.body.names:
                 if self.found.get(name) != Between():

@@ -1,0 +1,183 @@
+"""What a trace asked of the sizes, as conditions that a reader can check: `t <= 64`, `d % 4 == 0`.
+
+The questions themselves are long: a reshape asks whether two products are equal. So they are taken as what
+they are, a set of sizes that fit, and the plain conditions are found that describe the same set.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import combinations, permutations, product
+from math import prod
+
+import sympy
+
+from typed_einsum.testing.axes.shape_env import Point, Question
+from typed_einsum.testing.axes.trace import Trace
+
+Condition = Callable[[Point], bool]
+
+SIZES = (*range(2, 200), 210, 420, 720, 1260, 2520, 5040, 10007, 20160, 20011, 55440)
+"""Sizes at which one axis is looked at."""
+
+SAMPLES = 3000
+"""Points at which several axes are looked at together."""
+
+LONGEST = 60
+"""A condition with more characters is not shown."""
+
+
+def conditions(trace: Trace) -> tuple[str, ...]:
+    """The conditions, in the names of the annotations."""
+    asked = [each for each in map(_simple, trace.conditions) if not _is_of_paths(each)]
+    asked = [
+        each for each in asked if all("." not in trace.names.get(symbol, ".") for symbol in each.symbols)
+    ]
+    alone = [text for name, symbol in trace.symbols.items() for text in _alone(asked, name, symbol)]
+    return tuple(dict.fromkeys([*alone, *_together(trace, asked)]))
+
+
+def _is_of_paths(question: Question) -> bool:
+    """Whether an operation asked which way to take: if something is 0 or 1, or how small it is."""
+    if question.written or question.is_equality:
+        return False
+    asked = question.asked
+    if isinstance(asked, sympy.Eq | sympy.Ne):
+        return True
+    if any(len(each.free_symbols) > 1 for each in asked.atoms(sympy.Mul)):
+        return True  # how many entries there are in memory
+    upper = isinstance(asked, sympy.Le | sympy.Lt) == (question.outcome is True)
+    has_number = [each.is_Integer for each in asked.args]
+    return any(has_number) and (
+        upper == has_number[0] or any(abs(int(each)) <= 2 for each in asked.args if each.is_Integer)
+    )
+
+
+def _simple(question: Question) -> Question:
+    return without_common_factors(question) or question
+
+
+def without_common_factors(question: Question) -> Question | None:
+    """An equation of two products without what both have: torch compares how many entries there are."""
+    if not question.is_equality or len(question.symbols) < 2 or not isinstance(question.asked, sympy.Eq):
+        return None
+    factors = [list(sympy.Mul.make_args(side)) for side in question.asked.args]
+    for factor in list(factors[0]):
+        if factor in factors[1] and factor.is_Symbol:
+            factors[0].remove(factor)
+            factors[1].remove(factor)
+    found = sympy.Eq(sympy.Mul(*factors[0]), sympy.Mul(*factors[1]), evaluate=False)
+    return Question(found, True, question.place)
+
+
+def _alone(asked: Sequence[Question], name: str, symbol: sympy.Symbol) -> Iterator[str]:
+    """What one axis must be, whatever the others are."""
+    own = [each for each in asked if each.symbols == {symbol}]
+    fits = [size for size in SIZES if all(each.holds_at({symbol: size}) for each in own)]
+    if not own or not fits or len(fits) == len(SIZES):
+        return
+    if len(fits) == 1:
+        yield f"{name} == {fits[0]}"
+        return
+    steps = range(min(64, fits[1] - fits[0]), 1, -1)
+    step = next((k for k in steps if all(size % k == fits[0] % k for size in fits)), 1)
+    if step > 1:
+        yield f"{name} % {step} == {fits[0] % step}"
+    if fits[0] > max(2, step):
+        yield f"{name} >= {fits[0]}"
+    if fits[-1] < SIZES[-5]:
+        yield f"{name} <= {fits[-1]}"
+
+
+def _together(trace: Trace, asked: Sequence[Question]) -> Iterator[str]:
+    """What two axes or more must be to each other: plain conditions first, and then what they do not say."""
+    several = [each for each in asked if len(each.symbols) > 1]
+    symbols = sorted({symbol for each in several for symbol in each.symbols}, key=list(trace.names).index)
+    if not symbols:
+        return
+    alone = [each for each in asked if len(each.symbols) == 1 and each.symbols <= set(symbols)]
+    known = [point for point in _points(trace, symbols) if all(each.holds_at(point) for each in alone)]
+    fitting = [point for point in known if all(each.holds_at(point) for each in several)]
+    own = [(shown(trace, each), each.holds_at) for each in several if each.is_equality]
+    own = sorted(own, key=lambda pair: len(pair[0]))
+    less = [(shown(trace, each), each.holds_at) for each in several if not each.is_equality]
+    tried = [
+        *_equal(trace, symbols),
+        *own,
+        *_ordered(trace, symbols),
+        *sorted(less, key=lambda pair: len(pair[0])),
+    ]
+    for text, condition in tried if fitting else [*own, *less]:
+        left = [point for point in known if condition(point)]
+        if len(left) < len(known) and len(text) <= LONGEST and all(map(condition, fitting)):
+            known = left
+            yield text
+
+
+def _points(trace: Trace, symbols: Sequence[sympy.Symbol]) -> Iterator[Point]:
+    """Sizes taken at random, often such that one is a multiple of others."""
+    dice = random.Random(0)
+    for _ in range(SAMPLES):
+        point: dict[sympy.Symbol, int] = {}
+        for symbol in dice.sample(list(symbols), len(symbols)):
+            factors = dice.sample(list(point.values()), dice.randint(0, min(2, len(point))))
+            size = dice.choice((1, 1, 2, 3, 4)) if factors else dice.choice((2, 3, 4, 5, 6, 7, 8, 12))
+            for factor in factors:
+                size *= factor
+            point[symbol] = size
+        yield {**trace.sizes, **point}
+
+
+def _equal(trace: Trace, symbols: Sequence[sympy.Symbol]) -> Iterator[tuple[str, Condition]]:
+    """Plain equations that two axes or three may be held to, the strictest first."""
+    names = trace.names
+    pairs, threes = list(permutations(symbols, 2)), list(permutations(symbols, 3))
+    for a, b in combinations(symbols, 2):
+        yield f"{names[a]} == {names[b]}", partial(_is_product, a, 1, (b,))
+    for (a, b), k in product(pairs, (2, 3, 4, 8)):
+        yield f"{names[a]} == {k}*{names[b]}", partial(_is_product, a, k, (b,))
+    for a, b, c in threes:
+        if symbols.index(b) < symbols.index(c):
+            yield f"{names[a]} == {names[b]}*{names[c]}", partial(_is_product, a, 1, (b, c))
+            yield f"{names[a]} % ({names[b]}*{names[c]}) == 0", partial(_is_multiple, a, 1, (b, c))
+    for a, b in pairs:
+        yield f"{names[a]} % {names[b]} == 0", partial(_is_multiple, a, 1, (b,))
+    for a, k in product(symbols, (16, 12, 9, 8, 6, 5, 4, 3, 2)):
+        yield f"{names[a]} % {k} == 0", partial(_is_multiple, a, k, ())
+
+
+def _ordered(trace: Trace, symbols: Sequence[sympy.Symbol]) -> Iterator[tuple[str, Condition]]:
+    """Which of two axes is longer."""
+    for a, b in permutations(symbols, 2):
+        yield f"{trace.names[a]} < {trace.names[b]}", partial(_is_less, a, b, 1)
+        yield f"{trace.names[a]} <= {trace.names[b]}", partial(_is_less, a, b, 0)
+
+
+def _is_product(axis: sympy.Symbol, number: int, factors: Sequence[sympy.Symbol], point: Point) -> bool:
+    return point[axis] == number * prod(point[factor] for factor in factors)
+
+
+def _is_multiple(axis: sympy.Symbol, number: int, factors: Sequence[sympy.Symbol], point: Point) -> bool:
+    return point[axis] % (number * prod(point[factor] for factor in factors)) == 0
+
+
+def _is_less(one: sympy.Symbol, other: sympy.Symbol, by: int, point: Point) -> bool:
+    return point[one] + by <= point[other]
+
+
+def shown(trace: Trace, question: Question) -> str:
+    """A condition in the reader's names."""
+    asked = question.asked if question.outcome else sympy.Not(question.asked)
+    renamed = asked.xreplace({symbol: sympy.Symbol(trace.names[symbol]) for symbol in asked.free_symbols})
+    if isinstance(renamed, sympy.Eq | sympy.Ne):
+        sign = "==" if isinstance(renamed, sympy.Eq) else "!="
+        return f"{_tidy(renamed.lhs)} {sign} {_tidy(renamed.rhs)}"
+    return _tidy(renamed)
+
+
+def _tidy(expression: sympy.Basic) -> str:
+    text = re.sub(r"(?:Python)?Mod\(([^,()]+), ([^,()]+)\)", r"\1 % \2", str(expression))
+    return re.sub(r"\(\((\w+//\w+)\)\)", r"(\1)", text)

@@ -1,0 +1,260 @@
+"""Sizes at which a call runs, all axes with sizes of their own: solved from what a symbolic run asks.
+
+A run at some sizes fails, or it does not. Where it fails, one of the last conditions that it asked had the
+wrong outcome: a size is chosen that gives it the other one, and the call runs again. Two axes that have
+names of their own never get one size this way. Where nothing else helps, that pair is what the code forces.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import chain, combinations, islice
+from math import prod
+
+import sympy
+
+from typed_einsum.errors import TypedEinsumError
+from typed_einsum.testing.axes.forced import Forced
+from typed_einsum.testing.axes.needed import told_apart
+from typed_einsum.testing.axes.points import apart
+from typed_einsum.testing.axes.shape_env import Point, Question
+from typed_einsum.testing.axes.trace import Trace, trace
+from typed_einsum.testing.calls.call import Call
+from typed_einsum.testing.calls.variation import movable, without_numbers
+from typed_einsum.testing.inputs.draw import falling, is_prime, multiples, primes, rising
+from typed_einsum.testing.inputs.recipe import CannotMake
+
+Sizes = Mapping[str, int]
+
+MOST_TRACES, LONG = 16, 5.0
+"""A call is traced no more often than this, and for so many seconds, before it is said to fail."""
+
+COMMON = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 128, 256)
+"""What code often needs an axis to be a multiple of."""
+
+LAST = 8
+"""So many of the last conditions before a failure are looked at."""
+
+MOST = 10**7
+"""No axis gets a size beyond this."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """The last trace of a call, which ran through unless it has an error, and what the code forces.
+
+    The axes in `tried` are known at these sizes alone.
+    """
+
+    trace: Trace
+    forced: tuple[Forced, ...] = ()
+    tried: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+
+    @property
+    def runs(self) -> bool:
+        """Whether there are sizes at which the call runs, of which no two were made equal."""
+        return self.trace.error is None and not self.forced
+
+    @property
+    def is_about_sizes(self) -> bool:
+        """Whether it failed as it would on real tensors: torch itself could follow the shapes."""
+        return self.trace.error is None or not is_untraceable(self.trace.error)
+
+    @property
+    def small(self) -> Call:
+        """The call at small sizes, where it takes the same path."""
+        sizes = apart(self.trace, movable(self.trace.call), 3)
+        return without_numbers(self.trace.call, sizes)
+
+
+UNTRACEABLE = (
+    "DynamicOutputShape",
+    "DataDependent",
+    "UnsupportedFakeTensor",
+    "UnsupportedOperator",
+    "MetadataMismatch",
+)
+"""Parts of the names of torch's own exceptions, where a value decides a shape, or nothing is known of one."""
+
+
+def is_untraceable(error: Exception) -> bool:
+    """Whether torch could not follow the shapes, whatever the sizes are."""
+    kinds = [kind.__name__ for kind in type(error).__mro__]
+    said = str(error)
+    return (
+        any(part in kind for part in UNTRACEABLE for kind in kinds)
+        or "SymInt" in said
+        or "ake tensor" in said
+    )
+
+
+def fitted(call: Call, *, outer_first: bool = False) -> Fit:
+    """A call at sizes of their own for all axes at which it runs, or as it fails.
+
+    Where several axes could be the one that must be divisible, it is the last; with `outer_first` the first.
+    """
+    return _Fitting(call, movable(call), outer_first).fit()
+
+
+STARTS: tuple[Callable[[], Iterator[int]], ...] = (
+    lambda: multiples(24, 5),
+    lambda: falling(8),
+    rising,
+)
+"""Sizes to go on with: multiples of what often divides an axis, sizes that divide each other."""
+
+
+@dataclass
+class _Fitting:
+    """The search for sizes at which one call runs. `movable` are the names whose sizes may be chosen."""
+
+    call: Call
+    movable: frozenset[str]
+    outer_first: bool
+    begun: float = field(default_factory=time.process_time)
+    traces: int = 0
+    pairs: dict[Forced, Sizes] = field(default_factory=dict)
+
+    def fit(self) -> Fit:
+        """The call at sizes where it runs, or how it fails at the first of them."""
+        first = trace(without_numbers(self.call, self.call.sizes))
+        ran = self._repaired(first)
+        for start in STARTS:
+            if ran is not None or not _is_about_sizes(first) or self._is_over:
+                break
+            ran = self._repaired(self._started(start()))
+        if ran is not None:
+            told, tried = told_apart(ran)
+            found = self._sharper(told)
+            if found is not told:
+                told, tried = told_apart(found)
+            return Fit(told, (), tried)
+        for forced, equal in list(self.pairs.items()):
+            ran = self._repaired(self._trace(equal))
+            if ran is not None:
+                return Fit(ran, (forced,))
+        return Fit(first)
+
+    @property
+    def _is_over(self) -> bool:
+        return self.traces >= MOST_TRACES or time.process_time() - self.begun > LONG
+
+    def _trace(self, sizes: Sizes) -> Trace:
+        self.traces += 1
+        return trace(without_numbers(self.call, sizes))
+
+    def _started(self, others: Iterator[int]) -> Trace:
+        """A trace in which every size that may be chosen is one of these."""
+        self.traces += 1
+        kept = {name: size for name, size in self.call.sizes.items() if name not in self.movable}
+        if self.call.maker is None:
+            return trace(
+                without_numbers(self.call, {**dict(zip(self.call.sizes, others, strict=False)), **kept})
+            )
+        return trace(without_numbers(self.call, kept, others))
+
+    def _repaired(self, first: Trace) -> Trace | None:
+        """A trace that runs through, found by changing one size after another; the furthest goes on first."""
+        if first.error is None:
+            return first
+        seen = {tuple(first.call.sizes.items())}
+        frontier = [first]
+        while frontier and _is_about_sizes(first):
+            frontier.sort(key=lambda each: len(each.needs))
+            for sizes in self._flips(frontier.pop()):
+                if tuple(sizes.items()) in seen:
+                    continue
+                if self._is_over:
+                    return None
+                seen.add(tuple(sizes.items()))
+                try:
+                    found = self._trace(sizes)
+                except CannotMake:
+                    continue
+                if found.error is None:
+                    return found
+                frontier.append(found)
+        return None
+
+    def _flips(self, failed: Trace) -> Iterator[Sizes]:
+        """Sizes that give one of the last conditions its other outcome."""
+        for question in islice((each for each in reversed(failed.needs) if _is_demand(each)), LAST):
+            axes = failed.ordered(question.symbols)
+            for symbol in reversed(axes) if self.outer_first else axes:
+                if failed.names[symbol] in self.movable:
+                    yield from self._flip(failed, question, symbol)
+
+    def _flip(self, failed: Trace, question: Question, symbol: sympy.Symbol) -> Iterator[Sizes]:
+        name, sizes = failed.names[symbol], dict(failed.call.sizes)
+        taken = {size: other for other, size in sizes.items() if other != name}
+        earlier = [
+            each
+            for each in failed.needs
+            if each is not question and symbol in each.symbols and each.is_equality
+        ]
+        for size in candidates(failed.sizes, question, symbol):
+            point = {**failed.sizes, symbol: size}
+            if question.at(point) in (None, question.outcome):
+                continue
+            if size in taken:
+                if name.isidentifier() and taken[size].isidentifier():
+                    self.pairs.setdefault(Forced(name, taken[size], question.place), {**sizes, name: size})
+            elif all(each.holds_at(point) for each in earlier):
+                yield {**sizes, name: size}
+                return
+
+    def _sharper(self, ran: Trace) -> Trace:
+        """The same call with primes for all axes that take one: multiples of one number divide each other
+        by chance, and a reshape that mixes them may pass for a split."""
+        sizes = ran.call.sizes
+        counts = Counter(sizes.values())
+        names = [name for name in sizes if name in self.movable]
+        loose = [
+            name for name in names if not is_prime(sizes[name]) or counts[sizes[name]] > 1 or sizes[name] < 5
+        ]
+        if len(loose) < 1 + (self.call.maker is not None):
+            return ran
+        fresh = apart(ran, frozenset(loose), 11)
+        if fresh == dict(sizes):
+            return ran
+        found = self._trace(fresh)
+        return found if found.error is None else ran
+
+
+def _is_about_sizes(failed: Trace) -> bool:
+    """Whether other sizes could make a failed call run: not where annotations were broken."""
+    error = failed.error
+    return error is not None and not isinstance(error, TypedEinsumError) and not is_untraceable(error)
+
+
+def _is_demand(question: Question) -> bool:
+    """Whether another outcome may be what the code needs: not whether an axis is 1 or 0."""
+    if question.is_number:
+        return not question.asked.is_Symbol
+    few = [each for each in question.asked.args if each.is_Integer and int(each) in (0, 1)]
+    return not (isinstance(question.asked, sympy.Eq | sympy.Ne) and few) or _divides(question.asked)
+
+
+def _divides(asked: sympy.Basic) -> bool:
+    return any("Mod" in type(each).__name__ for each in sympy.preorder_traversal(asked))
+
+
+def candidates(sizes: Point, question: Question, symbol: sympy.Symbol) -> Iterator[int]:
+    """Sizes for one axis: primes, multiples of numbers and of other axes, and then all that are small."""
+    others = [sizes[each] for each in question.symbols if each != symbol and each in sizes]
+    products = (prod(some) for count in range(1, len(others) + 1) for some in combinations(others, count))
+    factors, few = sorted({*products}), list(islice(primes(11), 12))
+    numbers = sorted({int(each) for each in question.asked.atoms(sympy.Integer) if 1 < each <= 4096})
+    found = chain(
+        few,
+        (number * prime for number in COMMON for prime in few),
+        (number * prime for number in numbers for prime in few),
+        (number * prime for number in factors for prime in (*few, 2, 3, 5, 1)),
+        (number * factor * prime for number in numbers for factor in factors for prime in few[:3]),
+        numbers,
+        range(2, 600),
+    )
+    return (size for size in dict.fromkeys(found) if size <= MOST)

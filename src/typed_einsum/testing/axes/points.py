@@ -1,0 +1,86 @@
+"""Other sizes at which a call takes the path of its trace: found in what the trace asked, without a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain, islice
+
+from typed_einsum.testing.axes.shape_env import Question
+from typed_einsum.testing.axes.trace import Trace
+from typed_einsum.testing.inputs.draw import primes
+
+
+def allows(trace: Trace, sizes: dict[str, int], besides: Question | None = None) -> Iterator[Question]:
+    """What has another outcome at some sizes than in the trace; nothing, where the call takes its path."""
+    point = trace.point(sizes)
+    return (each for each in trace.conditions if each is not besides and not each.holds_at(point))
+
+
+def moved(trace: Trace, sizes: dict[str, int], name: str, size: int) -> dict[str, int] | None:
+    """Sizes in which one axis has another size, and those that must follow it have theirs; None if none."""
+    found = {**sizes, name: size}
+    for _ in range(3):
+        broken = next(allows(trace, found), None)
+        if broken is None:
+            return found
+        followers = [own for symbol in broken.symbols if (own := trace.names.get(symbol)) and own != name]
+        solved = next((each for each in _following(trace, found, broken, followers)), None)
+        if solved is None:
+            return None
+        found = solved
+    return None
+
+
+def _following(
+    trace: Trace, sizes: dict[str, int], broken: Question, followers: list[str]
+) -> Iterator[dict[str, int]]:
+    if not broken.is_equality:
+        return
+    for name in followers:
+        if name not in sizes:
+            continue
+        known = [size for other, size in sizes.items() if other != name]
+        multiples = (factor * prime for factor in known for prime in (1, 2, 3, 5, 7, 11, 13))
+        for size in chain(multiples, range(2, 100)):
+            if size > 1 and broken.holds_at(trace.point({**sizes, name: size})):
+                yield {**sizes, name: size}
+                break
+
+
+def apart(trace: Trace, names: frozenset[str], start: int) -> dict[str, int]:
+    """The sizes of a trace with fresh ones for some names: primes where they may be, else small multiples."""
+    sizes = dict(trace.call.sizes)
+    for name in trace.call.sizes:
+        if name not in names:
+            continue
+        few = list(islice(primes(start), 24))
+        others = [size for other, size in sizes.items() if other != name]
+        numbers = chain(
+            few,
+            (number * prime for number in (2, 3, 4, 6, 8, 12, 16, 24, 32) for prime in few[:8]),
+            (number * prime for number in others for prime in few[:4]),
+        )
+        for size in numbers:
+            if size in others:
+                continue
+            found = moved(trace, sizes, name, size)
+            if found is not None and len({*found.values()}) >= len({*sizes.values()}):
+                sizes = found
+                break
+    return sizes
+
+
+def broken(trace: Trace) -> tuple[str, ...]:
+    """The names at other sizes of which the trace does not tell that what annotations say holds.
+
+    They are those of which Python needed the size as a number, as in a loop.
+    """
+    promised = [each for each in trace.questions if each.promised and each.is_equality]
+    found: dict[str, None] = {}
+    for start in (23, 101):
+        sizes = apart(trace, frozenset(trace.call.sizes), start)
+        point = trace.point(sizes)
+        for each in promised:
+            if each.at(point) not in (each.outcome, None):
+                found.update(dict.fromkeys(trace.names[symbol] for symbol in trace.ordered(each.symbols)))
+    return tuple(found)

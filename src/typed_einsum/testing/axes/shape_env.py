@@ -1,0 +1,179 @@
+"""Torch's symbolic shapes, with a record of every question that a run asks about sizes."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import beartype
+import jaxtyping
+import sympy
+import torch
+from torch.fx.experimental.symbolic_shapes import ShapeEnv
+from torch.utils._sympy.printers import PythonPrinter
+
+import typed_einsum
+
+
+def _folder(module: Any) -> str:
+    return str(Path(module.__file__).parent)
+
+
+TORCH = (_folder(torch), _folder(sympy), "<frozen")
+CHECKS = (_folder(typed_einsum), "<typed_einsum", _folder(jaxtyping), _folder(beartype), "<@beartype")
+"""What compares shapes with annotations, and demands nothing of them."""
+
+Place = tuple[str, int]
+Point = Mapping[sympy.Symbol, int]
+"""A size for each symbol."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a run asked of sizes: a condition with its outcome, or a size that was needed as a number.
+
+    `place` is the line of the user's code. `promised` are questions that checks of annotations have asked:
+    their outcome is what an annotation says, not what the code needs. What is `written` stands in the code
+    itself, as in `if t > 64`; other questions are those of torch's operations.
+    """
+
+    asked: sympy.Basic
+    outcome: bool | int
+    place: Place
+    promised: bool = False
+    written: bool = False
+
+    @property
+    def is_number(self) -> bool:
+        """Whether Python needed the size itself, as in a loop over an axis."""
+        return not isinstance(self.outcome, bool)
+
+    @property
+    def is_equality(self) -> bool:
+        """Whether its outcome says that two sizes are one, or that one divides another."""
+        is_equal = isinstance(self.asked, sympy.Eq) and self.outcome is True
+        return is_equal or (isinstance(self.asked, sympy.Ne) and self.outcome is False)
+
+    @property
+    def symbols(self) -> frozenset[sympy.Symbol]:
+        """The symbols in it."""
+        found: frozenset[sympy.Symbol] = frozenset(self.asked.free_symbols)
+        return found
+
+    def at(self, point: Point) -> bool | int | None:
+        """The outcome at other sizes; None where that is not known."""
+        return value_at(self.asked, point)
+
+    def holds_at(self, point: Point) -> bool:
+        """Whether the outcome is the same at other sizes."""
+        return self.at(point) == self.outcome
+
+
+def value_at(expression: sympy.Basic, point: Point) -> bool | int | None:
+    """What an expression is at a point; None where a symbol has no size, or it divides by zero."""
+    try:
+        found = eval(
+            _compiled(expression), _ARITHMETIC, {symbol.name: size for symbol, size in point.items()}
+        )
+    except (
+        ArithmeticError,
+        NameError,
+        TypeError,
+        ValueError,
+        SyntaxError,
+    ):  # or what it cannot be written as
+        return None
+    return found if isinstance(found, bool) else int(found)
+
+
+_ARITHMETIC = {"__builtins__": {"max": max, "min": min, "abs": abs}, "math": math}
+
+
+@lru_cache(maxsize=65536)
+def _compiled(expression: sympy.Basic) -> Any:
+    """An expression as Python code: sympy takes milliseconds to put numbers into a large one."""
+    return compile(_PRINTER.doprint(expression), "<sizes>", "eval")
+
+
+_PRINTER = PythonPrinter()
+
+
+class Asked(ShapeEnv):
+    """A shape environment in which every axis is its own symbol, and every question is kept.
+
+    Checks of annotations are answered at the sizes of the run, and change nothing that is known.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(
+            duck_shape=False,
+            specialize_zero_one=False,
+            assume_static_by_default=False,
+            allow_scalar_outputs=True,
+            allow_dynamic_output_shape_ops=True,
+        )
+        self.questions: list[Question] = []
+        self.sizes: dict[sympy.Symbol, int] = {}
+
+    def evaluate_expr(self, orig_expr: Any, *args: Any, **kwargs: Any) -> Any:
+        """Torch's answer, kept where it became known by asking.
+
+        A number that Python needs, as in `d**-0.5` or a loop, is given without making the size one number:
+        whether that matters is seen in the shapes.
+        """
+        symbols: frozenset[sympy.Symbol] = getattr(orig_expr, "free_symbols", frozenset())
+        if not symbols:
+            return super().evaluate_expr(orig_expr, *args, **kwargs)
+        promised, written, place = asker(sys._getframe(1))
+        is_number = not getattr(orig_expr, "is_Boolean", False)
+        if (promised or is_number) and symbols <= self.sizes.keys():
+            outcome = value_at(orig_expr, self.sizes)
+            if outcome is not None:
+                self.questions.append(Question(orig_expr, outcome, place, promised))
+                return sympy.sympify(outcome)
+        known = len(self.guards)
+        found = super().evaluate_expr(orig_expr, *args, **kwargs)
+        if len(self.guards) > known:
+            is_condition = found in (sympy.true, sympy.false)
+            self.questions.append(
+                Question(orig_expr, bool(found) if is_condition else int(found), place, written=written)
+            )
+        return found
+
+
+def asker(frame: FrameType | None) -> tuple[bool, bool, Place]:
+    """Whether a check of an annotation asks, whether the code itself does, and the line of the code."""
+    promised: bool | None = None
+    last = ""
+    while frame is not None:
+        file = frame.f_code.co_filename
+        match _kind(file):
+            case "dispatch":
+                promised = promised or False
+            case "check":
+                promised = True if promised is None else promised
+            case "user":
+                written = promised is None and last == torch.__file__
+                return bool(promised), written, (file, frame.f_lineno)
+        last = file
+        frame = frame.f_back
+    return bool(promised), False, ("", 0)
+
+
+DISPATCH = ("fake_tensor.py", "_ops.py", "fake_impls.py", "functional.py")
+"""Files of torch that run an operation."""
+
+
+@lru_cache(maxsize=4096)
+def _kind(file: str) -> str:
+    if file.startswith(TORCH):
+        return "dispatch" if file.endswith(DISPATCH) else "torch"
+    if file.startswith(CHECKS):
+        return "check"
+    return "library" if "/site-packages/einops/" in file else "user"

@@ -1,0 +1,90 @@
+"""Arguments without numbers, whose axes are symbols: one for each name, and one for each axis without."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import sympy
+import torch
+from torch import Tensor, nn
+from torch._dynamo.source import ConstantSource
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.fx.experimental.symbolic_shapes import DimDynamic, StatelessSymbolicContext
+
+from typed_einsum.equation.axes import Axis
+from typed_einsum.tensors import device_of, dtype_of, shape_of
+from typed_einsum.testing.axes.shape_env import Asked
+from typed_einsum.testing.calls.call import Call
+from typed_einsum.testing.calls.shapes import size_at, with_axes
+
+
+class Symbols:
+    """Makes the fake arguments of a call, and knows which symbol stands for which axis."""
+
+    def __init__(self, call: Call) -> None:
+        self.call = call
+        self.env = Asked()
+        self.mode = FakeTensorMode(shape_env=self.env, allow_non_fake_inputs=True)
+        self.by_name: dict[str, Any] = {}
+        self.names: dict[sympy.Symbol, str] = {}
+
+    def arguments(self) -> dict[str, Any]:
+        """The arguments of the call, every tensor fake."""
+        return {name: self._argument(name, value) for name, value in self.call.arguments.items()}
+
+    def _argument(self, name: str, value: Any) -> Any:
+        if name == self.call.owner:
+            return self.without_numbers(value)
+        return with_axes(name, self.call.recipe.hints.get(name), value, self._fake)
+
+    def without_numbers(self, owner: Any) -> Any:
+        """A copy of an object whose parameters and buffers are fake, with the sizes that they have."""
+        memo: dict[int, Any] = {}
+        if isinstance(owner, nn.Module):
+            with self.mode:
+                for parameter in owner.parameters():
+                    memo[id(parameter)] = nn.Parameter(
+                        torch.empty_like(parameter, device=_device(parameter)), parameter.requires_grad
+                    )
+                for buffer in owner.buffers():
+                    memo[id(buffer)] = torch.empty_like(buffer, device=_device(buffer))
+        return copy.deepcopy(owner, memo)
+
+    def _fake(self, tensor: Tensor, axes: list[tuple[Axis | None, str]]) -> Tensor:
+        call, shape = self.call, shape_of(tensor)
+        sizes = [
+            size_at(axis, label, size, self.size, call.sizes, call.arguments)
+            for (axis, label), size in zip(axes, shape, strict=True)
+        ]
+        order = sorted(range(len(shape)), key=lambda axis: -int(tensor.stride()[axis]))
+        with self.mode:
+            made = torch.empty([sizes[at] for at in order], dtype=dtype_of(tensor), device=_device(tensor))
+            back = [order.index(axis) for axis in range(len(shape))]
+            made = made if back == sorted(back) else made.permute(back)
+        return nn.Parameter(made, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else made
+
+    def size(self, name: str, size: int) -> Any:
+        """The one size that all axes of a name have: a symbol, unless an argument or the object says it."""
+        if name not in self.by_name:
+            self.by_name[name] = size if name in self.call.fixed else self._symbol(name, size)
+        return self.by_name[name]
+
+    def _symbol(self, name: str, size: int) -> Any:
+        context: Any = StatelessSymbolicContext(dynamic_sizes=[DimDynamic.DYNAMIC], constraint_sizes=[None])
+        line = self.mode.from_tensor(
+            torch.empty(size, device="meta"),
+            source=ConstantSource(f"axis{len(self.names)}"),
+            symbolic_context=context,
+        )
+        [made] = shape_of(line)
+        symbol = made.node.expr  # type: ignore[attr-defined]
+        self.names[symbol] = name
+        self.env.sizes[symbol] = size
+        return made
+
+
+def _device(tensor: Tensor) -> torch.device:
+    """Where a tensor is; one without numbers is taken to be on the CPU, where code expects it."""
+    device = device_of(tensor)
+    return torch.device("cpu") if device.type == "meta" else device

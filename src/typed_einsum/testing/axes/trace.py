@@ -1,0 +1,90 @@
+"""One call, run once on symbolic shapes: nothing is computed, and torch says what it asked of the sizes."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+
+import sympy
+import torch
+
+from typed_einsum.testing.axes.shape_env import Point, Question
+from typed_einsum.testing.axes.symbols import Symbols
+from typed_einsum.testing.calls.call import Call
+from typed_einsum.testing.running.invoke import run
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What a symbolic run has asked, in order, and what it raised. `names` are those of the symbols."""
+
+    call: Call
+    names: Mapping[sympy.Symbol, str]
+    sizes: Mapping[sympy.Symbol, int]
+    questions: tuple[Question, ...]
+    error: Exception | None
+
+    @property
+    def needs(self) -> tuple[Question, ...]:
+        """What the code needs, and no annotation says."""
+        return tuple(question for question in self.questions if not question.promised)
+
+    @cached_property
+    def conditions(self) -> tuple[Question, ...]:
+        """What sizes decided, each once; a size that Python needed as a number is none."""
+        return tuple(dict.fromkeys(each for each in self.needs if not each.asked.is_Symbol))
+
+    @cached_property
+    def symbols(self) -> Mapping[str, sympy.Symbol]:
+        """The symbols by their names."""
+        return {name: symbol for symbol, name in self.names.items()}
+
+    def point(self, sizes: Mapping[str, int]) -> Point:
+        """The sizes of the symbols where the names have some."""
+        return {symbol: sizes.get(name, self.sizes[symbol]) for symbol, name in self.names.items()}
+
+    def ordered(self, symbols: Iterable[sympy.Symbol]) -> list[sympy.Symbol]:
+        """Symbols of axes, the last that the arguments have first."""
+        order = list(self.names)
+        return sorted((each for each in symbols if each in self.names), key=order.index, reverse=True)
+
+
+def trace(call: Call) -> Trace:
+    """Run a call on symbolic shapes. What it raises is kept, and may be torch's own failure to follow it."""
+    symbols = Symbols(call)
+    error: Exception | None = None
+    with undisturbed():
+        try:
+            arguments = symbols.arguments()
+            bound = inspect.BoundArguments(call.recipe.signature, OrderedDict(arguments))
+            with symbols.mode:
+                run(call.function, bound)
+        except Exception as raised:  # the user's code, or torch's symbolic shapes: both are looked at again
+            error = raised
+    env = symbols.env
+    return Trace(call, dict(symbols.names), dict(env.sizes), tuple(env.questions), error)
+
+
+LOUD = ("torch._subclasses.fake_tensor", "torch.fx.experimental.symbolic_shapes", "torch.__trace")
+"""Loggers of torch that tell of every operation which fails."""
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """The random numbers of the program stay as they are, and what torch logs of a failure is not shown."""
+    state = torch.default_generator.get_state()
+    loud = [logging.getLogger(name) for name in LOUD]
+    levels = [logger.level for logger in loud]
+    try:
+        for logger in loud:
+            logger.setLevel(logging.CRITICAL)
+        yield
+    finally:
+        for logger, level in zip(loud, levels, strict=True):
+            logger.setLevel(level)
+        torch.default_generator.set_state(state)

@@ -1,0 +1,92 @@
+"""Calls made from annotations: at any sizes, in any variant of the inputs, on any device."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from torch import nn
+
+from typed_einsum.checked.owner import axis_sizes_of
+from typed_einsum.testing.calls.call import Call
+from typed_einsum.testing.inputs.draw import Draw, Variant, numbers_in, primes
+from typed_einsum.testing.inputs.recipe import Recipe
+from typed_einsum.testing.running.invoke import reseed
+from typed_einsum.testing.running.weights import count_parameters
+
+MOST_PARAMETERS = 10**8
+"""A module with more gets no numbers."""
+
+
+@dataclass(frozen=True)
+class Maker:
+    """A function with all that is known of how to call it.
+
+    `owner` makes the object of a method on a device; `given` are sizes that the user gives.
+    """
+
+    function: Callable[..., Any]
+    recipe: Recipe
+    owner: Callable[[str], Any] | None = None
+    given: Mapping[str, int] = field(default_factory=dict)
+
+    def call(
+        self,
+        sizes: Mapping[str, int],
+        others: Iterator[int] | None = None,
+        *,
+        variant: Variant = Variant.FULL,
+        device: str = "meta",
+        owner: Any = None,
+    ) -> Call:
+        """A call at these sizes; `others` are the candidates for the rest. Raises `CannotMake`.
+
+        The object of a method is made anew, unless `owner` is passed.
+        """
+        if self.owner is not None and owner is None:
+            owner = self.owner(device)
+        known = {**(axis_sizes_of(owner) or {} if owner is not None else {}), **self.given, **sizes}
+        draw = Draw(others or primes(11), device, variant, known, self.numbers)
+        reseed(0)
+        first = next(iter(self.recipe.signature.parameters), "")
+        bound = self.recipe.make(draw, {} if self.owner is None else {first: owner})
+        return Call(
+            self.function,
+            self.recipe,
+            bound.arguments,
+            draw.sizes,
+            guesses=draw.guesses,
+            stand_ins=draw.stand_ins,
+            notes=tuple(draw.notes),
+            on=device,
+            variant=variant,
+            maker=self,
+        )
+
+    @cached_property
+    def object(self) -> Any:
+        """The object of a method; on `meta` if it is too large to hold numbers. It is not to be changed."""
+        if self.owner is None:
+            return None
+        without = self.owner("meta")
+        return without if is_large(without) else self.owner("cpu")
+
+    @cached_property
+    def numbers(self) -> frozenset[int]:
+        """The whole numbers that the function may compute with: no axis gets such a size by chance."""
+        owner = None if self.owner is None else self.owner("meta")
+        return numbers_in(inspect.unwrap(self.function), self.recipe.signature, owner)
+
+    @cached_property
+    def known(self) -> frozenset[str]:
+        """The names whose sizes the user or the object gives."""
+        sizes = axis_sizes_of(self.object) if self.object is not None else None
+        return frozenset({*self.given, *(sizes or {})})
+
+
+def is_large(owner: Any) -> bool:
+    """Whether a module is too large to be run on numbers."""
+    return isinstance(owner, nn.Module) and count_parameters(owner) > MOST_PARAMETERS
