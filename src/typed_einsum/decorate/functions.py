@@ -153,7 +153,7 @@ def locator(
 ) -> Locate:
     """Finds axes in the annotations of a function; `tensor_at` tells the annotation of a label and axis.
 
-    Where there is no source, the annotation itself is what a mark points at.
+    Without source, a mark points at the annotation itself.
     """
 
     def locate(label: str, axis: Axis | None, said: str) -> Located:

@@ -202,5 +202,5 @@ def _is_integer(dtype: torch.dtype) -> bool:
 
 
 def _undefined(results: Sequence[tuple[TensorHint, Tensor]]) -> int:
-    """How many numbers of a result are no numbers."""
+    """How many entries of a result are NaN."""
     return sum(int(value.isnan().sum()) for _, value in results if not _is_integer(dtype_of(value)))
