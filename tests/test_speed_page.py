@@ -13,6 +13,7 @@ import torch
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))
+import equations  # noqa: E402
 import maximum  # noqa: E402
 import pages  # noqa: E402
 import speed  # noqa: E402
@@ -70,3 +71,38 @@ def test_the_contenders_of_the_maximum_agree() -> None:
     block = maximum.MaxSigmoidAttnBlock(12, 12, nh=2, ec=12, gc=16)
     image, texts = torch.randn(2, 12, 5, 7), torch.randn(2, 9, 16)
     torch.testing.assert_close(block(image, texts), maximum.ReferenceBlock(block)(image, texts))
+
+
+EQUATIONS: dict[str, Any] = json.loads(equations.RECORD.read_text(encoding="utf-8"))
+
+
+def test_the_table_of_random_equations_is_that_of_the_record() -> None:
+    page = equations.PAGE.read_text(encoding="utf-8")
+    contents = equations.tables(EQUATIONS)
+    assert all(f"<!-- {name} -->" in page for name in contents)
+    assert pages.filled(page, contents) == page, "run: python benchmarks/equations.py"
+    changed = copy.deepcopy(EQUATIONS)
+    changed["equations"][0][3] = 9.87
+    assert "9.87" in pages.filled(page, equations.tables(changed))
+
+
+def test_random_equations_are_those_that_were_recorded_and_agree_with_torch() -> None:
+    drawn = list(equations.cases(equations.PER_KIND))
+    assert len(drawn) == 2000
+    recorded = [(kind, text, sizes) for kind, text, sizes, *_ in EQUATIONS["equations"]]
+    assert [(case.kind, case.text, case.sizes) for case in drawn] == recorded
+    for case in drawn[::50]:
+        tensors = [tensor.double() for tensor in case.tensors()]
+        found = equations.einsum(case.text, *tensors, sum=case.alone or None)
+        torch.testing.assert_close(found, torch.einsum(case.text, *tensors))
+
+
+def test_equations_of_each_kind_are_what_their_kind_says() -> None:
+    for case in equations.cases(20, seed=1):
+        once = [set(row) for row in case.operands]
+        held = {letter: sum(letter in row for row in once) for letter in case.sizes}
+        alone = {letter for letter in held if held[letter] == 1 and letter not in case.output}
+        assert alone == set(case.alone)
+        assert (case.kind == "diagonals") == any(len(set(row)) < len(row) for row in case.operands)
+        assert (case.kind == "three operands") == (len(case.operands) == 3)
+        assert equations.LEAST_WORK <= case.work <= equations.MOST_WORK
