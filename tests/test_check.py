@@ -10,6 +10,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from support.outcomes import without_sizes
 
 from typed_einsum.testing.process.supervisor import Supervisor, WorkerFailed
 
@@ -26,7 +27,7 @@ Report = subprocess.CompletedProcess[str]
 
 def run(*arguments: str, cwd: Path, **environment: str) -> Report:
     # -P, since the installed command does not look for modules in the working directory either.
-    return subprocess.run(
+    report = subprocess.run(
         [sys.executable, "-P", "-m", "typed_einsum.cli", *arguments],
         cwd=cwd,
         capture_output=True,
@@ -35,6 +36,8 @@ def run(*arguments: str, cwd: Path, **environment: str) -> Report:
         check=False,
         env={**os.environ, "OMP_WAIT_POLICY": "passive", **environment},
     )
+    report.stdout = without_sizes(report.stdout)
+    return report
 
 
 def write(folder: Path, files: dict[str, str]) -> Path:
@@ -562,3 +565,23 @@ def test_the_page_shows_what_explain_prints(tmp_path: Path) -> None:
 def test_the_hook_for_pre_commit_runs_the_command() -> None:
     hook = (ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8")
     assert "  entry: typed-einsum check\n" in hook
+
+
+def test_ok_says_for_which_sizes_that_is_known(tmp_path: Path) -> None:
+    body = """
+        @typed_einsum
+        def scores(q: Float[Tensor, "b q d"], k: Float[Tensor, "b k d"]) -> Float[Tensor, "b q k"]: ...
+
+        def quarters(x: Float[Tensor, "b d"]) -> Float[Tensor, "b d"]:
+            return x.unflatten(-1, (4, -1)).flatten(1)
+    """
+    write(tmp_path, {"sizes.py": body})
+    command = [sys.executable, "-P", "-m", "typed_einsum.cli", "check", "sizes.py"]
+    said = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=True
+    ).stdout
+    assert said.splitlines() == [
+        "sizes.py:7: ok scores  (b q d, b k d -> b q k; for all sizes)",
+        "sizes.py:9: ok quarters  (for all sizes with d % 4 == 0)",
+        "2 ok, 0 findings, 0 skipped",
+    ]

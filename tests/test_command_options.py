@@ -62,7 +62,7 @@ def test_text(folder: Path) -> None:
     finding, advice, ok, summary = report.stdout.splitlines()
     assert finding == FINDING
     assert advice.startswith(ADVICE)
-    assert ok == "wrong.py:12: ok twice"
+    assert ok == "wrong.py:12: ok twice  (for all sizes)"
     assert summary == "1 ok, 1 finding, 0 skipped, 1 advice"
     assert report.returncode == 1
 

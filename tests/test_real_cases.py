@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.outcomes import without_sizes
 
 from typed_einsum.testing.process.outcome import Outcome
 
@@ -135,7 +136,7 @@ def command(folder: Path, *paths: str) -> list[Outcome]:
 
 def lines(outcomes: list[Outcome]) -> list[str]:
     """The lines of the command, without their places."""
-    return [re.sub(r"^\S+?\.py(:\d+)*: ", "", str(outcome)) for outcome in outcomes]
+    return [re.sub(r"^\S+?\.py(:\d+)*: ", "", without_sizes(str(outcome))) for outcome in outcomes]
 
 
 def verdicts(folder: Path, *paths: str) -> Verdicts:

@@ -16,7 +16,8 @@ class Outcome:
     """One line of the report. `text` is the equation, the finding's sentence, or the reason.
 
     `name` is the function, or empty for the file as a whole; `message` is a finding in full. `advice` is a
-    finding that may be meant so, `failed` a file that could not be run at all.
+    finding that may be meant so, `failed` a file that could not be run at all. `sizes` says at which sizes
+    an `ok` is known: `for all sizes with t <= 64`, or `at b=11 t=13`.
     """
 
     kind: Kind
@@ -27,12 +28,14 @@ class Outcome:
     text: str = ""
     code: str = ""
     message: str = ""
+    sizes: str = ""
 
     def __str__(self) -> str:
         name = self.name or "the file"
         match self.kind:
             case "ok":
-                return f"{self.file}:{self.line}: ok {name}" + (f"  ({self.text})" if self.text else "")
+                known = "; ".join(each for each in (self.text, self.sizes) if each)
+                return f"{self.file}:{self.line}: ok {name}" + (f"  ({known})" if known else "")
             case "finding" | "advice":
                 place = f"{self.file}:{self.line}:{self.column}"
                 text = f"advice: {self.text}" if self.kind == "advice" else self.text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from typed_einsum.errors import TypedEinsumError
 from typed_einsum.testing.contracts.judging import judged
@@ -27,4 +28,5 @@ def run_target(target: Target, file: str, seconds: float, tell: Callable[[bool],
     if report.skipped:
         yield outcome("skipped", place, target.name, report.skipped)
     elif report.ok:
-        yield outcome("ok", place, target.name, getattr(function, "equation", "") or report.note)
+        said = outcome("ok", place, target.name, getattr(function, "equation", "") or report.note)
+        yield replace(said, sizes=report.extent.strip())
