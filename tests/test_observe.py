@@ -742,3 +742,136 @@ def test_an_object_of_the_tests_serves_contracts(pytester: pytest.Pytester) -> N
     alone = pytester.runpytest_subprocess(*options)
     alone.assert_outcomes(passed=1, skipped=1)
     pytester.runpytest_subprocess(*options, "--shapes").assert_outcomes(passed=2)
+
+
+# What is judged
+
+WRONG = """\
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+CALLS = []
+
+
+def merged(x: Float[Tensor, "b h t d"]) -> Float[Tensor, "b t h*d"]:
+    b, h, t, d = x.shape
+    return x.reshape(b, t, h * d)
+
+
+def spread(mask: Float[Tensor, "b t s"]) -> Float[Tensor, "b 1 t s"]:
+    b, t, s = mask.shape
+    return mask.reshape(b, 1, t, t)
+
+
+def summed(x: Float[Tensor, "b d"]) -> Float[Tensor, "d"]:
+    return x.sum(1)
+
+
+class Block(nn.Module):
+    def __init__(self, config):
+        super().__init__()
+        self.project = nn.Linear(config["width"], 3)
+        self.drop = nn.Dropout(0.5)
+        self.cache = {}
+
+    def forward(self, x: Float[Tensor, "b e"]) -> Float[Tensor, "b f"]:
+        CALLS.append(1)
+        self.cache["x"] = x
+        x.add_(0)
+        return self.drop(self.project(x))
+
+
+if __name__ == "__main__":
+    torch.manual_seed(0)
+    merged(torch.randn(2, 3, 3, 5))
+    spread(torch.randn(2, 4, 4))
+    summed(torch.randn(2, 5))
+    block, x = Block({"width": 7}), torch.randn(2, 7, requires_grad=False)
+    print(block(x).sum(), block.cache["x"] is x, list(block.cache), torch.randn(1), block.training)
+    print(torch.is_grad_enabled(), all(parameter.grad is None for parameter in block.parameters()))
+"""
+
+TOLD = """\
+wrong.py
+   8  merged         1 finding
+  13  spread         1 finding
+  18  summed         1 finding
+  29  Block.forward  for all sizes with e == 7
+
+wrong.py:10:1: TE703 a reshape from (b, h, t, d) to (b, t, h*d) mixes `h`, `t` and `d`: it keeps the order of entries \
+in memory, not of axes; permute (0, 2, 1, 3) first (in merged)
+wrong.py:15:1: TE719 this needs `t` and `s` to be one size, which no annotation says: give both axes one name, or mend \
+this line (in spread)
+wrong.py:18:51: TE201 axis `d` is 5 in `x` but 2 in the result, in a call that the program makes (in summed)
+
+4 functions observed, 2 judged for all sizes, 2 at the sizes seen, 0 not judged, 3 findings
+"""
+
+
+def test_bugs_are_found_in_calls_whose_sizes_hide_them(tmp_path: Path) -> None:
+    project(tmp_path, wrong=WRONG)
+    alone, observed = python(tmp_path, "wrong.py"), command(tmp_path, "run", "wrong.py")
+    assert (observed.status, observed.out) == (alone.status, alone.out)
+    assert command(tmp_path, "report").out == TOLD
+
+
+PROJECT = """\
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+
+class Scale(nn.Module):
+    def __init__(self, config):
+        super().__init__()
+        self.factor = config.factor
+
+    def forward(self, x: Float[Tensor, "b d"]) -> Float[Tensor, "b d"]:
+        return x * self.factor
+"""
+
+CALL = (
+    "import torch\nfrom types import SimpleNamespace\nfrom scale import Scale\n\n\n"
+    "def test_scale(): Scale(SimpleNamespace(factor=2))(torch.ones(2, 3))\n"
+)
+
+
+def test_check_uses_what_a_command_has_called(tmp_path: Path) -> None:
+    project(tmp_path, scale=PROJECT, test_scale=CALL)
+    alone = command(tmp_path, "check", "scale.py")
+    assert "scale.py:11: skipped Scale.forward: " in alone.out
+    checked = command(tmp_path, "check", "scale.py", "--with", "pytest -q -p no:cacheprovider")
+    assert "scale.py:11: ok Scale.forward  (as observed, for all sizes)" in checked.out.splitlines()
+    assert "1 passed" in checked.err
+    again = command(tmp_path, "check", "scale.py")
+    assert again.out == checked.out
+
+
+def test_a_command_that_cannot_be_observed_is_refused(tmp_path: Path) -> None:
+    ran = command(project(tmp_path, scale=PROJECT), "check", "scale.py", "--with", "ls -l")
+    assert (ran.status, ran.out) == (2, "")
+    assert ran.err == "typed-einsum: --with: expected pytest, python or a Python program, got `ls -l`\n"
+
+
+PAGE = Path(__file__).parent.parent / "docs" / "run.md"
+FENCED = re.compile(r'^```(?P<language>\w+)(?: title="(?P<title>[^"]+)")?\n(?P<text>.*?)^```$', re.M | re.S)
+
+
+def test_the_page_shows_what_is_printed(tmp_path: Path) -> None:
+    runs = 0
+    for block in FENCED.finditer(PAGE.read_text(encoding="utf-8")):
+        if block["language"] == "python":
+            (tmp_path / block["title"]).write_text(block["text"], encoding="utf-8")
+        elif block["language"] == "console":
+            line, _, shown = block["text"].partition("\n")
+            words = line.removeprefix("$ ").split()
+            is_pytest = words[0] == "pytest"
+            ran = (
+                python(tmp_path, "-m", *words, "-p", "no:cacheprovider")
+                if is_pytest
+                else command(tmp_path, *words[1:])
+            )
+            assert re.sub(r"in [0-9.]+s", "in 0.10s", ran.out) == shown
+            runs += 1
+    assert runs == 2
