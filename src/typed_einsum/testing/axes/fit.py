@@ -99,6 +99,12 @@ def fitted(call: Call, *, outer_first: bool = False) -> Fit:
     return _Fitting(call, movable(call), outer_first).fit()
 
 
+def _coincide(ran: Trace, movable: frozenset[str]) -> bool:
+    """Whether two axes have one size, of which at least one may have another."""
+    sizes = ran.call.sizes
+    return any(sizes[name] == size for name in movable for other, size in sizes.items() if other != name)
+
+
 STARTS: tuple[Callable[[], Iterator[int]], ...] = (
     lambda: multiples(24, 5),
     lambda: falling(8),
@@ -127,6 +133,7 @@ class _Fitting:
                 break
             ran = self._repaired(self._started(start()))
         if ran is not None:
+            ran = self._with_sizes_apart(ran)
             told, tried = told_apart(ran)
             found = self._sharper(told)
             if found is not told:
@@ -137,6 +144,19 @@ class _Fitting:
             if ran is not None:
                 return Fit(ran, (forced,))
         return Fit(first)
+
+    def _with_sizes_apart(self, ran: Trace) -> Trace:
+        """A trace of a program's own call in which axes share a size by chance; at others, if it runs there.
+
+        Where torch asks whether two such axes are equal, it takes the path on which they are.
+        """
+        if self.call.maker is not None or not _coincide(ran, self.movable):
+            return ran
+        for start in STARTS:
+            apart = None if self._is_over else self._repaired(self._started(start()))
+            if apart is not None and not _coincide(apart, self.movable):
+                return apart
+        return ran
 
     @property
     def _is_over(self) -> bool:
