@@ -13,7 +13,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from typed_einsum import einsum, errors, shape_checked, shaped, typed_einsum
+from typed_einsum import einsum, errors, scope, shape_checked, shaped, typed_einsum
+from typed_einsum.decorate.definition import definition_of
 from typed_einsum.scopes.scope import current, scopes
 
 
@@ -302,10 +303,155 @@ def calls_unchecked(x: Float[Tensor, "b c"], y: Tensor) -> Tensor:
     return unchecked(y)
 
 
-def test_a_function_without_checks_shares_the_names_of_its_caller() -> None:
+def test_a_function_without_checks_does_not_know_the_names_of_its_caller() -> None:
     assert calls_unchecked(ones(2, 3), ones(2, 5)).shape == (5,)
-    refused("TE201", calls_unchecked, ones(2, 3), ones(4, 5))
+    assert calls_unchecked(ones(2, 3), ones(4, 5)).shape == (5,)
     assert unchecked(ones(4, 5)).shape == (5,)
+
+
+# Names are known where they are written.
+
+
+@shape_checked
+def with_all_kinds(x: Float[Tensor, "b c"], y: Tensor, how: str) -> Any:
+    def local(value: Tensor) -> Tensor:
+        return shaped(value, "b k")
+
+    match how:
+        case "itself":
+            return shaped(y, "b k")
+        case "local function":
+            return local(y)
+        case "lambda":
+            return (lambda: shaped(y, "b k"))()
+        case "comprehension":
+            return torch.cat([shaped(value, "b k") for value in (y,)])
+        case "generator":
+            return next(shaped(value, "b k") for value in (y,))
+        case "inner lambda":
+            return (lambda: (lambda: shaped(y, "b k"))())()
+        case "another checked function":
+            return calls(lambda: shaped(y, "b k"))
+        case "method of torch":
+            return torch.func.vmap(lambda row: einsum("k -> k", row))(shaped(y, "b k"))
+
+
+@shape_checked
+def calls(function: Callable[[], Tensor]) -> Tensor:
+    return function()
+
+
+WRITTEN = ["itself", "local function", "lambda", "comprehension", "generator", "inner lambda"]
+
+
+@pytest.mark.parametrize("how", [*WRITTEN, "another checked function", "method of torch"])
+def test_all_that_is_written_in_a_body_knows_its_names(how: str) -> None:
+    assert with_all_kinds(ones(2, 3), ones(2, 5), how).shape == (2, 5)
+    assert "`b` is 2 in `x` but 4" in refused("TE201", with_all_kinds, ones(2, 3), ones(4, 5), how)
+
+
+@pytest.mark.parametrize("how", WRITTEN)
+def test_the_same_holds_while_a_graph_is_traced(how: str) -> None:
+    torch._dynamo.reset()
+    compiled = torch.compile(with_all_kinds, backend="eager", fullgraph=True)
+    assert compiled(ones(2, 3), ones(2, 5), how).shape == (2, 5)
+    with pytest.raises(Exception, match="typed-einsum refuses a call"):
+        compiled(ones(2, 3), ones(4, 5), how)
+
+
+def scores(query: Tensor, key: Tensor) -> Tensor:
+    return einsum("bqd,bkd->bqk", query, key)
+
+
+@shape_checked
+def helped(image: Float[Tensor, "b p e"], text: Float[Tensor, "b t c"]) -> Float[Tensor, "b p p"]:
+    scores(text, text)
+    return scores(image, image)
+
+
+def test_the_letters_of_a_helper_are_its_own() -> None:
+    image, text = ones(2, 7, 6), ones(2, 3, 4)
+    assert helped(image, text).shape == (2, 7, 7)
+    torch._dynamo.reset()
+    assert torch.compile(helped, backend="eager", fullgraph=True)(image, text).shape == (2, 7, 7)
+
+
+def helper_that_checks(y: Tensor) -> Tensor:
+    return shaped(y, "b k")
+
+
+def test_a_helper_cannot_compare_with_names_of_its_caller() -> None:
+    @shape_checked
+    def function(x: Float[Tensor, "b c"]) -> Tensor:
+        return helper_that_checks(x)
+
+    refused("TE405", function, ones(2, 3))
+
+
+def test_a_block_has_names_of_its_own() -> None:
+    found = []
+    for size in (4, 5):
+        with scope():
+            shaped(ones(2, size), "b k")
+            found.append(einsum("b k, k -> b", ones(2, size), ones(size)).shape)
+            refused_inside("TE201", lambda: shaped(ones(3), "b"))
+            assert [shaped(value, "k").shape for value in (ones(size),)] == [(size,)]
+    assert found == [(2,), (2,)]
+    assert scopes.stack == []
+    refused("TE405", lambda: shaped(ones(3), "b"))
+
+
+def refused_inside(code: str, function: Callable[[], Any]) -> None:
+    with pytest.raises(errors.TypedEinsumError) as caught:
+        function()
+    assert caught.value.code == code
+
+
+def test_a_block_in_a_checked_function_does_not_know_its_names() -> None:
+    @shape_checked
+    def levels(x: Float[Tensor, "b c"], pyramid: list[Tensor]) -> Float[Tensor, "b c"]:
+        for level in pyramid:
+            with scope():
+                shaped(level, "b n c")
+        return shaped(x, "b c")
+
+    assert levels(ones(2, 3), [ones(4, 8, 5), ones(6, 7, 9)]).shape == (2, 3)
+
+
+def test_a_block_ends_with_an_exception() -> None:
+    with pytest.raises(errors.ShapeError), scope():
+        shaped(ones(2, 3), "b b")
+    assert scopes.stack == []
+
+
+def test_what_a_block_calls_does_not_know_its_names() -> None:
+    with scope():
+        shaped(ones(2, 3), "b k")
+        assert unchecked(ones(4, 5)).shape == (5,)
+
+
+def in_blocks(pyramid: list[Tensor]) -> Tensor:
+    for level in pyramid:
+        with scope():
+            total = einsum("b n c -> b c", level) + shaped(level, "b n c")[:, 0]
+    return total
+
+
+def test_a_block_compiles_into_one_graph() -> None:
+    torch._dynamo.reset()
+    compiled = torch.compile(in_blocks, backend="eager", fullgraph=True)
+    assert compiled([ones(4, 8, 5), ones(6, 7, 9)]).shape == (6, 9)
+
+
+def test_a_signature_that_travels_finds_its_code_again() -> None:
+    definition = definition_of(with_all_kinds)
+    assert definition is not None
+    signature: Any = definition.signature
+    state = signature.__getstate__()
+    assert "codes" not in state
+    other = object.__new__(type(signature))
+    other.__setstate__(state)
+    assert (other.code, other.codes) == (signature.code, signature.codes)
 
 
 @shape_checked

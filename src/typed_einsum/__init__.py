@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from typed_einsum.contraction import einsum, typed_einsum
     from typed_einsum.derivation import explain
     from typed_einsum.reductions import mean, normalize, softmax
+    from typed_einsum.scopes.block import scope
     from typed_einsum.switch import checks_off
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "explain",
     "mean",
     "normalize",
+    "scope",
     "shape_checked",
     "shaped",
     "softmax",
@@ -30,6 +32,7 @@ _HOMES = {
     "explain": "typed_einsum.derivation",
     "mean": "typed_einsum.reductions",
     "normalize": "typed_einsum.reductions",
+    "scope": "typed_einsum.scopes.block",
     "shape_checked": "typed_einsum.checked",
     "shaped": "typed_einsum.checked",
     "softmax": "typed_einsum.reductions",

@@ -32,7 +32,8 @@ def shape_checked(function: F) -> F:
 
     The verdict on every call is that of `jaxtyped(typechecker=beartype)`, at a fraction of its cost, with a
     message that names the axis, both sizes and where each came from. Parameters that are not tensors are
-    checked by beartype. While the function runs, `einsum` and `shaped` inside it share its axis names.
+    checked by beartype. `einsum` and `shaped` in its body share its axis names; the
+    functions that it calls do not.
 
     Axes: the names of the annotations; one name has one size in a call. A method's names may be known to
     its object: `self.axis_sizes = {"c": 64}` binds `c` in every checked method. An expression such as

@@ -17,8 +17,8 @@ from typed_einsum.equation.reading import not_a_text
 from typed_einsum.errors import ArgumentError
 from typed_einsum.locations import caller_place
 from typed_einsum.messages import with_article
+from typed_einsum.scopes.body import scope_of_caller
 from typed_einsum.scopes.cache import Cache
-from typed_einsum.scopes.scope import scopes
 from typed_einsum.scopes.text import AxesText, passed_hint
 from typed_einsum.switch import switch
 from typed_einsum.tensors import described
@@ -27,7 +27,7 @@ T = TypeVar("T", bound=Tensor)
 
 
 def shaped(tensor: T, axes: Any) -> T:
-    """Check a local tensor against the axis names of the enclosing checked function, and return it.
+    """Check a local tensor against the axis names of the checked function around this call, and return it.
 
     `axes` is the text of an annotation, `"b m c h w"`, or a whole one, `Float[Tensor, "b m c h w"]`. Names
     that the function has bound must agree; new names are bound for the rest of the call.
@@ -52,12 +52,12 @@ def shaped(tensor: T, axes: Any) -> T:
         >>> heads(torch.randn(2, 3, 20)).shape
         torch.Size([2, 4, 3, 5])
     """
-    stack = scopes.stack
-    if not stack:
+    scope = scope_of_caller()
+    if scope is None:
         if switch.is_off():
             return tensor
         raise _outside()
-    checked: T = CHECKS.find(axes)(stack[-1], tensor)
+    checked: T = CHECKS.find(axes)(scope, tensor)
     return checked
 
 
@@ -82,5 +82,5 @@ def _read(axes: Any) -> tuple[TensorHint, str]:
 
 def _outside() -> ArgumentError:
     summary = "`shaped` was called outside a checked function, so there are no axis names to compare with"
-    repair = "decorate the function that calls it with @shape_checked"
+    repair = "decorate the function that calls it with @shape_checked, or open a block `with scope():`"
     return ArgumentError(Diagnostic("TE405", summary, caller_place(), help=repair))

@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from inspect import BoundArguments, Parameter, Signature
+from types import CodeType
 from typing import Any
 
 from typed_einsum.annotations import (
@@ -26,6 +27,7 @@ from typed_einsum.decorate.functions import locator
 from typed_einsum.equation.axes import Axis, key
 from typed_einsum.locations import RETURN
 from typed_einsum.messages import Held, Locate
+from typed_einsum.scopes.body import code_of, identities
 from typed_einsum.solver import Bindings, Origin
 from typed_einsum.tensors import is_tensor
 
@@ -46,10 +48,26 @@ class CheckedSignature:
     result: Hint
     owner: str | None
     locate: Locate = field(init=False)
+    code: CodeType | None = field(init=False)
+    codes: frozenset[int] = field(init=False)
     _judges: dict[tuple[str, ...], Judge] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.locate = locator(self.function, self.tensor_at)
+        self._find_code()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name not in ("code", "codes")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Code has another identity in another process."""
+        vars(self).update(state)
+        self._find_code()
+
+    def _find_code(self) -> None:
+        written = code_of(self.function)
+        self.code = written[0] if written else None
+        self.codes = frozenset[int]().union(*(identities(code, whole=True) for code in written))
 
     @property
     def judged(self) -> tuple[str, ...]:

@@ -19,8 +19,9 @@ from typed_einsum.generated.checks import NotStraight, ShapeChecks, prefix_for
 from typed_einsum.generated.compile import build
 from typed_einsum.locations import caller_place, passed_text
 from typed_einsum.messages import Locate, with_article
+from typed_einsum.scopes.body import scope_of_caller
 from typed_einsum.scopes.cache import Cache
-from typed_einsum.scopes.scope import Scope, bindings_of, rebind, scopes
+from typed_einsum.scopes.scope import Scope, bindings_of, rebind
 from typed_einsum.scopes.sharing import sharing_lines
 from typed_einsum.solver import Bindings, Origin
 from typed_einsum.switch import switch
@@ -67,8 +68,8 @@ def einsum(equation: str, *operands: Tensor, sum: str | None = None, max: str | 
     compiled = COMPILED.find(equation, sum, max)
     if len(operands) != compiled.operands:
         raise _wrong_count(equation, compiled.operands, len(operands))
-    stack = scopes.stack
-    return compiled.within(stack[-1], *operands) if stack else compiled.alone(*operands)
+    scope = scope_of_caller()
+    return compiled.alone(*operands) if scope is None else compiled.within(scope, *operands)
 
 
 def compile_inline(equation: str, sum: str | None, max: str | None) -> Compiled:

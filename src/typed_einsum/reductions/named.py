@@ -20,7 +20,8 @@ from typed_einsum.reductions.axes import ReducedAxes
 from typed_einsum.reductions.mask import masked
 from typed_einsum.reductions.reading import mask_axes as axes_of_mask
 from typed_einsum.reductions.reading import value_axes
-from typed_einsum.scopes.scope import enclosing
+from typed_einsum.scopes.body import scope_of_caller
+from typed_einsum.scopes.scope import empty_scope
 from typed_einsum.scopes.text import VALUE
 from typed_einsum.switch import switch
 from typed_einsum.tensors import dtype_of, shape_of
@@ -58,7 +59,7 @@ def softmax(
         tensor([[0.5000, 0.5000, 0.0000, 0.0000],
                 [0.2500, 0.2500, 0.2500, 0.2500]])
     """
-    scope = enclosing()
+    scope = scope_of_caller() or empty_scope()
     text, reduced = _checked("softmax", scope, scores, axes, over)
     _require_floats("softmax", scores, complex_too=False)
     if mask is None:
@@ -95,7 +96,7 @@ def mean(x: Tensor, axes: str, *, over: str) -> Tensor:
         >>> mean(torch.randn(2, 3, 5, 7), "b c h w", over="h w").shape
         torch.Size([2, 3])
     """
-    text, reduced = _checked("mean", enclosing(), x, axes, over)
+    text, reduced = _checked("mean", scope_of_caller() or empty_scope(), x, axes, over)
     _require_floats("mean", x, complex_too=True)
     if not switch.is_off() and any(shape_of(x)[position] == 0 for position in reduced):
         summary = f"the mean over `{over}` has nothing to average: {VALUE} is empty there"
@@ -127,7 +128,7 @@ def normalize(x: Tensor, axes: str, *, over: str, eps: float = 1e-12) -> Tensor:
         >>> torch.allclose(unit.square().sum(2), torch.ones(2, 3))
         True
     """
-    _, reduced = _checked("normalize", enclosing(), x, axes, over)
+    _, reduced = _checked("normalize", scope_of_caller() or empty_scope(), x, axes, over)
     _require_floats("normalize", x, complex_too=True)
     length = torch.linalg.vector_norm(x, dim=reduced, keepdim=True) if reduced else x.abs()
     return x / length.clamp_min(max(eps, torch.finfo(dtype_of(x)).tiny))

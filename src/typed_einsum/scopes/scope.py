@@ -12,6 +12,7 @@ import types
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Generator, Iterator, Mapping
 from contextlib import contextmanager
+from types import CodeType
 from typing import Any, NamedTuple, Protocol
 
 from typed_einsum.diagnostics import Located
@@ -41,6 +42,14 @@ class Enclosing(Source, Protocol):
     signature: inspect.Signature
 
     @property
+    def code(self) -> CodeType | None:
+        """The code of the function itself."""
+
+    @property
+    def codes(self) -> frozenset[int]:
+        """The identities of all code in which the names are known."""
+
+    @property
     def locate(self) -> Locate:
         """Finds axes in the annotations of the function."""
 
@@ -64,6 +73,10 @@ class Scope(NamedTuple):
     later: list[Source]
 
 
+SIGNATURE = Scope._fields.index("signature")
+"""Where a bare tuple has the signature, for what runs at every `einsum` and `shaped` in a scope."""
+
+
 def scope_source(names: str, signature: str, arguments: list[str]) -> str:
     """The source of a new scope; the arguments are those of the call, in the order of the parameters."""
     listed = "".join(f"{argument}, " for argument in arguments)
@@ -80,10 +93,18 @@ def later_source(scope: str, source: str) -> str:
     return f"{scope}[{Scope._fields.index('later')}].append({source})"
 
 
-class _NoFunction:
+def signatures(stack: list[tuple[Any, ...]]) -> list[tuple[tuple[Any, ...], Enclosing]]:
+    """The scopes of a stack, innermost first, each with its checked function."""
+    return [(scope, scope[SIGNATURE]) for scope in reversed(stack)]
+
+
+class NoFunction:
     """Stands for the checked function where there is none."""
 
     signature = inspect.Signature()
+
+    def __init__(self, code: CodeType | None = None, codes: frozenset[int] = frozenset()) -> None:
+        self.code, self.codes = code, codes
 
     def locate(self, _label: str, _axis: Axis | None, _said: str) -> Located:
         return Located()
@@ -98,7 +119,7 @@ class _NoFunction:
         return None
 
 
-_no_function = _NoFunction()
+_no_function = NoFunction()
 
 
 class _Stacks(threading.local):
@@ -148,10 +169,9 @@ def current() -> Scope | None:
     return Scope(*stack[-1]) if stack else None
 
 
-def enclosing() -> tuple[Any, ...]:
-    """The scope of the innermost checked function, or an empty one for this call alone."""
-    stack = scopes.stack
-    return stack[-1] if stack else ({}, _no_function, (), [])
+def empty_scope() -> tuple[Any, ...]:
+    """A scope without names, for one call alone."""
+    return ({}, _no_function, (), [])
 
 
 def names_of(bindings: Bindings) -> Names:
