@@ -115,17 +115,22 @@ class MaxSigmoidAttnBlock(nn.Module):
         m, c, d = (self.axis_sizes[axis] for axis in "mcd")
         embed = shaped((x if self.ec is None else self.ec(x)).unflatten(1, (m, c)), "b m c h w")
         value = shaped(self.proj_conv(x).unflatten(1, (m, d)), "b m d h w")
-        best = shaped(self._best_score(embed, guide, mask, vocabulary), "b m h w")
+        best = self._best_score(embed, guide, mask, vocabulary)
         bias = shaped(self.bias[:, None, None], "m 1 1")
         weight = shaped((best + bias).sigmoid() * self.scale, "b m h w")
         if mask is not None:
             weight = weight.masked_fill(~mask.any(1)[:, None, None, None], 0)
         return gated(value, weight.type_as(value)).flatten(1, 2)  # autocast adds the bias in float32
 
+    @shape_checked
     def _best_score(
-        self, embed: Tensor, guide: Tensor | None, mask: Tensor | None, vocabulary: Tensor | None
-    ) -> Tensor:
-        """The score of the best text, for each head and pixel: `b m h w`."""
+        self,
+        embed: Float[Tensor, "b m c h w"],
+        guide: Float[Tensor, "b *texts g"] | None,
+        mask: Bool[Tensor, "b n"] | None,
+        vocabulary: Float[Tensor, "v g"] | None,
+    ) -> Float[Tensor, "b m h w"]:
+        """The score of the best text, for each head and pixel."""
         encoded = self.encoded if vocabulary is None else self._encoded(vocabulary)
         _require_one_set_of_texts(guide, mask, vocabulary, encoded)
         if guide is None:
