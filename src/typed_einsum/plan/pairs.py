@@ -16,7 +16,7 @@ from typed_einsum.plan.steps import Group, Matmul, Step, Value
 class Form:
     """One way to carry out a pair as a matrix product: which operand is left, and the order of each class.
 
-    `merged` makes one axis of the batch axes, or of the rows where there is no batch. `plain` lays out what
+    `merged` makes one axis of the batch axes, or of the rows without a batch. `plain` lays out what
     must be copied as rows and columns, where copies that keep the innermost axis are cheaper. `copied` lays a
     vector out anew: a stack of products with vectors is faster where they are contiguous.
     """

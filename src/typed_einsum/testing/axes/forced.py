@@ -51,7 +51,7 @@ def _forced(trace: Trace, question: Question) -> Forced | None:
 
 
 def _has_numbers(call: Call) -> bool:
-    """Whether an argument may have given the number: an object, or anything that is no tensor."""
+    """Whether an argument may have given the number: an object, or anything that is not a tensor."""
     return set(call.recipe.signature.parameters) != {
         name for name, hint in call.recipe.hints.items() if any(True for _ in declared_tensors(hint))
     }

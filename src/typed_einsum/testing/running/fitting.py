@@ -126,7 +126,7 @@ class Body:
 
     @cached_property
     def rest(self) -> Mapping[str, int]:
-        """Sizes of what is no axis, such as a number of heads: those that it ran with."""
+        """Integer arguments that are not axes, such as a number of heads: the values that it ran with."""
         return {name: size for name, size in (self.ran_at or {}).items() if name not in self.names}
 
 
