@@ -326,7 +326,8 @@ EXPECTED = {
         "wrong_import.py:1: skipped the file: its import ends at wrong_equation.py:7, TE106, reported above"
     ],
     "raises.py": [
-        f"raises.py:9:12: {TE701} `add` of (b, c) and (b), which do not broadcast (at b=11 c=13) (in added)",
+        "raises.py:9:12: TE719 `add` of (b, c) and (b) needs `b` and `c` to be one size, which no annotation "
+        "says: give both axes one name, or mend this line (in added)",
         f"raises.py:13:12: {TE701} `add` of (b, c) and (2, c), which do not broadcast "
         "(at b=11 c=13, #b=1) (in grown)",
         f"raises.py:17:12: {TE701} TypeError: unsupported operand type(s) for +: 'Tensor' and 'NoneType' "

@@ -6,8 +6,8 @@ model runs whenever the size of a head equals the number of heads.
 
 What check says:
 
-    TE701 fails at sizes that its annotations allow: `mul` of (b, h, p, n) and (b, h, h, 1), which do not
-    broadcast (at b=11 h=13 p=17 n=19) (in decayed)
+    TE719 `mul` of (b, h, p, n) and (b, h, h, 1) needs `h` and `p` to be one size, which no annotation says:
+    give both axes one name, or mend this line (in decayed)
 """
 
 import torch

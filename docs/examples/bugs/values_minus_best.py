@@ -6,8 +6,8 @@ in the batch nothing raises, and column j is compared with the maximum of row j.
 
 What check says:
 
-    TE701 fails at sizes that its annotations allow: `sub` of (b) and (b, n), which do not broadcast (at
-    b=11 n=13) (in regret)
+    TE719 `sub` of (b) and (b, n) needs `b` and `n` to be one size, which no annotation says: give both axes
+    one name, or mend this line (in regret)
 """
 
 from jaxtyping import Float

@@ -66,13 +66,13 @@ def excuse(ran: Attempt) -> str:
     if ran.call.guesses:
         guesses = ", ".join(f"{name}={value!r}" for name, value in ran.call.guesses.items())
         return f"with {guesses}, a guess, it raised {said}"
-    if ran.refused:
-        return f"it refused all inputs tried: {said}{at}"
     if reason := excuse_of(ran.error, ran.call.function):
         return reason
+    if ran.refused:
+        return f"it refused all inputs tried: {said}{at}"
     if _is_of_dtypes(ran):
         return f"with the dtype that was chosen, it raised {said}"
-    return "" if _is_of_shapes(ran) else f"it raised {said}, which says nothing of sizes"
+    return ""
 
 
 def _is_of_dtypes(ran: Attempt) -> bool:
@@ -81,14 +81,6 @@ def _is_of_dtypes(ran: Attempt) -> bool:
         hint.dtypes is None or {torch.float32, torch.int64} <= hint.dtypes for hint in ran.call.recipe.tensors
     )
     return is_open and re.search(r"scalar types?\b|dtype", str(ran.error)) is not None
-
-
-def _is_of_shapes(ran: Attempt) -> bool:
-    """Whether torch refused a call, or the function took a shape apart that has other axes."""
-    error = ran.error
-    if type(error).__name__ == "EinopsError" or "to unpack" in str(error):
-        return True
-    return bool(ran.failed) and isinstance(error, RuntimeError | ValueError | IndexError)
 
 
 def raised_at(file: str, error: BaseException) -> Place | None:

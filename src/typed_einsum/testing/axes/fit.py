@@ -115,7 +115,11 @@ STARTS: tuple[Callable[[], Iterator[int]], ...] = (
 
 @dataclass
 class _Fitting:
-    """The search for sizes at which one call runs. `movable` are the names whose sizes may be chosen."""
+    """The search for sizes at which one call runs. `movable` are the names whose sizes may be chosen.
+
+    `pairs` are names that a condition would be met by with one size, and `told` is the first failure that
+    breaks an annotation: it says more than one of torch.
+    """
 
     call: Call
     movable: frozenset[str]
@@ -123,6 +127,7 @@ class _Fitting:
     begun: float = field(default_factory=time.process_time)
     traces: int = 0
     pairs: dict[Forced, Sizes] = field(default_factory=dict)
+    told: Trace | None = None
 
     def fit(self) -> Fit:
         """The call at sizes where it runs, or how it fails at the first of them."""
@@ -139,11 +144,11 @@ class _Fitting:
             if found is not told:
                 told, tried = told_apart(found)
             return Fit(told, (), tried)
-        for forced, equal in list(self.pairs.items()):
+        for forced, equal in [] if self.told is not None else list(self.pairs.items()):
             ran = self._repaired(self._trace(equal))
             if ran is not None:
                 return Fit(ran, (forced,))
-        return Fit(first)
+        return Fit(self.told or first)
 
     def _with_sizes_apart(self, ran: Trace) -> Trace:
         """A trace of a program's own call in which axes share a size by chance; at others, if it runs there.
@@ -196,7 +201,10 @@ class _Fitting:
                     continue
                 if found.error is None:
                     return found
-                frontier.append(found)
+                if isinstance(found.error, TypedEinsumError):
+                    self.told = self.told or found
+                else:
+                    frontier.append(found)
         return None
 
     def _flips(self, failed: Trace) -> Iterator[Sizes]:

@@ -57,15 +57,20 @@ def _has_numbers(call: Call) -> bool:
     }
 
 
-def forced(found: Forced, place: Place, call: Call) -> Finding:
-    """What is told of it."""
+def forced(found: Forced, place: Place, call: Call, what: str = "") -> Finding:
+    """What is told of it.
+
+    Of a call that failed, `place` is where, and `what` is the operation with its axes.
+    """
     file, line = found.line
-    at = Place(shown_path(file), line) if file else place
+    if file and (shown_path(file), line) != (place.file, place.line):
+        place, what = Place(shown_path(file), line), ""
+    at = (place.file, place.line, place.column or 1)
     if isinstance(found.other, int):
-        text = f"this needs `{found.name}` to be {found.other}, which no annotation says: "
+        text = f"{what or 'this'} needs `{found.name}` to be {found.other}, which no annotation says: "
         text += f"write `{found.name}={found.other}` in the annotation, or mend this line"
-        return Finding("TE720", "error", text, at.file, at.line)
+        return Finding("TE720", "error", text, *at)
     first, second = sorted((found.name, found.other), key=list(call.sizes).index)
-    text = f"this needs `{first}` and `{second}` to be one size, which no annotation says: "
+    text = f"{what or 'this'} needs `{first}` and `{second}` to be one size, which no annotation says: "
     text += "give both axes one name, or mend this line"
-    return Finding("TE719", "error", text, at.file, at.line)
+    return Finding("TE719", "error", text, *at)

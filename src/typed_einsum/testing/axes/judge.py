@@ -10,7 +10,7 @@ from typing import Literal
 from typed_einsum.diagnostics import Place
 from typed_einsum.locations import definition_place
 from typed_einsum.testing.audit import Finding
-from typed_einsum.testing.axes.blame import blamed
+from typed_einsum.testing.axes.blame import blamed, raised_at
 from typed_einsum.testing.axes.conditions import conditions
 from typed_einsum.testing.axes.fit import Fit, fitted
 from typed_einsum.testing.axes.forced import forced, forced_by
@@ -24,7 +24,7 @@ from typed_einsum.testing.calls.variation import at, with_sizes
 from typed_einsum.testing.contracts.promises import Promises
 from typed_einsum.testing.inputs.recipe import CannotMake
 from typed_einsum.testing.process.outcome import first_line
-from typed_einsum.testing.running.attempts import Attempt, attempt, needs_numbers
+from typed_einsum.testing.running.attempts import Attempt, attempt, file_of, needs_numbers
 from typed_einsum.testing.running.limits import optional_calls
 
 Extent = Literal["all sizes", "these sizes", "not judged"]
@@ -57,9 +57,9 @@ def judge(call: Call, promises: Promises = NONE, *, numbers_too: bool = True) ->
     place = place_of(call)
     call = call if call.maker is not None else with_sizes(call)
     fit = fitted(call)
-    if fit.forced and (seen := _attempt(call, call.sizes)).findings:
-        return _judged(place, "these sizes", seen, _once_a_line(seen.findings))  # they say why it fails
-    if fit.runs or fit.forced:
+    if fit.forced:
+        return _forced(call, fit, place)
+    if fit.runs:
         fit, ran = _least_mixed(call, fit)
         return _followed(call, fit, ran, promises, place, numbers_too)
     ran = _run(call, fit)
@@ -100,6 +100,17 @@ def _attempt(call: Call, sizes: Mapping[str, int]) -> Attempt:
     return tried
 
 
+def _forced(call: Call, fit: Fit, place: Place) -> Judgement:
+    """A call that runs where two axes have one size: what the audit sees where they differ, or else that."""
+    ran = _attempt(call, call.sizes)
+    if ran.findings:
+        return _judged(place, "these sizes", ran, _once_a_line(ran.findings))
+    at = None if ran.error is None else raised_at(file_of(call), ran.error)
+    return _judged(
+        place, "these sizes", ran, [forced(each, at or place, call, ran.failed) for each in fit.forced]
+    )
+
+
 def _least_mixed(call: Call, fit: Fit) -> tuple[Fit, Attempt]:
     """A fit with its attempt; where a reshape mixes axes, one of other axes, if it mixes less.
 
@@ -119,7 +130,7 @@ def _followed(
     call: Call, fit: Fit, ran: Attempt, promises: Promises, place: Place, numbers_too: bool
 ) -> Judgement:
     """A call that symbolic shapes follow: for all sizes, unless the run at some says otherwise."""
-    wrong = [forced(each, place, call) for each in fit.forced] or [*forced_by(fit.trace, place)]
+    wrong = [*forced_by(fit.trace, place)]
     if ran.error is not None:
         ran = ran if ran.names_axes else attempt(at(call, fit.small.sizes, "cpu"))
     if ran.error is not None:
@@ -134,8 +145,7 @@ def _followed(
         f"{name} in {sizes}" if len(sizes) > 1 else f"{name} == {sizes[0]}"
         for name, sizes in fit.tried.items()
     )
-    rest = [] if fit.forced else _rest(call, ran, promises, place, numbers_too, fit)
-    findings = [*wrong, *rest]
+    findings = [*wrong, *_rest(call, ran, promises, place, numbers_too, fit)]
     return _judged(place, extent, ran, findings, known, reason)
 
 
