@@ -213,8 +213,8 @@ def test_an_index_out_of_bounds_on_every_real_input_is_an_error() -> None:
     (finding,) = check_contract(rows).findings
     assert finding.code == "TE701"
     assert finding.message == (
-        "fails at sizes that its annotations allow: `getitem` of (h, w) and (12): "
-        "IndexError: index 11 is out of bounds for dimension 0 with size 11 (at h=11 w=13)"
+        "fails at sizes that its annotations allow: `getitem` of (h, w) and (4): "
+        "IndexError: index 3 is out of bounds for dimension 0 with size 3 (at h=3 w=5)"
     )
 
 

@@ -168,7 +168,7 @@ def test_a_tensor_without_axes_is_made_like_the_first_that_has_some() -> None:
         return y @ x
 
     report = str(check_contract(unlike))
-    assert 'skipped: with x=a tensor of shape "b d", a guess, it raised' in report
+    assert 'not judged: with x=a tensor of shape "b d", a guess, it raised' in report
 
 
 def test_what_goes_wrong_with_a_guess_is_no_finding() -> None:

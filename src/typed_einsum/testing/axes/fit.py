@@ -71,6 +71,7 @@ class Fit:
 
 
 UNTRACEABLE = (
+    "CannotTrace",
     "DynamicOutputShape",
     "DataDependent",
     "UnsupportedFakeTensor",

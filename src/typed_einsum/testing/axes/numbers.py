@@ -58,7 +58,10 @@ def _with_telling_values(call: Call) -> Call:
         return call
     fresh = _evaluated(at(call, {}, "cpu"))
     owned = {} if call.owner is None else {call.owner: fresh.arguments[call.owner]}
-    telling = Telling(call.recipe.hints, call.outputs, call.sizes, dict(call.arguments)).exchanged()
+    try:
+        telling = Telling(call.recipe.hints, call.outputs, call.sizes, dict(call.arguments)).exchanged()
+    except RuntimeError:  # a dtype holds no such number
+        return call
     return replace(call, arguments={**telling, **owned})
 
 

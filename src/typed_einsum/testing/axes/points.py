@@ -49,8 +49,9 @@ def _following(
 
 def apart(trace: Trace, names: frozenset[str], start: int) -> dict[str, int]:
     """The sizes of a trace with fresh ones for some names: primes where they may be, else small multiples."""
-    sizes = dict(trace.call.sizes)
-    for name in trace.call.sizes:
+    call, sizes = trace.call, dict(trace.call.sizes)
+    written = call.recipe.fixed_sizes | (call.maker.numbers if call.maker is not None else frozenset())
+    for name in call.sizes:
         if name not in names:
             continue
         few = list(islice(primes(start), 24))
@@ -61,7 +62,7 @@ def apart(trace: Trace, names: frozenset[str], start: int) -> dict[str, int]:
             (number * prime for number in others for prime in few[:4]),
         )
         for size in numbers:
-            if size in others:
+            if size in others or size in written:
                 continue
             found = moved(trace, sizes, name, size)
             if found is not None and len({*found.values()}) >= len({*sizes.values()}):

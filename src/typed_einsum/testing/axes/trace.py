@@ -16,6 +16,7 @@ import torch
 from typed_einsum.testing.axes.shape_env import Point, Question
 from typed_einsum.testing.axes.symbols import Symbols
 from typed_einsum.testing.calls.call import Call
+from typed_einsum.testing.process.outcome import first_line
 from typed_einsum.testing.running.invoke import run
 
 
@@ -54,14 +55,21 @@ class Trace:
         return sorted((each for each in symbols if each in self.names), key=order.index, reverse=True)
 
 
+class CannotTrace(Exception):
+    """Torch's symbolic shapes could not be set up for the arguments of a call."""
+
+
 def trace(call: Call) -> Trace:
     """Run a call on symbolic shapes. What it raises is kept, and may be torch's own failure to follow it."""
-    symbols = Symbols(call)
     error: Exception | None = None
     with undisturbed():
         try:
+            symbols = Symbols(call)
             arguments = symbols.arguments()
-            bound = inspect.BoundArguments(call.recipe.signature, OrderedDict(arguments))
+        except Exception as raised:  # of another version of torch, or an object that cannot be copied
+            return Trace(call, {}, {}, (), CannotTrace(first_line(raised)))
+        bound = inspect.BoundArguments(call.recipe.signature, OrderedDict(arguments))
+        try:
             with symbols.mode:
                 run(call.function, bound)
         except Exception as raised:  # the user's code, or torch's symbolic shapes: both are looked at again
