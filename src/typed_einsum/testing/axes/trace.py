@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+import warnings
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -84,14 +85,16 @@ LOUD = ("torch._subclasses.fake_tensor", "torch.fx.experimental.symbolic_shapes"
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """The random numbers of the program stay as they are, and what torch logs of a failure is not shown."""
+    """The random numbers of the program stay as they are, and neither logs nor warnings are shown."""
     state = torch.default_generator.get_state()
     loud = [logging.getLogger(name) for name in LOUD]
     levels = [logger.level for logger in loud]
     try:
         for logger in loud:
             logger.setLevel(logging.CRITICAL)
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # where a program makes them errors, they would end the run
+            yield
     finally:
         for logger, level in zip(loud, levels, strict=True):
             logger.setLevel(level)
