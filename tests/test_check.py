@@ -328,8 +328,8 @@ EXPECTED = {
     "raises.py": [
         "raises.py:9:12: TE719 `add` of (b, c) and (b) needs `b` and `c` to be one size, which no annotation "
         "says: give both axes one name, or mend this line (in added)",
-        "raises.py:13:1: TE720 this needs `b` to be 2, which no annotation says: write `b=2` in the annotation, "
-        "or mend this line (in grown)",
+        "raises.py:13:1: TE720 this needs `b` to be 2, which no annotation says: write `b=2` in the "
+        "annotation, or mend this line (in grown)",
         f"raises.py:17:12: {TE701} TypeError: unsupported operand type(s) for +: 'Tensor' and 'NoneType' "
         "(at b=11, without y) (in lacking)",
     ],
