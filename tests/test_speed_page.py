@@ -15,6 +15,7 @@ BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))
 import equations  # noqa: E402
 import maximum  # noqa: E402
+import observe  # noqa: E402
 import pages  # noqa: E402
 import speed  # noqa: E402
 
@@ -106,3 +107,9 @@ def test_equations_of_each_kind_are_what_their_kind_says() -> None:
         assert (case.kind == "diagonals") == any(len(set(row)) < len(row) for row in case.operands)
         assert (case.kind == "three operands") == (len(case.operands) == 3)
         assert equations.LEAST_WORK <= case.work <= equations.MOST_WORK
+
+
+def test_the_page_on_observing_says_what_was_recorded() -> None:
+    page = observe.PAGE.read_text(encoding="utf-8")
+    record = json.loads(observe.RECORD.read_text(encoding="utf-8"))
+    assert pages.filled(page, {"observe": observe.rows(record)}) == page, "run: python benchmarks/observe.py"
