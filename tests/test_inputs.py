@@ -17,6 +17,7 @@ from jaxtyping import Bool, Complex, Float, Float16, Int, Num, Shaped, UInt8
 from torch import Tensor, nn
 
 from typed_einsum import shape_checked
+from typed_einsum.decorate.definition import definition_of
 from typed_einsum.testing.inputs.constructors import REMEDY, build
 from typed_einsum.testing.inputs.draw import (
     Draw,
@@ -30,15 +31,21 @@ from typed_einsum.testing.inputs.draw import (
 from typed_einsum.testing.inputs.recipe import CannotMake, Recipe
 
 
+def signature_of(function: Callable[..., Any]) -> Any:
+    definition = definition_of(shape_checked(function))
+    assert definition is not None
+    return definition.signature
+
+
 def recipe(function: Callable[..., Any]) -> Recipe:
-    signature = shape_checked(function).shape_signature
+    signature = signature_of(function)
     return Recipe(inspect.signature(function), signature.hints, signature.result)
 
 
 def made(function: Callable[..., Any], draw: Draw | None = None, **given: Any) -> dict[str, Any]:
     """The arguments for a function; its own checks accept them."""
     bound = recipe(function).make(draw or Draw(), given)
-    shape_checked(function).shape_signature.examine(bound)
+    signature_of(function).examine(bound)
     return dict(bound.arguments)
 
 

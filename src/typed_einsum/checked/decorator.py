@@ -95,9 +95,7 @@ def _checked(function: Callable[..., Any], annotations: Mapping[str, Any]) -> Ca
     checked = _read(function, annotations)
     wrapper, source = wrapper_of(checked, Solved(checked, asks_jaxtyping(function)))
     definition = Definition(lambda: outside, checked)
-    outside: Callable[..., Any] = dressed(
-        wrapper, function, definition, source=source, shape_signature=checked
-    )
+    outside: Callable[..., Any] = dressed(wrapper, function, definition, source=source)
     return outside
 
 

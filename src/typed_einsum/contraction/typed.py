@@ -149,7 +149,6 @@ def _einsum_of(signature: EinsumSignature) -> Any:
         definition,
         equation=str(signature.equation),
         source=source,
-        shape_signature=signature,
     )
 
 

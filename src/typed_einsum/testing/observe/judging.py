@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 from typed_einsum.checked import shape_checked
+from typed_einsum.decorate.definition import definition_of
 from typed_einsum.diagnostics import Place
 from typed_einsum.errors import TypedEinsumError
 from typed_einsum.locations import definition_place
@@ -61,10 +62,10 @@ def judged(
 
 def _held_to_annotations(function: Callable[..., Any], arguments: Mapping[str, Any], result: Any) -> Call:
     """The call, if what the program has passed and got is as annotated. Raises what is not."""
-    checked: Any = shape_checked(function)
-    resolve = inspect.getattr_static(checked, "resolve", None)
-    checked = checked if resolve is None else resolve()
-    signature = checked.shape_signature
+    definition = definition_of(shape_checked(function))
+    assert definition is not None
+    checked = definition.resolve()
+    signature: Any = definition.signature
     bound = signature.bound(arguments)
     bindings, waiting = signature.examine_arguments(bound)
     if not inspect.isgeneratorfunction(function) and not inspect.isasyncgenfunction(function):
