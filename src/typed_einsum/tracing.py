@@ -1,7 +1,7 @@
 """Functions that Dynamo takes for constants, and errors that may leave a trace.
 
-A refusal ends the trace. Dynamo hides an exception that it does not know in an internal error of its own, so
-what leaves a trace from here is an error of users in torch's sense.
+A refusal ends the trace. Dynamo turns exceptions that it does not know into internal errors, so an error that
+is raised in a trace is also torch's `UserError`.
 """
 
 from __future__ import annotations

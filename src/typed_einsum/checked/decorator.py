@@ -113,8 +113,8 @@ def _read(function: Callable[..., Any], annotations: Mapping[str, Any]) -> Check
 def _returns_its_own(function: Callable[..., Any]) -> bool:
     """Whether the annotated result is that of the function itself.
 
-    Below another decorator stands the author's function: under `@contextmanager` its annotations speak of a
-    generator, which the function that is decorated here does not return.
+    Under another decorator the annotations are those of the author's function: with `@contextmanager` they
+    describe a generator, and the decorated function returns something else.
     """
     written = inspect.unwrap(function)
     kinds = (inspect.isgeneratorfunction, inspect.isasyncgenfunction, inspect.iscoroutinefunction)

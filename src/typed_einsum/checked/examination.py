@@ -1,6 +1,6 @@
 """The values of one call, held against their hints by the solver.
 
-This is the slow and sure path: it decides what generated checks cannot, and says what is wrong.
+This is the slow path: it decides on what generated checks do not accept, and raises the error.
 """
 
 from __future__ import annotations

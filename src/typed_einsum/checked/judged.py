@@ -54,5 +54,5 @@ class JudgedLines:
 
 
 def _labelled(label: str, values: Iterable[Any]) -> dict[str, Any]:
-    """Several values of one parameter, each under a label of its own."""
+    """The values of `*args` or `**kwargs`, each with its own label."""
     return {f"{label}[{index}]": value for index, value in enumerate(values)}

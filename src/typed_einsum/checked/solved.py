@@ -18,7 +18,7 @@ from typed_einsum.switch import switch
 
 @dataclass(eq=False)
 class Solved:
-    """One function whose calls the solver checks. `asks` tells whether its body asks jaxtyping for names."""
+    """One function whose calls the solver checks. `asks`: its body may ask jaxtyping for names."""
 
     checked: CheckedSignature
     asks: bool

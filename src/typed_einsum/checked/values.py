@@ -106,7 +106,7 @@ class ValueLines:
         return f"{self.checks.builtin(isinstance)}({variable}, {kind})"
 
     def other_tuple(self, variable: str, length: int) -> str:
-        """The condition under which a value is no tuple of this length."""
+        """The condition under which a value is not a tuple of this length."""
         asked, whole, size = (self.checks.builtin(value) for value in (type, tuple, len))
         return f"{asked}({variable}) is not {whole} or {size}({variable}) != {length}"
 

@@ -258,7 +258,7 @@ class _Wrapper:
         leave = f"return {self.checks.constant('check_result', self.solver.check_result)}"
         leave = f"{leave}({self.result}, {self.scope})"
         hint, names, lines = self.checked.result, self.names, list[str]()
-        if self._binds(hint):  # a copy, so that the solver meets the names as they were
+        if self._binds(hint):  # a copy: if a check fails, the solver needs the names as they were
             names = self.checks.local()
             lines = [f"{names} = dict({self.names})"]
         if isinstance(hint, JudgedHint):

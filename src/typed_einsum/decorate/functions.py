@@ -151,7 +151,7 @@ class TensorText(Protocol):
 def locator(
     function: Callable[..., Any], tensor_at: Callable[[str, Axis | None], TensorText | None]
 ) -> Locate:
-    """Finds axes in the annotations of a function; `tensor_at` tells the annotation of a label and axis.
+    """Finds axes in the annotations of a function; `tensor_at` returns the annotation of a label and axis.
 
     Without source, a mark points at the annotation itself.
     """

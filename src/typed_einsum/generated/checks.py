@@ -1,8 +1,8 @@
-"""Generated checks: straight-line source that only knows the success path.
+"""Generated checks: source that accepts right arguments, one comparison after another.
 
-Whatever it meets that it does not expect, it hands to the solver with the same arguments; the solver then
-finds out what is wrong, or that nothing is. Text from annotations never enters the source: axis names,
-types and dtypes come in through the namespace, and local variables are numbered.
+Arguments that it does not accept go to the solver, which decides whether they are wrong and raises the error.
+Text from annotations never enters the source: axis names, types and dtypes come in through the namespace,
+and local variables are numbered.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class ShapeChecks:
     _constants: dict[tuple[str, Any], str] = field(default_factory=dict)
 
     def constant(self, stem: str, value: Any) -> str:
-        """Bring an object into the source under a name of its own; the same object keeps its name."""
+        """The name of an object in the source; each object has one name."""
         known = (stem, value if isinstance(value, str) else id(value))
         if known not in self._constants:
             self._constants[known] = f"{self.prefix}{stem}{next(self._fresh)}"

@@ -11,7 +11,7 @@ from typed_einsum.scopes.text import AxesText
 
 
 def name_of(axis: Axis) -> str:
-    """The name by which `over=` or a mask speaks of an axis."""
+    """The name of an axis in `over=` and in the axes of a mask."""
     return key(axis) or spelled(axis)
 
 

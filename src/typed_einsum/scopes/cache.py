@@ -1,8 +1,8 @@
 """What was compiled from the texts of a call, kept for the next call and for traces.
 
-While Dynamo traces, a text that it meets for the first time must be compiled outside the trace. What comes
-out is a function, which Dynamo can only follow if it can also find it again: so it becomes an attribute of
-`traced`, and the traced code receives the attribute's name, a constant.
+While Dynamo traces, a new text must be compiled outside the trace. The result is a function, and Dynamo can
+only trace a function that it can look up: so the function becomes an attribute of `traced`, and the traced
+code gets the name of the attribute, a constant.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Cache(Generic[T]):
             return value
         try:
             return self.kept[key]
-        except (KeyError, TypeError):  # what has no hash is no text: `make` refuses it
+        except (KeyError, TypeError):  # a key without a hash is not a text: `make` refuses it
             return self._made(key)
 
     def _made(self, key: tuple[Any, ...]) -> T:

@@ -219,7 +219,7 @@ class Later(NamedTuple):
 
 
 def rebind(scope: Scope, bindings: Bindings, told: Callable[[str, Origin], Origin]) -> None:
-    """Write names back to a scope; `told` is how later messages speak of the origin of a new one."""
+    """Write names back to a scope; `told` gives the origin that later messages name for a new one."""
     before = {name.replace("#", "") for name in scope.names}
     scope.names.clear()
     scope.names.update(names_of(bindings))
@@ -239,7 +239,7 @@ def _origins_of_arguments(scope: Scope, arguments: Mapping[str, Any]) -> Mapping
     }
     try:
         return scope.signature.examine(inspect.BoundArguments(signature, OrderedDict(given))).origins
-    except (TypedEinsumError, NotArithmetic):  # an argument has changed in place: its annotation still tells
+    except (TypedEinsumError, NotArithmetic):  # an argument has changed in place: use its annotation
         return {name: scope.signature.origin_of(name) or Origin(AXIS_SIZES) for name in scope.names}
 
 

@@ -77,7 +77,7 @@ def _expressions(tensor: Labelled, bindings: Bindings) -> list[tuple[int, Expres
     found = []
     for position, axis in placed(tensor.axes, len(tensor.sizes)):
         if isinstance(axis, Expression) and not (axis.broadcast and tensor.sizes[position] == 1):
-            with suppress(Unknown):  # a field that cannot be read is a conflict of its own
+            with suppress(Unknown):  # `bind` returns the conflict of a field that cannot be read
                 found.append((position, axis, expression_of(axis.text, bindings.arguments)))
     return found
 
