@@ -47,8 +47,8 @@ def _is_of_paths(question: Question) -> bool:
     asked = question.asked
     if isinstance(asked, sympy.Eq | sympy.Ne):
         return True
-    if any(len(each.free_symbols) > 1 for each in asked.atoms(sympy.Mul)):
-        return True  # how many entries there are in memory
+    if question.is_of_memory:
+        return True
     upper = isinstance(asked, sympy.Le | sympy.Lt) == (question.outcome is True)
     has_number = [each.is_Integer for each in asked.args]
     return any(has_number) and (

@@ -35,6 +35,9 @@ MOST_TRACES, LONG = 16, 5.0
 COMMON = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 128, 256)
 """What code often needs an axis to be a multiple of."""
 
+MOST_PAIRS = 4
+"""So many pairs of names are tried as one size."""
+
 LAST = 8
 """So many of the last conditions before a failure are looked at."""
 
@@ -88,6 +91,7 @@ def is_untraceable(error: Exception) -> bool:
     return (
         any(part in kind for part in UNTRACEABLE for kind in kinds)
         or "SymInt" in said
+        or "INTERNAL ASSERT" in said
         or "ake tensor" in said
     )
 
@@ -119,7 +123,7 @@ class _Fitting:
     """The search for sizes at which one call runs. `movable` are the names whose sizes may be chosen.
 
     `pairs` are names that a condition would be met by with one size, and `told` is the first failure that
-    breaks an annotation: it says more than one of torch.
+    breaks an annotation: it says more than one of torch. From `stuck` on, torch cannot follow the shapes.
     """
 
     call: Call
@@ -129,6 +133,8 @@ class _Fitting:
     traces: int = 0
     pairs: dict[Forced, Sizes] = field(default_factory=dict)
     told: Trace | None = None
+    stuck: Trace | None = None
+    most: int = MOST_TRACES
 
     def fit(self) -> Fit:
         """The call at sizes where it runs, or how it fails at the first of them."""
@@ -145,11 +151,14 @@ class _Fitting:
             if found is not told:
                 told, tried = told_apart(found)
             return Fit(told, (), tried)
-        for forced, equal in [] if self.told is not None else list(self.pairs.items()):
+        if (failed := self.told or self.stuck) is not None:
+            return Fit(failed)
+        for forced, equal in list(self.pairs.items())[:MOST_PAIRS]:
+            self.most = self.traces + MOST_TRACES // MOST_PAIRS
             ran = self._repaired(self._trace(equal))
             if ran is not None:
                 return Fit(ran, (forced,))
-        return Fit(self.told or first)
+        return Fit(first)
 
     def _with_sizes_apart(self, ran: Trace) -> Trace:
         """A trace of a program's own call in which axes share a size by chance; at others, if it runs there.
@@ -166,7 +175,7 @@ class _Fitting:
 
     @property
     def _is_over(self) -> bool:
-        return self.traces >= MOST_TRACES or time.process_time() - self.begun > LONG
+        return self.traces >= self.most or self.stuck is not None or time.process_time() - self.begun > LONG
 
     def _trace(self, sizes: Sizes) -> Trace:
         self.traces += 1
@@ -204,6 +213,9 @@ class _Fitting:
                     return found
                 if isinstance(found.error, TypedEinsumError):
                     self.told = self.told or found
+                elif is_untraceable(found.error):
+                    self.stuck = found
+                    return None
                 else:
                     frontier.append(found)
         return None
@@ -263,6 +275,8 @@ def _is_demand(question: Question) -> bool:
     """Whether another outcome may be what the code needs: not whether an axis is 1 or 0."""
     if question.is_number:
         return not question.asked.is_Symbol
+    if question.is_of_memory:
+        return False
     few = [each for each in question.asked.args if each.is_Integer and int(each) in (0, 1)]
     return not (isinstance(question.asked, sympy.Eq | sympy.Ne) and few) or _divides(question.asked)
 

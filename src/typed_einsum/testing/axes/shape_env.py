@@ -55,6 +55,12 @@ class Question:
         return not isinstance(self.outcome, bool)
 
     @property
+    def is_of_memory(self) -> bool:
+        """Whether it compares how many entries tensors have, or where they lie in memory."""
+        is_less = isinstance(self.asked, sympy.Lt | sympy.Le | sympy.Gt | sympy.Ge)
+        return is_less and any(len(each.free_symbols) > 1 for each in self.asked.atoms(sympy.Mul))
+
+    @property
     def is_equality(self) -> bool:
         """Whether its outcome says that two sizes are one, or that one divides another."""
         is_equal = isinstance(self.asked, sympy.Eq) and self.outcome is True
