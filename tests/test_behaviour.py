@@ -281,3 +281,13 @@ def test_an_object_that_keeps_something_of_each_call_is_compared_with_fresh_copi
             return x * 2 + self.total - x.sum()
 
     assert codes(check_contract(Queue())) == []
+
+
+def test_a_sample_is_followed_through_several_products() -> None:
+    def patches(x: Float[Tensor, "b c h*4 w*4"]) -> Float[Tensor, "b h*w 4*4*c"]:
+        b, c, rows, columns = x.shape
+        cut = x.view(b, c, rows // 4, 4, columns // 4, 4).permute(0, 2, 4, 3, 5, 1)
+        return cut.reshape(b, rows // 4 * (columns // 4), 16 * c)
+
+    assert codes(check_contract(patches)) == []
+    assert codes(check_contract(patches, independent="b c h w")) == []

@@ -205,7 +205,7 @@ def _unfolded(hint: TensorHint, value: Tensor, sizes: Mapping[str, int]) -> tupl
 
 def _folded(value: Tensor, groups: Sequence[Sequence[object]]) -> Tensor:
     """A tensor with the factors of each product merged again."""
-    for position in reversed(range(len(groups))):
+    for position in range(len(groups)):  # by then, what lies before is merged
         if len(groups[position]) > 1:
             value = value.flatten(position, position + len(groups[position]) - 1)
     return value
