@@ -66,6 +66,11 @@ WRITTEN_ONE: Dimension = (Factor("1", 1),)
 """A dimension of size 1 that the data has, as under the annotation `b 1`, and nobody asked for here."""
 
 
+def unknown(size: int) -> Dimension:
+    """A dimension of which nothing is known but its size."""
+    return (Factor("?", size, named=False),)
+
+
 def joined(dimension: Sequence[Factor]) -> Dimension:
     """A dimension in which the two pieces of a factor, side by side again, are that factor."""
     found: list[Factor] = []
@@ -161,7 +166,8 @@ class TrackedAxes:
         """What a dimension of this size is, for all that is known."""
         if size == 1:
             return ()
-        return (self._by_size.get(size) or Factor("?", size, named=False),)
+        found = self._by_size.get(size)
+        return unknown(size) if found is None else (found,)
 
     def divisor_of(self, size: int) -> Factor | None:
         """The one named axis of which this size is a multiple; None if there are several or none."""

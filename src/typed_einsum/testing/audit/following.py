@@ -16,6 +16,7 @@ from typed_einsum.testing.audit.dimensions import (
     TrackedAxes,
     size_of,
     twins_apart,
+    unknown,
 )
 from typed_einsum.testing.audit.operations import Operation, letters_of, reduced_axes
 from typed_einsum.testing.audit.pieces import pieced
@@ -48,6 +49,8 @@ def follow(call: Any, operation: Operation, tracked: TrackedAxes) -> None:
             found = indexed
         case "nonzero" | "argwhere" if len(shape_of(result)) == 2:
             found = tracked.by_size(shape_of(result)[0]), _entries(len(sources[0]))
+        case "squeeze" if type(operation.option("dim", 1)) is int and len(shape_of(result)) < len(sources[0]):
+            found = _without(operation, sources[0]) or ()
         case "unbind" | "select" if (rest := _without(operation, sources[0])) is not None:
             found = rest
         case name if name in REDUCTIONS and reduced_axes(operation) is not None:
@@ -133,7 +136,9 @@ def _indexed(
             for _ in shape_of(item):
                 next(sizes)
         elif isinstance(item, slice):
-            found.append(_slice(dimension, next(sizes), tracked))
+            is_clipped = type(item.stop) is int and item.stop > size_of(dimension)
+            size = next(sizes)
+            found.append(unknown(size) if is_clipped and size > 1 else _slice(dimension, size, tracked))
     return tuple(found)
 
 
@@ -142,16 +147,12 @@ def _is_whole(dtype: torch.dtype) -> bool:
 
 
 def _slice(dimension: Dimension, size: int, tracked: TrackedAxes) -> Dimension:
-    """A factor of a dimension; of one whose entries are mixed nothing is known."""
+    """A part of a dimension; of one whose entries are mixed nothing is known."""
     if size == size_of(dimension):
         return dimension
     if size == 1:
         return WRITTEN_ONE
-    return (
-        tracked.by_size(size)
-        if all(factor.named for factor in dimension)
-        else (Factor("?", size, named=False),)
-    )
+    return tracked.by_size(size) if all(factor.named for factor in dimension) else unknown(size)
 
 
 def _contracted(operation: Operation, tracked: TrackedAxes) -> tuple[Dimension, ...]:

@@ -6,7 +6,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain, combinations
 
-from typed_einsum.testing.audit.dimensions import Dimension, Factor, TrackedAxes, joined, shown_all, size_of
+from typed_einsum.testing.audit.dimensions import (
+    Dimension,
+    Factor,
+    TrackedAxes,
+    joined,
+    shown_all,
+    size_of,
+    unknown,
+)
 
 
 @dataclass(frozen=True)
@@ -16,13 +24,15 @@ class Mixed:
     factors: tuple[Factor, ...]
     is_long: bool = False
     """Whether this is one axis, laid end to end several times and cut anew, as into windows."""
+    is_foreign: bool = False
+    """Whether the result has none of these axes, but others, as where rows are cut into kernels."""
 
     @property
     def is_certain(self) -> bool:
         """Whether every factor is an axis or a piece of one. A size alone may mean anything, but what was cut
         from an axis here is known to be one."""
         known = all(factor.named or factor.whole is not None for factor in self.factors)
-        return bool(self.factors) and known and not self.is_long
+        return bool(self.factors) and known and not self.is_long and not self.is_foreign
 
 
 def regrouped(dimensions: Sequence[Dimension], shape: Sequence[int]) -> tuple[Dimension, ...] | Mixed:
@@ -43,10 +53,7 @@ def mixed_up(
 ) -> tuple[Dimension, ...]:
     """Nothing is known of the dimensions that a reshape has mixed: their sizes no longer tell."""
     whole = {size_of(dimension) for dimension in source if not set(dimension) & set(mixed.factors)}
-    return tuple(
-        tracked.by_size(size) if size == 1 or size in whole else (Factor("?", size, named=False),)
-        for size in shape
-    )
+    return tuple(tracked.by_size(size) if size == 1 or size in whole else unknown(size) for size in shape)
 
 
 def _taken(factors: list[Factor], size: int) -> Dimension | None:
@@ -83,7 +90,9 @@ def _mixed(dimensions: Sequence[Dimension], window: tuple[list[Factor], list[int
     is_extended = any(factor.extends for factor in factors)
     is_one = any(set(factors) <= set(dimension) for dimension in dimensions)
     is_swap = sorted(factor.size for factor in factors) == sorted(sizes)
-    return Mixed(tuple(factors), is_extended and is_one and not is_swap)
+    groups = [group for count in range(1, 4) for group in combinations(factors, count)]
+    is_foreign = not {size_of(group) for group in groups} & set(sizes)
+    return Mixed(tuple(factors), is_extended and is_one and not is_swap, is_foreign)
 
 
 def message(before: Sequence[Dimension], after: Sequence[Dimension], mixed: Mixed) -> str:
