@@ -19,7 +19,8 @@ from typed_einsum.testing.inputs.recipe import CannotMake
 
 def told_apart(first: Trace) -> tuple[Trace, dict[str, tuple[int, ...]]]:
     """A trace with the conditions that the code has, and the sizes tried of axes that were numbers."""
-    names = [first.names[each.asked] for each in first.needs if each.is_number and each.asked in first.names]
+    needed = [each for each in first.needs if each.is_number]
+    names = [name for each in needed for symbol, name in first.names.items() if symbol in each.symbols]
     names = [name for name in dict.fromkeys(names) if name in movable(first.call)]
     if not names:
         return first, {}
