@@ -38,11 +38,8 @@ COMMON = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 128, 256)
 MOST_PAIRS = 4
 """So many pairs of names are tried as one size."""
 
-LAST = 8
-"""So many of the last conditions before a failure are looked at."""
-
-MOST = 10**7
-"""No axis gets a size beyond this."""
+LAST = 8  # conditions before a failure that are looked at
+MOST = 10**7  # the largest size of an axis
 
 
 @dataclass(frozen=True)
