@@ -227,7 +227,7 @@ class _Fitting:
 
     def _flip(self, failed: Trace, question: Question, symbol: sympy.Symbol) -> Iterator[Sizes]:
         name, sizes = failed.names[symbol], dict(failed.call.sizes)
-        taken = {size: other for other, size in sizes.items() if other != name}
+        taken = {size: other for other, size in sizes.items() if other != name and other in failed.symbols}
         earlier = [
             each
             for each in failed.needs

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import islice
+from itertools import chain, islice
 
 from typed_einsum.testing.axes.points import broken
 from typed_einsum.testing.axes.trace import Trace, trace
@@ -24,7 +24,9 @@ def told_apart(first: Trace) -> tuple[Trace, dict[str, tuple[int, ...]]]:
     names = [name for name in dict.fromkeys(names) if name in movable(first.call)]
     if not names:
         return first, {}
-    second = next(_seconds(first, names), None)
+    alone = [name for name in names if any(first.names.get(each.asked) == name for each in needed)]
+    # A number within an expression, such as a count of chunks, may go with few sizes of its axes.
+    second = next(chain(_seconds(first, names), _seconds(first, alone)), None)
     if second is None:
         matter = [name for name in names if name in broken(first) or _is_fixed(first, name)]
         return first, {name: (first.call.sizes[name],) for name in matter}
@@ -39,6 +41,8 @@ def told_apart(first: Trace) -> tuple[Trace, dict[str, tuple[int, ...]]]:
 def _seconds(first: Trace, names: list[str]) -> Iterator[Trace]:
     """The same call at other sizes of these axes: larger ones, and then smaller ones."""
     taken = set(first.call.sizes.values())
+    if not names:
+        return
     for start in (max(first.call.sizes[name] for name in names) + 1, 3):
         fresh = islice((size for size in primes(start) if size not in taken), len(names))
         try:
