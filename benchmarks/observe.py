@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -154,7 +155,7 @@ def _shown(value: float) -> str:
 
 if __name__ == "__main__":
     times = measured()
-    record = {
+    record: dict[str, Any] = {
         "machine": machine(),
         "rounds": ROUNDS,
         "seconds": {name: statistics.median(values) for name, values in times.items()},

@@ -120,7 +120,8 @@ def test_boxes_share_what_their_pixels_share() -> None:
 def test_advantages_follow_from_the_last_step_backwards() -> None:
     reward, value, following = torch.randn(3, 7, 2)
     alive = (torch.rand(7, 2) > 0.3).float()
-    rows, last = [], torch.zeros(2)
+    rows: list[torch.Tensor] = []
+    last = torch.zeros(2)
     for r, v, f, a in reversed(list(zip(reward, value, following, alive, strict=True))):
         last = r + 0.9 * f * a - v + 0.9 * 0.8 * a * last
         rows.insert(0, last)

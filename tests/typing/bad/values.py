@@ -67,12 +67,12 @@ def an_equation_taken_for_text() -> str:
     return equations()["dot_product.scores"].upper()  # error: all
 
 
-def a_promise_that_does_not_exist() -> None:
-    check_contract(ContrastiveHead(), independence="b")  # error: all
+def a_promise_of_the_wrong_type() -> None:
+    check_contract(ContrastiveHead(), independent=2)  # error: all
 
 
-def an_asserted_promise_that_does_not_exist() -> None:
-    assert_contract(ContrastiveHead(), independence="b")  # error: all
+def an_asserted_promise_of_the_wrong_type() -> None:
+    assert_contract(ContrastiveHead(), independent=2)  # error: all
 
 
 def a_promise_of_no_axes() -> None:
