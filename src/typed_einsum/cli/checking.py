@@ -28,7 +28,8 @@ def run_check(paths: Sequence[Path], settings: Settings, *, verbose: bool) -> in
             listing.progress(f"{number}/{len(files)} {shown}")
             if not _checked(supervisor, file, shown, listing, observed):
                 for outcome in Reading().outcomes(file, shown):
-                    listing.add(outcome)
+                    if outcome.kind != "failed":  # said already
+                        listing.add(outcome)
     finally:
         supervisor.close()
         listing.progress("")

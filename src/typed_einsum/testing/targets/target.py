@@ -53,6 +53,8 @@ class Target:
         if code is None or not isinstance(file, str):
             return False
         same_name = os.path.basename(code.co_filename) == os.path.basename(file)
+        if not os.path.exists(file):  # a file may delete itself
+            return str(code.co_filename) == str(file)
         return same_name and os.path.samefile(code.co_filename, file)
 
     def place(self, file: str) -> Place:
