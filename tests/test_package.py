@@ -125,12 +125,7 @@ def test_every_public_name_is_there(python: Path, tmp_path: Path, hidden: tuple[
         import sys
         HIDDEN = {hidden!r}
 
-        class Hide:
-            def find_spec(self, name, path=None, target=None):
-                if name.split(".")[0] in HIDDEN:
-                    raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
-
-        sys.meta_path.insert(0, Hide())
+        sys.modules.update(dict.fromkeys(HIDDEN))  # importing what is None fails, asking for it not
         from typed_einsum import *
         import typed_einsum, torch
         from jaxtyping import Float
@@ -150,7 +145,7 @@ def test_every_public_name_is_there(python: Path, tmp_path: Path, hidden: tuple[
         print(explain(scores).to_latex().count("sum"))
         from typed_einsum.testing import check_contract
         print(check_contract(scores).ok)
-        print(sorted(set(HIDDEN) & set(sys.modules)))
+        print([name for name in HIDDEN if sys.modules[name] is not None])
     """
     assert said(python, source, tmp_path).splitlines() == [
         "(2, 3, 4, 5)"[:0] + "(2, 3, 4)",
