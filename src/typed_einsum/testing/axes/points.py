@@ -52,7 +52,7 @@ def apart(trace: Trace, names: frozenset[str], start: int) -> dict[str, int]:
     call, sizes = trace.call, dict(trace.call.sizes)
     written = call.recipe.fixed_sizes | (call.maker.numbers if call.maker is not None else frozenset())
     for name in call.sizes:
-        if name not in names or name not in trace.symbols:  # a number that is no axis, as of heads
+        if name not in names or name not in trace.symbols:  # a number such as a count of heads
             continue
         few = list(islice(primes(start), 24))
         others = [size for other, size in sizes.items() if other != name]
