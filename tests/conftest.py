@@ -18,3 +18,13 @@ settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "cell(cell): what a test of `transformations` shows on its page")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _options_of_this_run_alone() -> None:
+    """Take `PYTEST_ADDOPTS` from the environment, where workers have read it by now.
+
+    A test that runs pytest in its own process would otherwise measure coverage within the coverage of this
+    run, and neither could be stopped.
+    """
+    os.environ.pop("PYTEST_ADDOPTS", None)
