@@ -301,6 +301,46 @@ def test_sizes_can_be_given() -> None:
     assert report.sizes == "t=64 b=11 d=13"
 
 
+def scaled_by(
+    x: Float[Tensor, "b d"], gain: Float[Tensor, "d"], *, sizes: float = 1.0
+) -> Float[Tensor, "b d"]:
+    return x * gain * sizes
+
+
+def test_a_call_can_be_given_by_position_and_by_name() -> None:
+    x, gain = torch.randn(3, 5), torch.randn(5)
+    for report in (
+        check_contract(scaled_by, x, gain),
+        check_contract(scaled_by, x, gain=gain),
+        check_contract(scaled_by, args=(x, gain)),
+        check_contract(scaled_by, x, kwargs={"gain": gain, "sizes": 0.5}),
+    ):
+        assert codes(report) == []
+        assert str(report) == "scaled_by: ok for all sizes"
+
+
+def test_a_given_call_that_its_annotations_refuse_is_a_finding() -> None:
+    assert codes(check_contract(scaled_by, torch.randn(3, 5), torch.randn(7))) == ["TE201"]
+
+
+def test_a_given_object_is_used_as_it_is() -> None:
+    class Gain(torch.nn.Module):
+        def __init__(self, gain: Tensor) -> None:
+            super().__init__()
+            self.gain = gain
+
+        def forward(self, x: Float[Tensor, "b d"]) -> Float[Tensor, "b d"]:
+            return x * self.gain
+
+    assert codes(check_contract(Gain(torch.randn(5)), torch.randn(3, 5))) == []
+    assert codes(check_contract(Gain(torch.randn(7)), torch.randn(3, 5))) == ["TE701"]
+
+
+def test_a_misspelled_promise_is_named() -> None:
+    with pytest.raises(TypeError, match="unexpected keyword argument 'independant'"):
+        check_contract(scaled_by, independant="b")
+
+
 def test_operands_that_are_not_matched_are_advice() -> None:
     def f(x: Float[Tensor, "b d"], y: Float[Tensor, "b d"]) -> Float[Tensor, "d"]:
         return (x[:, None] - y).square().mean((0, 1))

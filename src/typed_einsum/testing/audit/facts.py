@@ -199,7 +199,7 @@ class Facts:
         self._suspected.setdefault(fact, (code, flaw))
 
     def clear(self, fact: Fact) -> None:
-        """The fact turned out to be right, whatever was suspected."""
+        """Drop what was suspected of a fact that turned out to be right."""
         self._cleared.add(fact)
 
     def confirmed(self) -> Iterator[tuple[str, Flaw]]:

@@ -58,7 +58,7 @@ def _has_numbers(call: Call) -> bool:
 
 
 def forced(found: Forced, place: Place, call: Call, what: str = "") -> Finding:
-    """What is told of it.
+    """The finding for it.
 
     Of a call that failed, `place` is where, and `what` is the operation with its axes.
     """

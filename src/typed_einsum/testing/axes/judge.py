@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -60,6 +60,8 @@ def judge(call: Call, promises: Promises = NONE, *, numbers_too: bool = True) ->
     if fit.forced:
         return _forced(call, fit, place)
     if fit.runs:
+        if call.origin == "given" and (failed := _fails_as_given(call, place)) is not None:
+            return failed
         fit, ran = _least_mixed(call, fit)
         return _followed(call, fit, ran, promises, place, numbers_too)
     ran = _run(call, fit)
@@ -67,17 +69,29 @@ def judge(call: Call, promises: Promises = NONE, *, numbers_too: bool = True) ->
         reason = f"torch cannot follow its shapes: {first_line(fit.trace.error)}" if fit.trace.error else ""
         rest = _rest(call, ran, promises, place, numbers_too)
         return _judged(place, "these sizes", ran, rest, reason=reason)
-    finding, reason = blamed(ran, place)
-    findings = [*_once_a_line(ran.findings), *([finding] if finding is not None else [])]
-    if findings:
-        return _judged(place, "these sizes", ran, findings)
-    return _judged(place, "not judged", ran, [], reason=reason)
+    return _failed(ran, place)
 
 
 def place_of(call: Call) -> Place:
     """Where the function of a call is defined."""
     function = inspect.unwrap(call.function)
     return definition_place(function) or Place(inspect.getfile(function), 1)
+
+
+def _fails_as_given(call: Call, place: Place) -> Judgement | None:
+    """The judgement of a call that the user gave, where it fails at its own sizes; symbolic shapes say only
+    that there are sizes at which it runs."""
+    ran = _attempt(call, call.sizes)
+    return None if ran.error is None else _failed(ran, place)
+
+
+def _failed(ran: Attempt, place: Place, wrong: Sequence[Finding] = ()) -> Judgement:
+    """The judgement of a call that failed; `wrong` is what is known to be wrong beside."""
+    finding, reason = blamed(ran, place)
+    findings = [*_once_a_line(ran.findings), *([finding] if finding is not None else []), *wrong]
+    if findings:
+        return _judged(place, "these sizes", ran, findings)
+    return _judged(place, "not judged", ran, [], reason=reason)
 
 
 def _run(call: Call, fit: Fit) -> Attempt:
@@ -136,11 +150,7 @@ def _followed(
     if ran.error is not None:
         ran = ran if ran.names_axes else attempt(at(call, fit.small.sizes, "cpu"))
     if ran.error is not None:
-        finding, reason = blamed(ran, place)
-        findings = [*_once_a_line(ran.findings), *([finding] if finding is not None else []), *wrong]
-        if findings:
-            return _judged(place, "these sizes", ran, findings)
-        return _judged(place, "not judged", ran, [], reason=reason)
+        return _failed(ran, place, wrong)
     extent, reason = _extent(fit)
     known = conditions(fit.trace)
     known += tuple(

@@ -25,7 +25,7 @@ Start = Callable[[], Iterator[int]]
 
 
 def first_that_runs(call: Call) -> Attempt:
-    """The first attempt that ran; or the failure that says most.
+    """The first attempt that ran; or the failure that came furthest.
 
     That is the first with a message of this library, which names axes, or else that which came furthest:
     what stops others earlier is a size that the body does not take.

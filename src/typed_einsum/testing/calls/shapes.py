@@ -1,4 +1,4 @@
-"""Which axis of which argument is which: by its name, or by its place where it has none."""
+"""The axes of each argument: by their names, or by their places where they have none."""
 
 from __future__ import annotations
 

@@ -65,6 +65,7 @@ class Check:
     def report_of(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Report:
         """Everything that is found of one call. Raises `TypeError` where its arguments do not fit."""
         recipe = self.maker.recipe
+        recipe.signature.bind_partial(**kwargs)  # a misspelled option is named before a missing argument
         owned = () if self.owner is None else (self.owner("cpu"),)
         bound = recipe.signature.bind(*owned, *args, **kwargs)
         call = Call(self.function, recipe, dict(bound.arguments), {}, origin="given")

@@ -1,4 +1,4 @@
-"""Judges a target for the command and for pytest: whatever happens, something is reported of it."""
+"""Judges a target for the command and for pytest: every target gets a report, also where it cannot be run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from typed_einsum.testing.targets.target import NotJudged, Target
 
 
 class Broken(Exception):
-    """A contract that does not hold, or that was asked for wrongly; the text is all there is to say."""
+    """A contract that does not hold, or that was asked for wrongly; the text is the whole message."""
 
 
 def judged(
@@ -29,7 +29,7 @@ def judged(
     seconds: float,
     tell: Callable[[bool], None] = lambda optional: None,
 ) -> tuple[Report, Callable[..., Any]]:
-    """What the contract of a target comes to, and the function that was judged.
+    """The report of a target's contract, and the function that was judged.
 
     `owner` makes the object that it is called on. A call may take `seconds`; while calls go on, `tell` is
     called with whether the check can do without them. Raises what is wrong with the annotations.

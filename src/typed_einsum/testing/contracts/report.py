@@ -1,4 +1,4 @@
-"""What checking a contract comes to."""
+"""The report of a contract: its findings, and the sizes that it was run at."""
 
 from __future__ import annotations
 

@@ -79,18 +79,18 @@ class Observation:
         multiprocessing.util.Finalize(None, self.save, exitpriority=0)
 
     def stop(self) -> None:
-        """See nothing more."""
+        """Stop observing."""
         self._probe.remove()
         atexit.unregister(self.save)
 
     def end(self) -> None:
-        """See nothing more, and write down what was seen."""
+        """Stop observing, and write down what was seen."""
         self.stop()
         self.save()
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """For the length of a block, what is called is not the program's doing."""
+        """For the length of a block, calls are not counted as the program's."""
         self._pauses += 1
         try:
             yield

@@ -95,7 +95,7 @@ class Begun:
 
 
 class _Busy(threading.local):
-    """Whether a thread is looking at a call: what it calls meanwhile is not the program's doing."""
+    """Whether a thread is looking at a call: what it calls meanwhile is not counted as the program's."""
 
     now = False
 

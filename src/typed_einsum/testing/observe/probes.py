@@ -1,4 +1,4 @@
-"""What sees the functions of a project begin and end, and whom it tells."""
+"""Probes report when functions of a project begin and end, to a listener."""
 
 from __future__ import annotations
 

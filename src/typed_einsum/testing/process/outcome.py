@@ -1,4 +1,4 @@
-"""What checking a function or a file comes to: data that the worker sends and the command prints."""
+"""The outcome of checking a function or a file: data that the worker sends and the command prints."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs one target for the command, and says what came of it."""
+"""Runs one target for the command, and returns the outcomes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typed_einsum.testing.targets.target import Target
 
 
 def run_target(target: Target, file: str, seconds: float, tell: Callable[[bool], None]) -> Iterator[Outcome]:
-    """What the contract of a target comes to: its findings, or one line that there are none."""
+    """The outcomes for a target's contract: its findings, or one line that there are none."""
     place = target.place(file)
     try:
         report, function = judged(target, target.owner, place, stored_on(target.function), seconds, tell)

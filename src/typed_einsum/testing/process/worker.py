@@ -69,7 +69,7 @@ def _end_with(command: int) -> None:
 
 
 def _limit_memory(gib: float) -> None:
-    """Let what is allocated beyond a limit fail here, before it takes the machine's last."""
+    """Let what is allocated beyond a limit fail here, before the machine has no memory left."""
     try:
         import resource
     except ImportError:  # not on this system

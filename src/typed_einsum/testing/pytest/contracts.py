@@ -76,7 +76,7 @@ class FailedImport(pytest.Item):
 
     @classmethod
     def of(cls, parent: ContractFile, error: BaseException, lacks_library: bool) -> FailedImport:
-        """The item for what an import raised; a library that is not installed is nobody's mistake."""
+        """The item for what an import raised; a library that is not installed is a reason to skip."""
         item: FailedImport = cls.from_parent(parent, name="shape-contract[import]")
         item.error, item.lacks_library = error, lacks_library
         item.add_marker(pytest.mark.shape_contract)
