@@ -22,9 +22,21 @@ from torch.compiler import is_dynamo_compiling
 
 from typed_einsum.diagnostics import Located, Mark, Place, Span
 from typed_einsum.generated.compile import GENERATED
+from typed_einsum.solver.labels import RETURN
 from typed_einsum.tracing import ends_a_trace
 
-RETURN = "return"
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The file of a function or class, the names of its module, and its own qualified name."""
+
+    file: str
+    names: dict[str, Any]
+    name: str
+
+    def written(self, number: int, line: str, span: Span) -> Written:
+        """A span of a line of the file."""
+        return Written(Place(shown_path(self.file), number, span.start + 1, self.name), line, span)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +131,7 @@ def _running(frame: FrameType) -> tuple[int | None, int | None, int | None, int 
 def _passed_literal(frame: FrameType, text: str) -> ast.Constant | None:
     """The literal with this text among the arguments of the call that the frame is running."""
     _, last_line, _, last_column = _running(frame)
-    tree = _parsed(frame.f_code.co_filename, frame.f_globals)
+    tree = parsed(frame.f_code.co_filename, frame.f_globals)
     if tree is None:
         return None
     # No two calls end at one place; where one begins differs between versions of Python.
@@ -147,19 +159,22 @@ def written_axes(function: Callable[..., Any], parameter: str, text: str, span: 
     function = inspect.unwrap(function)
     definition = _definition(function)
     annotation = None if definition is None else _annotation(definition, parameter)
-    if annotation is None:
-        return None
-    lines = linecache.getlines(function.__code__.co_filename, function.__globals__)
+    return None if annotation is None else axes_in(_source_of(function), annotation, text, span)
+
+
+def axes_in(source: Source, annotation: ast.expr, text: str, span: Span) -> Written:
+    """Where the characters `span` of the axes `text` stand in an annotation."""
+    lines = linecache.getlines(source.file, source.names)
     for node in ast.walk(annotation):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             line = lines[node.lineno - 1].rstrip("\n")
             start = line.find(text, _column(line, node.col_offset)) if text else -1
             if text and start >= 0:
-                return _written(function, node.lineno, line, span.shifted(start))
+                return source.written(node.lineno, line, span.shifted(start))
             if node.value.strip() == text:
-                return _written(function, node.lineno, line, _whole(node, line))
+                return source.written(node.lineno, line, _whole(node, line))
     line = lines[annotation.lineno - 1].rstrip("\n")
-    return _written(function, annotation.lineno, line, _whole(annotation, line))
+    return source.written(annotation.lineno, line, _whole(annotation, line))
 
 
 @ends_a_trace
@@ -172,12 +187,12 @@ def written_parameter(function: Callable[..., Any], parameter: str) -> Written |
         return None
     line = linecache.getlines(function.__code__.co_filename, function.__globals__)[argument.lineno - 1]
     column = _column(line, argument.col_offset)
-    return _written(function, argument.lineno, line.rstrip("\n"), Span(column, column + len(parameter)))
+    span = Span(column, column + len(parameter))
+    return _source_of(function).written(argument.lineno, line.rstrip("\n"), span)
 
 
-def _written(function: Callable[..., Any], number: int, line: str, span: Span) -> Written:
-    file = shown_path(function.__code__.co_filename)
-    return Written(Place(file, number, span.start + 1, function.__qualname__), line, span)
+def _source_of(function: Callable[..., Any]) -> Source:
+    return Source(function.__code__.co_filename, function.__globals__, function.__qualname__)
 
 
 def _column(line: str, offset: int) -> int:
@@ -195,7 +210,7 @@ def _definition(function: Callable[..., Any]) -> ast.FunctionDef | ast.AsyncFunc
     code = getattr(function, "__code__", None)
     if code is None:
         return None
-    tree = _parsed(code.co_filename, function.__globals__)
+    tree = parsed(code.co_filename, function.__globals__)
     for node in () if tree is None else ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == code.co_name:
             first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
@@ -204,7 +219,8 @@ def _definition(function: Callable[..., Any]) -> ast.FunctionDef | ast.AsyncFunc
     return None
 
 
-def _parsed(file: str, names: dict[str, Any]) -> ast.Module | None:
+def parsed(file: str, names: dict[str, Any]) -> ast.Module | None:
+    """The syntax of a file; None where it cannot be read."""
     with _one_parse:
         return _tree("".join(linecache.getlines(file, names)))
 

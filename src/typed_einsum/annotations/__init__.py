@@ -10,6 +10,7 @@ import functools
 import re
 import types
 from collections import OrderedDict, abc, defaultdict, deque
+from contextlib import suppress
 from typing import Annotated, Any, ForwardRef, Literal, Union, get_args, get_origin
 
 import torch
@@ -17,6 +18,7 @@ from jaxtyping import AbstractArray
 from torch import Tensor
 
 from typed_einsum.annotations.hints import (
+    ABSENT,
     AnyHint,
     BeartypeHint,
     DictHint,
@@ -25,6 +27,8 @@ from typed_einsum.annotations.hints import (
     ListHint,
     OptionalHint,
     PlainHint,
+    RecordField,
+    RecordHint,
     TensorHint,
     TupleHint,
     UnionHint,
@@ -34,6 +38,7 @@ from typed_einsum.annotations.hints import (
     spelled_hint,
     tensors_in,
 )
+from typed_einsum.annotations.records import mentions_records, record_hint
 from typed_einsum.equation.axes import (
     ELLIPSIS,
     Anonymous,
@@ -49,6 +54,7 @@ from typed_einsum.equation.expressions import NotArithmetic, read_expression
 from typed_einsum.tensors import DTYPES
 
 __all__ = [
+    "ABSENT",
     "AnyHint",
     "BeartypeHint",
     "DictHint",
@@ -57,6 +63,8 @@ __all__ = [
     "ListHint",
     "OptionalHint",
     "PlainHint",
+    "RecordField",
+    "RecordHint",
     "TensorHint",
     "TupleHint",
     "UnionHint",
@@ -79,6 +87,10 @@ LISTS = (
 )
 DICTS = (dict, OrderedDict, defaultdict, abc.Mapping, abc.MutableMapping)
 """Types of which each holds values of one type; what can be read once alone, such as `Iterator`, is none."""
+
+
+HOLDING = TensorHint | TupleHint | ListHint | DictHint | RecordHint
+"""What a union may have one of beside types without tensors, and still is as simple as `X | None`."""
 
 
 class NotDescribed(Exception):
@@ -110,7 +122,15 @@ def read_hint(annotation: Any) -> Hint:
         if hint.dtypes == frozenset():  # `Key`: no dtype of torch will do, so no message of ours helps
             raise NotDescribed(annotation)
         return hint
-    return _read_composed(annotation) if mentions_tensors(annotation) else _read_other(annotation)
+    record = record_hint(annotation)
+    if record is not None:
+        return record
+    if mentions_tensors(annotation):
+        return _read_composed(annotation)
+    if mentions_records(annotation):
+        with suppress(NotDescribed):  # a function that takes records, say, is as any function
+            return _read_composed(annotation)
+    return _read_other(annotation)
 
 
 def read_or_any(annotation: Any) -> Hint:
@@ -154,7 +174,7 @@ def _is_beartypes(extra: Any) -> bool:
 
 def _read_union(members: tuple[Any, ...]) -> OptionalHint | UnionHint:
     hints = [read_hint(member) for member in members]
-    inner = [hint for hint in hints if isinstance(hint, TensorHint | TupleHint | ListHint | DictHint)]
+    inner = [hint for hint in hints if isinstance(hint, HOLDING)]
     others = [hint for hint in hints if isinstance(hint, PlainHint | BeartypeHint)]
     if len(inner) != 1 or len(inner) + len(others) != len(hints):
         return UnionHint(tuple(hints))

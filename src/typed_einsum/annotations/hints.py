@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -61,7 +61,7 @@ class BeartypeHint:
 class OptionalHint:
     """A union of one type with tensors in it, such as a tensor or a list of them, with types without."""
 
-    inner: TensorHint | TupleHint | ListHint | DictHint
+    inner: TensorHint | TupleHint | ListHint | DictHint | RecordHint
     others: tuple[PlainHint | BeartypeHint, ...]
 
 
@@ -87,6 +87,40 @@ class DictHint:
     kind: type[Any]
     key: Hint
     value: Hint
+
+
+@dataclass(frozen=True)
+class RecordHint:
+    """A record with tensors in its fields: a dataclass, a named tuple, a typed dict or a tensorclass.
+
+    `arguments` are the types of a generic record, as in `Pair[Float[Tensor, "b c"]]`. `read` reads the
+    annotations of the fields, which may be records of the same class.
+    """
+
+    kind: type[Any]
+    arguments: tuple[Any, ...] = ()
+    read: Callable[[RecordHint], Mapping[str, RecordField]] = field(kw_only=True, compare=False, repr=False)
+    known: Mapping[str, RecordField] | None = field(default=None, init=False, compare=False, repr=False)
+
+    @property
+    def fields(self) -> Mapping[str, RecordField]:
+        """The fields by name. `known` has them once everything that they name is defined."""
+        return self.read(self) if self.known is None else self.known
+
+
+ABSENT: Any = type("Absent", (), {"__repr__": lambda _: "<absent>", "__slots__": ()})()
+"""Stands for the value of a field that a record lacks, and for the default of a field without one."""
+
+
+@dataclass(frozen=True)
+class RecordField:
+    """A field of a record. Its default is not checked, as that of a parameter is not."""
+
+    name: str
+    hint: Hint
+    default: Any
+    is_required: bool
+    has_tensors: bool
 
 
 @dataclass(frozen=True)
@@ -116,6 +150,7 @@ Hint = (
     | TupleHint
     | ListHint
     | DictHint
+    | RecordHint
     | UnionHint
     | JudgedHint
     | AnyHint
@@ -123,7 +158,7 @@ Hint = (
 
 
 def parts_of(hint: Hint) -> tuple[Hint, ...]:
-    """The hints directly inside one."""
+    """The hints directly inside one, but for the fields of a record."""
     match hint:
         case OptionalHint(inner, others):
             return inner, *others
@@ -135,16 +170,19 @@ def parts_of(hint: Hint) -> tuple[Hint, ...]:
             return key, value
         case UnionHint(members):
             return members
-        case TensorHint() | PlainHint() | BeartypeHint() | JudgedHint() | AnyHint():
+        case TensorHint() | PlainHint() | BeartypeHint() | RecordHint() | JudgedHint() | AnyHint():
             return ()
 
 
-def tensors_in(hint: Hint) -> Iterator[TensorHint]:
-    """Every tensor hint in a hint, in the order in which they are written."""
+def tensors_in(hint: Hint, within: tuple[Hint, ...] = ()) -> Iterator[TensorHint]:
+    """Every tensor hint in a hint, in the order in which they are written; a record may hold another."""
     if isinstance(hint, TensorHint):
         yield hint
     for part in parts_of(hint):
-        yield from tensors_in(part)
+        yield from tensors_in(part, within)
+    if isinstance(hint, RecordHint) and hint not in within:
+        for each in hint.fields.values():
+            yield from tensors_in(each.hint, (*within, hint))
 
 
 def spelled_hint(hint: Hint) -> str:
@@ -166,6 +204,9 @@ def spelled_hint(hint: Hint) -> str:
             return f"{kind.__name__}[{spelled_hint(item)}{', ...' if kind is tuple else ''}]"
         case DictHint(kind, key, value):
             return f"{kind.__name__}[{spelled_hint(key)}, {spelled_hint(value)}]"
+        case RecordHint(kind, arguments):
+            listed = ", ".join(map(shown, arguments))
+            return f"{kind.__name__}[{listed}]" if arguments else kind.__name__
         case AnyHint():
             return "Any"
 

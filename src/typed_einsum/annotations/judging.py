@@ -7,6 +7,7 @@ back those that were bound meanwhile.
 from __future__ import annotations
 
 import inspect
+import sys
 import typing
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -17,6 +18,8 @@ from typing import Any, TypeVar
 
 from jaxtyping._storage import get_shape_memo, pop_shape_memo, push_shape_memo
 from torch.compiler import is_compiling
+
+from typed_einsum.solver.labels import root_of
 
 R = TypeVar("R")
 
@@ -71,7 +74,8 @@ class Judge:
     """jaxtyping and beartype, for those values of a call that nothing else can judge.
 
     `annotations` has an annotation for each of these; names inside them, as in `list["Block"]`, are those of
-    the module of `function`. One that does not resolve is left unchecked, as in jaxtyping.
+    the module of `function`, or of a class of records. One that does not resolve is left unchecked, as in
+    jaxtyping.
     """
 
     function: Callable[..., Any]
@@ -80,6 +84,13 @@ class Judge:
     @cached_property
     def _resolved(self) -> dict[str, Any]:
         return {name: _resolved(hint, self.function) for name, hint in self.annotations.items()}
+
+    def annotation_of(self, label: str) -> Any:
+        """The annotation of a value: its own, or that of the parameter in which it is."""
+        return self.annotations[self._key(label)]
+
+    def _key(self, label: str) -> str:
+        return label if label in self.annotations else root_of(label)
 
     def accepts(self, values: Mapping[str, Any], names: dict[str, Any], arguments: Mapping[str, Any]) -> bool:
         """Whether all values are right; their names are then bound. In a trace, all values are."""
@@ -98,7 +109,11 @@ class Judge:
             with known_to_jaxtyping(names, arguments):
                 for label, value in values.items():
                     with suppress(BeartypeDecorHintException):  # an annotation that beartype cannot check
-                        die_if_unbearable(value, self._resolved[label.partition("[")[0]], conf=plain)
+                        die_if_unbearable(
+                            value,
+                            self._resolved[self._key(label)],
+                            conf=plain,
+                        )
         except Exception as error:  # whatever it meets in an annotation: jaxtyping refuses the call, too
             return label, _reason(error)
         return None
@@ -108,7 +123,8 @@ def _resolved(annotation: Any, function: Callable[..., Any]) -> Any:
     def carrier() -> None: ...
 
     carrier.__annotations__ = {"value": annotation}
-    names = getattr(inspect.unwrap(function), "__globals__", {})
+    written = inspect.unwrap(function)
+    names = getattr(written, "__globals__", None) or vars(sys.modules.get(written.__module__, typing))
     try:
         return typing.get_type_hints(carrier, names, include_extras=True)["value"]
     except Exception:  # the text is the user's: whatever it raises, it does not resolve

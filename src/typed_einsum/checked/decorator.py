@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from typed_einsum.annotations import AnyHint, describe
 from typed_einsum.annotations.judging import asks_jaxtyping
+from typed_einsum.checked.classes import checked_class
 from typed_einsum.checked.signature import CheckedSignature
 from typed_einsum.checked.solved import Solved
 from typed_einsum.checked.wrapper import wrapper_of
@@ -21,7 +22,7 @@ from typed_einsum.decorate.functions import (
     unresolved_error,
 )
 from typed_einsum.decorate.resolution import Unresolved, resolved_annotations
-from typed_einsum.locations import RETURN
+from typed_einsum.solver.labels import RETURN
 from typed_einsum.switch import switch
 
 F = TypeVar("F")
@@ -59,8 +60,16 @@ def shape_checked(function: F) -> F:
         torch.Size([2, 5])
     """
     names = surrounding_names()
-    wrapped: F = decorated(function, lambda inner: _decorate(inner, names), "shape_checked")
-    return wrapped
+    if isinstance(function, type):
+        wrapped: Any = checked_class(function, names, lambda method: _wrapped(method, names))
+    else:
+        wrapped = _wrapped(function, names)
+    checked: F = wrapped
+    return checked
+
+
+def _wrapped(target: Any, names: Mapping[str, Any]) -> Any:
+    return decorated(target, lambda inner: _decorate(inner, names), "shape_checked")
 
 
 def _decorate(function: Callable[..., Any], names: Mapping[str, Any]) -> Callable[..., Any]:

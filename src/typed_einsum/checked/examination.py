@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from typed_einsum.annotations import (
+    ABSENT,
     AnyHint,
     BeartypeHint,
     DictHint,
@@ -17,17 +18,19 @@ from typed_einsum.annotations import (
     ListHint,
     OptionalHint,
     PlainHint,
+    RecordHint,
     TensorHint,
     TupleHint,
     UnionHint,
     spelled_hint,
 )
 from typed_einsum.annotations.judging import Judge
+from typed_einsum.annotations.records import field_value, instances_of, is_keyed
+from typed_einsum.checked.fields import with_fields_read
 from typed_einsum.diagnostics import Diagnostic
 from typed_einsum.equation.axes import Expression
 from typed_einsum.equation.expressions import NotArithmetic, Unknown, expression_of
 from typed_einsum.errors import ArgumentError, DtypeError, ShapeError, TypedEinsumError
-from typed_einsum.locations import RETURN
 from typed_einsum.messages import (
     Held,
     Locate,
@@ -39,10 +42,12 @@ from typed_einsum.messages import (
     shape_error,
     title,
     type_repair,
+    verb,
     with_article,
 )
 from typed_einsum.scopes.scope import names_of, take_names
 from typed_einsum.solver import Bindings, Conflict
+from typed_einsum.solver.labels import is_result, root_of
 from typed_einsum.solver.together import bind_all, bind_first, solve_rest, without_expressions
 from typed_einsum.tensors import described, dtype_of, is_tensor, short
 
@@ -57,8 +62,8 @@ class Examined(Protocol):
     def locate(self) -> Locate:
         """Finds axes in the annotations of the function."""
 
-    def judge_of(self, names: tuple[str, ...]) -> Judge:
-        """jaxtyping and beartype for the annotations of these parameters, or of the result."""
+    def judge_of(self, names: tuple[str, ...], fields: Mapping[str, Any]) -> Judge:
+        """jaxtyping and beartype for the annotations of these parameters, or of the result, and of fields."""
 
 
 class Examination:
@@ -71,6 +76,7 @@ class Examination:
         self._held: list[Held] = []
         self._unions: list[tuple[str, UnionHint, Any]] = []
         self._judged: dict[str, Any] = {}
+        self._fields: dict[str, Any] = {}
 
     def collect(self, label: str, hint: Hint, value: Any) -> None:
         """Take a value in. Raises where its type, or the dtype of a tensor in it, is wrong."""
@@ -80,8 +86,10 @@ class Examination:
                     self._collect_tensor(label, value, self._checked_tensor(at, leaf, part))
                 case UnionHint():
                     self._unions.append((at, leaf, part))
-                case JudgedHint():
-                    self._judged[label] = value
+                case JudgedHint(annotation):
+                    self._judged[at] = part
+                    if at != label:
+                        self._fields[at] = annotation
 
     def bind(self, integers: Mapping[str, int]) -> list[Held]:
         """Bind the names of all arguments; returns tensors whose expressions still lack a name.
@@ -139,12 +147,12 @@ class Examination:
         if not self._judged:
             return
         names = names_of(self._bindings)
-        parameters = dict.fromkeys(label.partition("[")[0] for label in self._judged)
-        judge = self._checked.judge_of(tuple(parameters))
+        parameters = dict.fromkeys(root_of(label) for label in self._judged if label not in self._fields)
+        judge = self._checked.judge_of(tuple(parameters), self._fields)
         complaint = judge.complaint(self._judged, names, self._bindings.arguments)
         if complaint is not None:
             label, reason = complaint
-            annotation = spelled_hint(JudgedHint(judge.annotations[label.partition("[")[0]]))
+            annotation = spelled_hint(JudgedHint(judge.annotation_of(label)))
             raise self._wrong_type(label, self._judged[label], annotation, notes=(reason,))
         take_names(self._bindings, names, next(iter(self._judged)))
 
@@ -183,8 +191,29 @@ class Examination:
                 for name, part in value.items():
                     yield from self._leaves(f"a key of {title(label)}", key, name)
                     yield from self._leaves(f"{label}[{name}]", item, part)
+            case RecordHint(kind):
+                self._require(label, hint, isinstance(value, instances_of(kind)), value)
+                for at, part, found in self._fields_of(label, hint, value):
+                    yield from self._leaves(at, part, found)
             case TensorHint() | UnionHint() | JudgedHint():
                 yield label, hint, value
+
+    def _fields_of(self, label: str, hint: RecordHint, value: Any) -> Iterator[tuple[str, Hint, Any]]:
+        """The fields of a record that are checked, each with its label. Raises where a key is missing."""
+        for field in hint.fields.values():
+            found = field_value(value, field.name) if field.has_tensors else ABSENT
+            if found is ABSENT and field.has_tensors and field.is_required:
+                raise self.lacks(label, hint, field.name)
+            if found is not ABSENT and found is not field.default:
+                at = f"{label}[{field.name}]" if is_keyed(hint.kind) else f"{label}.{field.name}"
+                yield at, with_fields_read(field.hint, value), found
+
+    def lacks(self, label: str, hint: RecordHint, name: str) -> ArgumentError:
+        place = self._checked.locate(label, None, "").place
+        summary = f"{title(label)} has no `{name}`, which `{spelled_hint(hint)}` requires"
+        repair = f"{verb(label)} it with a value for `{name}`, or annotate the key as `NotRequired`"
+        code = "TE407" if is_result(label) else "TE406"
+        return ArgumentError(Diagnostic(code, summary, place, help=repair))
 
     def _checked_tensor(self, label: str, hint: TensorHint, value: Any) -> Held:
         if not isinstance(value, hint.kind):
@@ -193,13 +222,13 @@ class Examination:
         if hint.dtypes is None or dtype_of(value) in hint.dtypes:
             return item
         at = self._checked.locate(label, None, f"{short(dtype_of(value))} here")
-        code = "TE305" if _is_result(label) else "TE301"
+        code = "TE305" if is_result(label) else "TE301"
         repair = dtype_repair(label, hint.dtypes, dtype_of(value))
         summary = dtype_summary(label, value, hint.dtype_name)
         raise DtypeError(Diagnostic(code, summary, at.place, at.marks, facts([item]), repair))
 
     def _not_a_tensor(self, label: str, hint: TensorHint, value: Any) -> TypedEinsumError:
-        if _is_result(label) or is_tensor(value):
+        if is_result(label) or is_tensor(value):
             return self._wrong_type(label, value, str(hint))
         at = self._checked.locate(label, None, f"{kind_of(value)} here")
         summary = f"{title(label)} is not a tensor but {with_article(described(value))}"
@@ -227,7 +256,7 @@ class Examination:
         got = found or with_article(described(value))
         summary = f"{title(label)} is {got}, but its annotation is {asked}"
         repair = type_repair(label, wanted, value)
-        code = "TE407" if _is_result(label) else "TE406"
+        code = "TE407" if is_result(label) else "TE406"
         return ArgumentError(Diagnostic(code, summary, place, notes=tuple(notes), help=repair))
 
     def _no_member(
@@ -240,10 +269,6 @@ class Examination:
         notes = [f"{spelled_hint(member)}: {error.diagnostic.summary}" for member, error in refusals]
         shapes = any(isinstance(error, ShapeError) for _, error in refusals)
         return self._wrong_type(label, value, spelled_hint(union), notes=notes if shapes else ())
-
-
-def _is_result(label: str) -> bool:
-    return label.partition("[")[0] == RETURN
 
 
 def _is_arithmetic(item: Held, arguments: Mapping[str, Any]) -> bool:

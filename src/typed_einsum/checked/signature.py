@@ -6,29 +6,27 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from inspect import BoundArguments, Parameter, Signature
-from types import CodeType
+from types import CodeType, MappingProxyType
 from typing import Any
 
 from typed_einsum.annotations import (
-    DictHint,
     Hint,
     JudgedHint,
-    ListHint,
-    OptionalHint,
     PlainHint,
     TensorHint,
-    TupleHint,
     tensors_in,
 )
 from typed_einsum.annotations.judging import Judge
 from typed_einsum.checked.examination import Examination
 from typed_einsum.checked.owner import axis_sizes_of, prebind
-from typed_einsum.decorate.functions import locator
+from typed_einsum.checked.parts import Found, found_at
+from typed_einsum.decorate.functions import field_located, locator
+from typed_einsum.diagnostics import Located
 from typed_einsum.equation.axes import Axis, key
-from typed_einsum.locations import RETURN
 from typed_einsum.messages import Held, Locate
 from typed_einsum.scopes.body import code_of, identities
 from typed_einsum.solver import Bindings, Origin
+from typed_einsum.solver.labels import RETURN, root_of
 from typed_einsum.tensors import is_tensor
 
 STARS = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
@@ -53,8 +51,15 @@ class CheckedSignature:
     _judges: dict[tuple[str, ...], Judge] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.locate = locator(self.function, self.tensor_at)
+        in_function = locator(self.function, self.tensor_at)
+        self.locate = lambda label, axis, said: self._located(in_function, label, axis, said)
         self._find_code()
+
+    def _located(self, in_function: Locate, label: str, axis: Axis | None, said: str) -> Located:
+        found, tensor = self._found(label), self.tensor_at(label, axis)
+        if found is None or found.field is None or tensor is None:
+            return in_function(label, axis, said)
+        return field_located(*found.field, tensor, axis, said)
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name not in ("code", "codes")}
@@ -74,8 +79,10 @@ class CheckedSignature:
         """The parameters that only jaxtyping and beartype can judge."""
         return tuple(name for name, hint in self.hints.items() if isinstance(hint, JudgedHint))
 
-    def judge_of(self, names: tuple[str, ...]) -> Judge:
-        """jaxtyping and beartype for the annotations of these parameters, or of the result."""
+    def judge_of(self, names: tuple[str, ...], fields: Mapping[str, Any] = MappingProxyType({})) -> Judge:
+        """jaxtyping and beartype for the annotations of these parameters, or of the result, and of fields."""
+        if fields:
+            return Judge(self.function, {**{name: self.annotations[name] for name in names}, **fields})
         if names not in self._judges:
             self._judges[names] = Judge(self.function, {name: self.annotations[name] for name in names})
         return self._judges[names]
@@ -118,12 +125,13 @@ class CheckedSignature:
 
     def tensor_at(self, label: str, axis: Axis | None) -> TensorHint | None:
         """The tensor hint of an argument or result, or of an item in it: the one that holds the axis."""
-        name, _, path = label.partition("[")
+        found = self._found(label)
+        return None if found is None else found.tensor(axis)
+
+    def _found(self, label: str) -> Found | None:
+        name = root_of(label)
         hint = self.result if name == RETURN else self.hints.get(name)
-        tensors = [] if hint is None else list(tensors_in(hint))
-        holds = (tensor for tensor in tensors if any(axis is each for each in tensor.axes))
-        at = None if hint is None else _at(hint, path.rstrip("]").split("][") if path else [])
-        return next(holds, at or next(iter(tensors), None))
+        return None if hint is None else found_at(hint, label)
 
     def bound(self, given: Mapping[str, Any]) -> BoundArguments:
         """The arguments of a call as `inspect` has them: without `*args` and `**kwargs` that hold nothing."""
@@ -171,18 +179,3 @@ class CheckedSignature:
     def _defaults(self) -> dict[str, Any]:
         parameters = self.signature.parameters.values()
         return {p.name: p.default for p in parameters if p.default is not Parameter.empty}
-
-
-def _at(hint: Hint, path: Sequence[str]) -> TensorHint | None:
-    """The tensor hint at a path of items; None where there is no single one."""
-    match hint:
-        case TensorHint():
-            return hint
-        case OptionalHint(inner):
-            return _at(inner, path)
-        case TupleHint(items) if path and path[0].isdigit() and int(path[0]) < len(items):
-            return _at(items[int(path[0])], path[1:])
-        case ListHint(_, item) | DictHint(_, _, item) if path:
-            return _at(item, path[1:])
-        case _:
-            return None

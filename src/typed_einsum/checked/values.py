@@ -14,10 +14,12 @@ from typed_einsum.annotations import (
     ListHint,
     OptionalHint,
     PlainHint,
+    RecordHint,
     TensorHint,
     TupleHint,
     UnionHint,
 )
+from typed_einsum.annotations.records import instances_of
 from typed_einsum.equation.axes import is_variadic
 from typed_einsum.generated.checks import NotStraight, ShapeChecks
 from typed_einsum.generated.compile import build
@@ -86,6 +88,8 @@ class ValueLines:
             case UnionHint(members):
                 tried = [f"{self._member(member)}({variable}, {self.names})" for member in members]
                 return unless([f"not ({' or '.join(tried)})"], leave)
+            case RecordHint():
+                return unless([f"not {self._record(variable, hint)}"], leave)
             case JudgedHint():
                 raise NotStraight(variable)
 
@@ -109,6 +113,17 @@ class ValueLines:
         """The condition under which a value is not a tuple of this length."""
         asked, whole, size = (self.checks.builtin(value) for value in (type, tuple, len))
         return f"{asked}({variable}) is not {whole} or {size}({variable}) != {length}"
+
+    def _record(self, variable: str, hint: RecordHint) -> str:
+        """The condition under which a record is right."""
+        from typed_einsum.checked.fields import field_checks  # which writes the lines of a field in turn
+
+        checks = field_checks(hint)
+        checks.prepare()
+        assert hint.fields is not None  # `known` from now on, for traces
+        held = f"{self.checks.constant('fields', checks)}.check({variable}, {self.names})"
+        kind = self.checks.constant("type", instances_of(hint.kind))
+        return f"({self.checks.builtin(isinstance)}({variable}, {kind}) and {held})"
 
     def _member(self, hint: Hint) -> str:
         """The name of a function that holds a value against one member of a union, and undoes what fails."""

@@ -31,8 +31,8 @@ from typed_einsum.equation.expressions import names_in, product_of, read_express
 from typed_einsum.generated.checks import NotStraight, ShapeChecks, prefix_for
 from typed_einsum.generated.compile import build, definable
 from typed_einsum.generated.guards import attempt, indent, unless
-from typed_einsum.locations import RETURN
 from typed_einsum.scopes.scope import running_async, scope_source, scopes
+from typed_einsum.solver.labels import RETURN
 from typed_einsum.switch import switch
 
 

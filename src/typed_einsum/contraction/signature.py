@@ -26,8 +26,9 @@ from typed_einsum.equation.axes import ELLIPSIS, Anonymous, Axis, Variadic
 from typed_einsum.equation.equation import Equation, Flaw, FlawError, Site, assemble, refuse
 from typed_einsum.equation.reading import Reductions, require_no_flaw
 from typed_einsum.errors import DtypeError, EquationError, SignatureError
-from typed_einsum.locations import RETURN, definition_place, passed_text
+from typed_einsum.locations import definition_place, passed_text
 from typed_einsum.messages import Locate
+from typed_einsum.solver.labels import RETURN
 from typed_einsum.tensors import AUTOCAST_DTYPES
 
 

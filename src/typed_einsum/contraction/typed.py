@@ -38,9 +38,10 @@ from typed_einsum.equation.reading import Reductions, not_a_text
 from typed_einsum.errors import ArgumentError, DtypeError
 from typed_einsum.generated.checks import NotStraight, ShapeChecks, prefix_for
 from typed_einsum.generated.compile import build, definable
-from typed_einsum.locations import RETURN, caller_place, definition_place
+from typed_einsum.locations import caller_place, definition_place
 from typed_einsum.messages import dtype_summary, title, with_article
 from typed_einsum.solver import Bindings
+from typed_einsum.solver.labels import RETURN
 from typed_einsum.switch import switch
 from typed_einsum.tensors import described, dtype_of
 

@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator, Mapping
 from inspect import Parameter
 from typing import Any, Protocol
 
+from typed_einsum.decorate.class_source import written_field
 from typed_einsum.decorate.definition import ATTRIBUTE, Definition
 from typed_einsum.decorate.resolution import Unresolved
 from typed_einsum.diagnostics import Diagnostic, Located, Mark, Span
 from typed_einsum.equation.axes import Axis
 from typed_einsum.errors import SignatureError
 from typed_einsum.locations import (
-    RETURN,
     caller_place,
     definition_place,
     outside_frame,
@@ -22,6 +22,7 @@ from typed_einsum.locations import (
     written_parameter,
 )
 from typed_einsum.messages import Locate
+from typed_einsum.solver.labels import RETURN, root_of
 
 OWNERS = ("self", "cls", "mcs")
 """Names under which a method receives its object; such a first parameter needs no annotation."""
@@ -157,7 +158,7 @@ def locator(
     """
 
     def locate(label: str, axis: Axis | None, said: str) -> Located:
-        parameter = label.partition("[")[0]
+        parameter = root_of(label)
         tensor = tensor_at(label, axis)
         if tensor is None:
             return Located(definition_place(function))
@@ -169,12 +170,26 @@ def locator(
         )
         if written is not None:
             return Located(written.place, (written.mark(said),))
-        line = f"{parameter}: {tensor}"
-        start = line.rfind(text)
-        span = _span(axis, text).shifted(start) if start >= 0 else _span(None, line)
-        return Located(definition_place(function), (Mark(line, span, said),))
+        return Located(definition_place(function), (_unwritten(parameter, tensor, axis, said),))
 
     return locate
+
+
+def field_located(kind: type, field: str, tensor: TensorText | None, axis: Axis | None, said: str) -> Located:
+    """An axis in the annotation of a field of a class; without source, in the annotation itself."""
+    text = "" if tensor is None else tensor.text
+    written = written_field(kind, field, text, _span(axis, text))
+    if tensor is None:
+        return Located(None if written is None else written.place)
+    if written is None:
+        return Located(None, (_unwritten(f"{kind.__name__}.{field}", tensor, axis, said),))
+    return Located(written.place, (written.mark(said),))
+
+
+def _unwritten(name: str, tensor: TensorText, axis: Axis | None, said: str) -> Mark:
+    line = f"{name}: {tensor}"
+    start = line.rfind(tensor.text)
+    return Mark(line, _span(axis, tensor.text).shifted(start) if start >= 0 else _span(None, line), said)
 
 
 def _span(axis: Axis | None, text: str) -> Span:

@@ -10,6 +10,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+REMEMBERED = "__typed_einsum_fields__"
+"""The attribute of a decorated class with the annotations that need the names around it."""
+
 
 @dataclass(frozen=True)
 class Unresolved:
@@ -42,9 +45,30 @@ def resolved_annotations(function: Callable[..., Any], local_names: Mapping[str,
 def resolved_fields(kind: type) -> dict[str, Any]:
     """The annotations of a class and of those that it inherits from, as objects."""
     return {
-        name: _resolved(annotation, dict(vars(sys.modules.get(base.__module__, typing))), vars(base))
+        name: annotation
         for base in reversed(kind.__mro__)
-        for name, annotation in _raw_annotations(base).items()
+        for name, annotation in (_own_fields(base, {}) | vars(base).get(REMEMBERED, {})).items()
+    }
+
+
+def remember_fields(kind: type, local_names: Mapping[str, Any]) -> None:
+    """Resolve the annotations of a class that need the names around it, which are known only now."""
+    now = _own_fields(kind, local_names)
+    later = _own_fields(kind, {})
+    found = {
+        name: annotation
+        for name, annotation in now.items()
+        if isinstance(later[name], Unresolved) and not isinstance(annotation, Unresolved)
+    }
+    if found:
+        setattr(kind, REMEMBERED, found)
+
+
+def _own_fields(kind: type, local_names: Mapping[str, Any]) -> dict[str, Any]:
+    globals_ = dict(vars(sys.modules.get(kind.__module__, typing)))
+    names = {**local_names, kind.__name__: kind, **vars(kind)}
+    return {
+        name: _resolved(annotation, globals_, names) for name, annotation in _raw_annotations(kind).items()
     }
 
 

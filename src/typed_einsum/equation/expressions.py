@@ -166,10 +166,15 @@ def expression_of(text: str, arguments: Mapping[str, Any]) -> Tree:
     Raises `Unknown` with a field that cannot be read, `NotArithmetic` for one that holds anything but part
     of an expression.
     """
-    filled = _FIELD.sub(lambda found: _held_by(found, arguments), text)
-    if "{" in filled:
+    whole = filled(text, arguments)
+    if "{" in whole:
         raise NotArithmetic(text)
-    return read_expression(filled)
+    return read_expression(whole)
+
+
+def filled(text: str, arguments: Mapping[str, Any]) -> str:
+    """The text with what its fields hold now. Raises `Unknown` with a field that cannot be read."""
+    return _FIELD.sub(lambda found: _held_by(found, arguments), text)
 
 
 def _held_by(found: re.Match[str], arguments: Mapping[str, Any]) -> str:

@@ -10,6 +10,7 @@ from typed_einsum.messages.facts import (
     facts,
     kind_of,
     title,
+    verb,
 )
 from typed_einsum.messages.shapes import Locate, shape_error
 from typed_einsum.messages.types import dtype_repair, type_repair
@@ -27,5 +28,6 @@ __all__ = [
     "shape_error",
     "title",
     "type_repair",
+    "verb",
     "with_article",
 ]

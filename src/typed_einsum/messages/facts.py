@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from typed_einsum.equation.axes import Axis, Expression, Variadic, key, spelled
-from typed_einsum.locations import RETURN
 from typed_einsum.solver import Labelled, Shape, placed
+from typed_einsum.solver.labels import RETURN, is_result, root_of, steps_of
 from typed_einsum.tensors import described, dtype_of, shape_of, short
 
 AXIS_SIZES = "axis_sizes"
@@ -33,28 +33,32 @@ class Held:
 
 def title(label: str) -> str:
     """A tensor's label in a sentence: parameters in backticks, others as they are."""
-    if label.partition("[")[0] == RETURN:
-        items = label[len(RETURN) + 1 : -1].replace("][", ", item ")
-        return f"the result's item {items}" if items else "the result"
-    return f"`{code_for(label)}`" if label.partition("[")[0].isidentifier() else label
+    if is_result(label):
+        parts = [f"field `{name}`" if is_field else f"item {name}" for name, is_field in steps_of(label)]
+        return f"the result's {', '.join(parts)}" if parts else "the result"
+    return f"`{code_for(label)}`" if root_of(label).isidentifier() else label
 
 
 def code_for(label: str) -> str:
     """A tensor in the code of a repair: the parameter or its item, where it has a name there."""
-    name, bracket, rest = label.partition("[")
-    if name == RETURN:
-        return f"result{bracket}{rest}"
+    name = root_of(label)
     if name == MASK:
         return "mask"
     if not name.isidentifier():
         return "tensor"
-    item = rest.removesuffix("]")
-    return label if item.replace("][", "").isdigit() or not bracket else f'{name}["{item}"]'
+    steps = (_step(*step) for step in steps_of(label))
+    return "".join(["result" if name == RETURN else name, *steps])
+
+
+def _step(name: str, is_field: bool) -> str:
+    if is_field:
+        return f".{name}"
+    return f"[{name}]" if name.isdigit() else f'["{name}"]'
 
 
 def verb(label: str) -> str:
     """What one does with a tensor to put it right."""
-    return "return" if label.partition("[")[0] == RETURN else "pass"
+    return "return" if is_result(label) else "pass"
 
 
 def passing(label: str, call: str) -> str:
@@ -88,7 +92,7 @@ def facts(held: Sequence[Held]) -> tuple[str, ...]:
 
 
 def _row_name(label: str) -> str:
-    return code_for(label) if "[" in label or label == RETURN else label
+    return code_for(label) if steps_of(label) or label == RETURN else label
 
 
 def _sizes(tensor: Labelled) -> str:

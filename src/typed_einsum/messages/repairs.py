@@ -8,7 +8,6 @@ from itertools import combinations, pairwise
 from math import prod
 
 from typed_einsum.equation.axes import ELLIPSIS, Axis, Expression, Fixed, Named, is_variadic, spelled
-from typed_einsum.locations import RETURN
 from typed_einsum.messages.facts import AXIS_SIZES, MASK, code_for, passing, shown_shape, title, verb
 from typed_einsum.messages.order import Wanted, likely_order, moved, reordering, sure_order
 from typed_einsum.solver import (
@@ -24,6 +23,7 @@ from typed_einsum.solver import (
     broadcast_shapes,
     placed,
 )
+from typed_einsum.solver.labels import is_result
 
 
 @dataclass(frozen=True)
@@ -115,8 +115,9 @@ def _size_repair(conflict: WrongSize, case: Case) -> str:
         if setter is not None and origin.position is not None:
             expand = _expanding(setter, {origin.position: tensor.sizes[position]})
         return f"nothing broadcasts silently: {expand}, or mark its axis `#{name}`"
-    is_result = tensor.label.partition("[")[0] == RETURN
-    for one in both[:1] if is_result else both:  # the argument of a wrong result is not to blame
+    for one in (
+        both[:1] if is_result(tensor.label) else both
+    ):  # the argument of a wrong result is not to blame
         if told := _perhaps_reordered(one, case):
             return told
     holder = title(tensor.label)

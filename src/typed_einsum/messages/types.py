@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from typed_einsum.locations import RETURN
 from typed_einsum.messages.facts import code_for, kind_of, passing, verb
+from typed_einsum.solver.labels import is_result
 from typed_einsum.tensors import is_tensor
 
 
@@ -25,11 +25,11 @@ def dtype_repair(label: str, allowed: frozenset[torch.dtype], found: torch.dtype
 
 def type_repair(label: str, wanted: str, value: Any) -> str:
     """The repair for a value of another type than its annotation, `wanted`, says."""
-    code, is_result = code_for(label), label.partition("[")[0] == RETURN
+    code, returned = code_for(label), is_result(label)
     found = "Tensor" if is_tensor(value) else kind_of(value)
     if isinstance(value, list) and wanted.startswith("a tuple"):
         return f"{verb(label)} tuple({code})"
-    if value is None and is_result:
+    if value is None and returned:
         return "is a `return` missing? if None is meant, add `| None` to the annotation"
     if wanted == "None":
         return "annotate what comes out, or return nothing"

@@ -23,12 +23,14 @@ from typed_einsum.annotations import (
     ListHint,
     OptionalHint,
     PlainHint,
+    RecordHint,
     TensorHint,
     TupleHint,
     UnionHint,
+    parts_of,
     shown,
 )
-from typed_einsum.annotations.records import fields_of
+from typed_einsum.annotations.records import fields_of, is_keyed, made, may_lack
 from typed_einsum.equation.axes import ELLIPSIS, Anonymous, Axis, Expression, Fixed, Named, Variadic
 from typed_einsum.equation.expressions import NotArithmetic, Unknown, compute, expression_of
 from typed_einsum.testing.inputs.draw import Draw, Shown, SizesAsAsked
@@ -59,13 +61,14 @@ def holds_tensors(hint: Hint) -> bool:
 class Arguments:
     """The arguments of one call: `made` are those that there are already, by the names of their parameters.
 
-    `marked` are names that a `#` axis has had at full size.
+    `marked` are names that a `#` axis has had at full size, `within` the records that are being made.
     """
 
     recipe: Recipe
     draw: Draw
     made: Mapping[str, Any]
     marked: set[str] = field(default_factory=set)
+    within: list[Hint] = field(default_factory=list)
 
     def value(self, name: str, hint: Hint) -> Any:
         """A value that the hint allows. Raises `CannotMake`."""
@@ -78,8 +81,9 @@ class Arguments:
             case OptionalHint() | UnionHint() if self._is_none(name, hint):
                 self.draw.notes.append(f"{name}=None")
                 return None
-            case OptionalHint(inner):
-                return self.value(name, inner)
+            case OptionalHint(inner, others):
+                ends = inner in self.within and PlainHint(type(None)) in others
+                return None if ends else self.value(name, inner)
             case UnionHint(members):
                 return self._member(
                     name, [member for member in members if holds_tensors(member)] or [*members]
@@ -95,8 +99,8 @@ class Arguments:
                 return kind(parts) if kind in (tuple, set, frozenset) else parts
             case DictHint(_, key, item):
                 return {each: self.value(f"{name}[{each!r}]", item) for each in self._keys(name, key)}
-            case PlainHint() | BeartypeHint() if fields := fields_of(hint):
-                return self._record(name, hint, fields)
+            case RecordHint():
+                return self._record(name, hint, fields_of(hint))
             case PlainHint(kind):
                 return self.plain(name, kind)
             case BeartypeHint(annotation):
@@ -131,19 +135,26 @@ class Arguments:
             raise CannotMake(f"nothing says which keys `{name}` has")
         return [make() for make in candidates]
 
-    def _record(self, name: str, hint: PlainHint | BeartypeHint, fields: Mapping[str, Hint]) -> Any:
+    def _record(self, name: str, hint: RecordHint, fields: Mapping[str, Hint]) -> Any:
         """A dataclass, named tuple or typed dict, its tensors at the sizes of the call."""
-        kind: Any = hint.kind if isinstance(hint, PlainHint) else hint.hint
+        kind: Any = hint.kind
+        if hint in self.within:
+            raise CannotMake(f"a `{kind.__name__}` needs another `{kind.__name__}`")
+        self.within.append(hint)
         defaults = _defaults_of(kind)
         values = {
             field: self.value(f"{name}.{field}", inner)
             for field, inner in fields.items()
-            if holds_tensors(inner) or field not in defaults
+            if field not in defaults or (holds_tensors(inner) and not self._is_within(inner))
         }
+        self.within.pop()
         try:
-            return kind(**values)
+            return made(kind, values)
         except Exception as error:  # the record's own code may refuse what is passed
             raise CannotMake(f"`{kind.__name__}` of `{name}` refuses its fields: {error}") from error
+
+    def _is_within(self, hint: Hint) -> bool:
+        return hint in self.within or any(map(self._is_within, parts_of(hint)))
 
     def plain(self, name: str, annotation: Any) -> Any:
         """A value that is no tensor: the size of an axis, or a guess."""
@@ -253,8 +264,8 @@ def _said(hint: Hint) -> str:
 
 def _defaults_of(kind: Any) -> set[str]:
     """The fields of a record that need not be given."""
-    if not isinstance(kind, type) or hasattr(kind, "__total__"):
-        return set(getattr(kind, "__optional_keys__", ()))
+    if is_keyed(kind):
+        return {name for name in kind.__annotations__ if may_lack(kind, name)}
     parameters = inspect.signature(kind).parameters.values()
     return {each.name for each in parameters if each.default is not Parameter.empty}
 

@@ -16,12 +16,13 @@ from typed_einsum.annotations import (
     ListHint,
     OptionalHint,
     PlainHint,
+    RecordHint,
     TensorHint,
     TupleHint,
     UnionHint,
     parts_of,
 )
-from typed_einsum.annotations.records import field_value, fields_of, with_fields
+from typed_einsum.annotations.records import field_value, fields_of, instances_of, with_fields
 from typed_einsum.equation.axes import is_variadic
 from typed_einsum.tensors import dtype_of, is_tensor, shape_of
 
@@ -87,7 +88,7 @@ def _opened(hint: Hint, value: Any) -> list[tuple[Any, Hint, Any]]:
             return [(i, item, part) for i, part in enumerate(value)]
         case DictHint(_, _, item) if isinstance(value, Mapping):
             return [(key, item, part) for key, part in value.items()]
-        case PlainHint() | BeartypeHint() if hint.accepts(value):
+        case RecordHint(kind) if isinstance(value, instances_of(kind)):
             return [(name, inner, field_value(value, name)) for name, inner in fields_of(hint).items()]
         case _:
             return []
@@ -103,6 +104,8 @@ def fits(hint: Hint, value: Any) -> bool:
             return rank >= len(axes) - 1 if spread else rank == len(axes)
         case PlainHint() | BeartypeHint():
             return hint.accepts(value)
+        case RecordHint(kind):
+            return isinstance(value, instances_of(kind))
         case TupleHint(items):
             return isinstance(value, tuple) and len(value) == len(items) and all(map(fits, items, value))
         case ListHint(kind, item):
