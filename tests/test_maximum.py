@@ -19,16 +19,15 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from typed_einsum import einsum, errors, typed_einsum
 from typed_einsum.contraction.maximum import best_products, products, tiles
+from typed_einsum.contraction.maximum import sizes as tile_sizes
 
 SMALL_TILES = [
     (products, "SMALL", 0),
-    (products, "FEW_ROWS_IN_TRAINING", 0),
-    (tiles, "TILE", 96),
-    (tiles, "LEAST_WIDTH", 8),
-    (tiles, "ALIGNED", 2),
+    (tile_sizes, "numbers_in_cache", lambda like: 96),
+    (tile_sizes, "LEAST_TILE", 48),
+    (tile_sizes, "LEAST_WIDTH", 8),
+    (tile_sizes, "ALIGNED", 2),
     (tiles, "NARROW", 3),
-    (tiles, "FEW_ROWS", 9),
-    (tiles, "STEP", 4),
 ]
 """With these, operands of a few hundred numbers take every way through the code."""
 
@@ -315,16 +314,13 @@ def test_the_formulation_is_chosen_by_size_and_by_what_is_asked(monkeypatch: pyt
         original = getattr(products, name)
         monkeypatch.setattr(products, name, lambda *a, **k: (called.append(name), original(*a, **k))[1])
 
-    monkeypatch.setattr(products, "MOST_IN_TRAINING", 2**22)
-    for name in ("_all_at_once", "_at_once_by_column", "largest", "largest_with_rows"):
+    for name in ("_all_at_once", "largest", "largest_with_rows"):
         spied(name)
     for n, c, p, differentiated, expected in [
         (7, 5, 300, False, "_all_at_once"),
         (7, 5, 30000, False, "largest"),
-        (7, 5, 30000, True, "_at_once_by_column"),
-        (70, 9, 3000, True, "_at_once_by_column"),
-        (70, 9, 60000, True, "largest_with_rows"),
-        (170, 9, 3000, True, "largest_with_rows"),
+        (7, 5, 300, True, "_all_at_once"),
+        (7, 5, 30000, True, "largest_with_rows"),
     ]:
         rows, columns = operands(1, 1, n, c, p, torch.float32)
         called.clear()
@@ -392,5 +388,5 @@ def test_what_is_gathered_backward_comes_in_tiles_too(monkeypatch: pytest.Monkey
     result = best_products(rows, columns)
     with Largest() as largest:
         result.sum().backward()
-    assert largest.entries <= max(tiles.TILE, rows.numel())
-    assert 2 * tiles.TILE < 60 * 200 * 64  # so many would be gathered at once
+    most = max(tile_sizes.numbers_in_cache(rows), rows.numel())
+    assert largest.entries <= most < 60 * 200 * 64  # so many would be gathered at once

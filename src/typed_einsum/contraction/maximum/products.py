@@ -20,17 +20,12 @@ from torch.autograd import forward_ad
 from torch.compiler import is_compiling
 
 from typed_einsum.contraction.maximum import fused, tiles
-from typed_einsum.contraction.maximum.tiles import all_products, slices, tile_size
+from typed_einsum.contraction.maximum.gradients import chosen, differentiable_gradients, gradients
+from typed_einsum.contraction.maximum.tiles import all_products
 from typed_einsum.tensors import device_of, dtype_of, shape_of
 
 SMALL = 2**16
 """Up to so many products it is faster to make them all."""
-
-FEW_ROWS_IN_TRAINING = 128
-"""Up to so many rows, gradients are faster as products of matrices, which then cost less than a scatter."""
-
-MOST_IN_TRAINING = 2**24
-"""More products than these, 64 MiB in single precision, never exist at once, however few rows there are."""
 
 
 def best_products(rows: Tensor, columns: Tensor) -> Tensor:
@@ -46,8 +41,6 @@ def best_products(rows: Tensor, columns: Tensor) -> Tensor:
     rows, columns = _autocast(rows), _autocast(columns)
     if not differentiated:
         return largest(rows, columns)
-    if _is_little(rows, columns) and not fused.is_fused(rows, columns):
-        return _at_once_by_column(rows, columns)
     best: Tensor = BestProducts.apply(rows, columns)[0]  # type: ignore[no-untyped-call]
     return best
 
@@ -86,11 +79,6 @@ def _can_stream(rows: Tensor, columns: Tensor) -> bool:
     return _products(rows, columns) > SMALL and dtype_of(rows).is_floating_point and not rows.is_meta
 
 
-def _is_little(rows: Tensor, columns: Tensor) -> bool:
-    """Whether all products at once are best for gradients, and not too many."""
-    return shape_of(rows)[2] <= FEW_ROWS_IN_TRAINING and _products(rows, columns) <= MOST_IN_TRAINING
-
-
 def _products(rows: Tensor, columns: Tensor) -> int:
     b, e, n, _ = shape_of(rows)
     return b * e * n * shape_of(columns)[2]
@@ -116,14 +104,6 @@ def _all_at_once(rows: Tensor, columns: Tensor, *, with_row: bool) -> Tensor:
     return products.max(2).values if with_row else products.amax(2)
 
 
-def _at_once_by_column(rows: Tensor, columns: Tensor) -> Tensor:
-    """The plain formulation with the products of a column side by side, where the search for their best one,
-    and the way back, are fastest."""
-    b, e, n, c = shape_of(rows)
-    products = torch.bmm(columns.transpose(1, 2), rows.reshape(b, e * n, c).transpose(1, 2))
-    return products.reshape(b, shape_of(columns)[2], e, n).max(3).values.transpose(1, 2)
-
-
 class BestProducts(torch.autograd.Function):
     """`best_products` with a derivative that visits the winners alone."""
 
@@ -143,8 +123,8 @@ class BestProducts(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor, _: Any) -> tuple[Tensor | None, Tensor | None]:
         """To each winning row its column times the gradient, and the other way round."""
         if torch.is_grad_enabled() or _is_transformed():
-            return _differentiable_gradients(grad, *ctx.saved_tensors)
-        return _gradients(grad, *ctx.saved_tensors, *ctx.needs_input_grad)
+            return differentiable_gradients(grad, *ctx.saved_tensors)
+        return gradients(grad, *ctx.saved_tensors, *ctx.needs_input_grad)
 
     @staticmethod
     def jvp(ctx: Any, rows_tangent: Tensor | None, columns_tangent: Tensor | None) -> tuple[Tensor, None]:
@@ -152,11 +132,11 @@ class BestProducts(torch.autograd.Function):
         rows, columns, winners = ctx.saved_tensors
         change = columns.new_zeros(shape_of(winners))
         if rows_tangent is not None:
-            moved = _chosen(rows_tangent, winners)
+            moved = chosen(rows_tangent, winners)
             change = change + (moved * columns.transpose(1, 2).unsqueeze(1)).sum(-1)
         if columns_tangent is not None:
             moved = columns_tangent.transpose(1, 2).unsqueeze(1)
-            change = change + (_chosen(rows, winners) * moved).sum(-1)
+            change = change + (chosen(rows, winners) * moved).sum(-1)
         return change, None
 
     @staticmethod
@@ -172,53 +152,3 @@ class BestProducts(torch.autograd.Function):
         merged = (tensor.flatten(0, 1) for tensor in each)
         best, winners = BestProducts.apply(*merged)  # type: ignore[no-untyped-call]
         return (best.unflatten(0, (size, -1)), winners.unflatten(0, (size, -1))), (0, 0)
-
-
-def _gradients(
-    grad: Tensor, rows: Tensor, columns: Tensor, winners: Tensor, of_rows: bool, of_columns: bool
-) -> tuple[Tensor | None, Tensor | None]:
-    """The gradients, from some positions at a time. Many add up, so half precision is too short for that."""
-    b, e, n, c = shape_of(rows)
-    dtype = torch.float64 if dtype_of(rows) == torch.float64 else torch.float32
-    to_rows = rows.new_zeros(b, e * n, c, dtype=dtype) if of_rows else None
-    to_columns = torch.zeros_like(columns, dtype=dtype) if of_columns else None
-    p = shape_of(columns)[2]
-    for at_b, at_e, at_p in slices((b, e, p), p, max(1, tile_size(rows) // max(1, c))):
-        winner, weight = winners[at_b, at_e, at_p], grad[at_b, at_e, at_p].unsqueeze(-1).to(dtype)
-        some_rows, some_columns = rows[at_b, at_e], columns[at_b, :, at_p].transpose(1, 2).unsqueeze(1)
-        if to_columns is not None:
-            parts = _chosen(some_rows, winner) * weight
-            to_columns[at_b, :, at_p] += (parts.squeeze(1) if e == 1 else parts.sum(1)).transpose(1, 2)
-        if to_rows is not None:
-            sums = torch.unflatten(to_rows, 1, (e, n))[at_b, at_e].view(-1, c)
-            sums.index_add_(0, _flat(winner, n), (some_columns * weight).flatten(0, 2))
-    return (
-        None if to_rows is None else to_rows.reshape(b, e, n, c).to(dtype_of(rows)),
-        None if to_columns is None else to_columns.to(dtype_of(columns)),
-    )
-
-
-def _differentiable_gradients(
-    grad: Tensor, rows: Tensor, columns: Tensor, winners: Tensor
-) -> tuple[Tensor, Tensor]:
-    """The same gradients, from all positions at once and without writing twice: what transforms ask for."""
-    b, e, n, c = shape_of(rows)
-    weight = grad.unsqueeze(-1)
-    to_columns = (weight * _chosen(rows, winners)).sum(1).transpose(1, 2)
-    parts = (weight * columns.transpose(1, 2).unsqueeze(1)).flatten(0, 2)
-    to_rows = rows.new_zeros(b * e * n, c).index_add(0, _flat(winners, n), parts)
-    return to_rows.reshape(b, e, n, c), to_columns
-
-
-def _chosen(rows: Tensor, winners: Tensor) -> Tensor:
-    """The winning row of each position: `(b, e, p, c)`."""
-    _, _, n, c = shape_of(rows)
-    chosen = rows.reshape(-1, c).index_select(0, _flat(winners, n))
-    return chosen.reshape(*shape_of(winners), c)
-
-
-def _flat(winners: Tensor, n: int) -> Tensor:
-    """Rows of each group as rows of all groups, one after another."""
-    b, e, _ = shape_of(winners)
-    groups = torch.arange(b * e, device=device_of(winners)).reshape(b, e, 1)
-    return (winners + groups * n).flatten()

@@ -1,46 +1,20 @@
-"""Products in tiles, of which only the maximum is kept: the sizes of tiles, and what is done with each.
-
-The numbers were found on a CPU with two threads; `benchmarks/maximum.py` is where a change shows.
-"""
+"""Products in tiles, of which only the maximum is kept, and its row where that is asked for."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from typed_einsum.tensors import device_of, shape_of
-
-TILE = 2**18
-"""Numbers that exist at once for each thread: 1 MiB in single precision, about one core's cache."""
-
-LARGER, SHARE = 4, 16
-"""A tile may be so many times larger where it remains so small a part of all products: threads meet at the
-end of each tile, which costs tens of microseconds."""
-
-FEW_TILES = 4
-"""Where so few tiles would do, they are twice as large: little is saved, and threads meet less often."""
-
-TILE_ELSEWHERE = 2**25
-"""The same on other devices, whose every call must have enough to do. Not measured."""
-
-LEAST_WIDTH = 256
-"""Columns of a tile before its rows are divided too: rows are what a search for the winner gains from."""
-
-ALIGNED = 64
-"""Tiles are a multiple of this wide: others take up to half as long again."""
+from typed_einsum.contraction.maximum import sizes
+from typed_einsum.contraction.maximum.sizes import Tile
+from typed_einsum.contraction.maximum.workers import is_plain, share, worker_count
+from typed_einsum.tensors import device_of, dtype_of, shape_of
 
 NARROW = 32
 """With fewer columns torch finds a maximum faster together with its row than alone."""
-
-FEW_ROWS = 256
-"""From so many rows on, the winner is sought in steps of `STEP` rows: first the step, then the row in it."""
-
-STEP = 16
-
-
-Tile = tuple[slice, slice, slice]
 
 
 def all_products(rows: Tensor, columns: Tensor) -> Tensor:
@@ -49,68 +23,110 @@ def all_products(rows: Tensor, columns: Tensor) -> Tensor:
     return torch.bmm(rows.reshape(b, e * n, c), columns).reshape(b, e, n, shape_of(columns)[2])
 
 
-def tile_size(tensor: Tensor, products: int = 0) -> int:
-    """How many numbers a tile has, of so many products."""
-    if device_of(tensor).type != "cpu":
-        return TILE_ELSEWHERE
-    least = TILE * torch.get_num_threads()
-    if 0 < products <= FEW_TILES * least:
-        return 2 * least
-    return max(least, min(LARGER * least, products // SHARE))
-
-
-def slices(sizes: tuple[int, int, int], width: int, most: int) -> Iterator[Tile]:
-    """Slices of `b`, `e` and `p`, together of at most so many positions, and of at most this width in `p`."""
-    b, e, p = sizes
-    width = min(p, width, most)
-    depth = min(e, max(1, most // width))
-    batch = min(b, max(1, most // (width * depth)))
-    for first in range(0, b, batch):
-        for second in range(0, e, depth):
-            for third in range(0, p, width):
-                yield slice(first, first + batch), slice(second, second + depth), slice(third, third + width)
-
-
-def _layout(rows: Tensor, columns: Tensor) -> tuple[int, Iterator[Tile]]:
-    """The rows of a tile, which are all rows where they fit, and the tiles."""
-    b, e, n, _ = shape_of(rows)
-    p = shape_of(columns)[2]
-    tile = tile_size(rows, b * e * n * p)
-    width = min(p, max(LEAST_WIDTH, tile // n // ALIGNED * ALIGNED))
-    height = min(n, max(1, tile // width))
-    return height, slices((b, e, p), width, max(1, tile // height))
-
-
 def largest(rows: Tensor, columns: Tensor) -> Tensor:
     """The best products alone."""
-    b, e, n, _ = shape_of(rows)
-    height, every = _layout(rows, columns)
-    best = rows.new_empty(b, e, shape_of(columns)[2])
-    for at_b, at_e, at_p in every:
-        target = best[at_b, at_e, at_p]
-        for start in range(0, n, height):
-            top = _top(all_products(rows[at_b, at_e, start : start + height], columns[at_b, :, at_p]))
-            target.copy_(top if start == 0 else torch.maximum(target, top))
-    return best
+    return _streamed(rows, columns, with_rows=False)[0]
 
 
 def largest_with_rows(rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
-    """The best products and their rows."""
-    b, e, n, _ = shape_of(rows)
-    height, every = _layout(rows, columns)
-    best = rows.new_empty(b, e, shape_of(columns)[2])
-    winners = torch.empty_like(best, dtype=torch.int32)
-    for at_b, at_e, at_p in every:
-        target, winner = best[at_b, at_e, at_p], winners[at_b, at_e, at_p]
-        for start in range(0, n, height):
-            some_rows, some_columns = rows[at_b, at_e, start : start + height], columns[at_b, :, at_p]
-            top, row = _top_with_row(all_products(some_rows, some_columns))
-            if start == 0:
-                target.copy_(top)
-                winner.copy_(row)
-            else:
-                _keep_better(target, winner, top, row + start)
+    """The best products and their rows, the first one of equals."""
+    best, winners = _streamed(rows, columns, with_rows=True)
+    assert winners is not None
     return best, winners
+
+
+def _streamed(rows: Tensor, columns: Tensor, *, with_rows: bool) -> tuple[Tensor, Tensor | None]:
+    b, e, n, _ = shape_of(rows)
+    p = shape_of(columns)[2]
+    best = rows.new_empty(b, e, p)
+    winners = torch.empty_like(best, dtype=torch.int32) if with_rows else None
+    plain, workers = is_plain(rows, columns), worker_count(rows, columns)
+    layout = sizes.layout((b, e, n, p), workers, rows)
+
+    def compute(every: Iterator[Tile]) -> None:
+        products = Products.for_tiles_of(layout.entries, rows) if plain else None
+        for at in every:
+            top, row = _of_tile(rows, columns, at, layout.height, products, with_rows)
+            at_b, at_e, at_p = at
+            best[at_b, at_e, at_p] = top
+            if winners is not None and row is not None:
+                winners[at_b, at_e, at_p] = row
+
+    share(compute, layout.tiles, workers)
+    return best, winners
+
+
+@dataclass(frozen=True)
+class Products:
+    """The products of one tile after another, in memory that the next tile overwrites.
+
+    Half precision is multiplied as such where the processor can, and else in single precision; products are
+    compared in single precision in any case.
+    """
+
+    buffer: Tensor
+    multiplied: torch.dtype
+    half: Tensor | None
+
+    @classmethod
+    def for_tiles_of(cls, entries: int, rows: Tensor) -> Products:
+        """Memory for tiles with at most so many entries."""
+        dtype = dtype_of(rows)
+        if dtype.itemsize > 2:
+            return cls(rows.new_empty(entries), dtype, None)
+        buffer = rows.new_empty(entries, dtype=torch.float32)
+        if not _multiplies(dtype):
+            return cls(buffer, torch.float32, None)
+        return cls(buffer, dtype, rows.new_empty(entries))
+
+    def of(self, rows: Tensor, columns: Tensor) -> Tensor:
+        """All products of these rows and columns: `(b, e, n, p)`."""
+        b, e, n, c = shape_of(rows)
+        shape = b, e * n, shape_of(columns)[2]
+        entries = b * e * n * shape[2]
+        target = (self.buffer if self.half is None else self.half)[:entries].view(shape)
+        rows, columns = rows.reshape(b, e * n, c).to(self.multiplied), columns.to(self.multiplied)
+        if b == 1:
+            torch.mm(rows[0], columns[0], out=target[0])
+        else:
+            torch.bmm(rows, columns, out=target)
+        if self.half is not None:
+            target = self.buffer[:entries].view(shape).copy_(target)
+        return target.view(b, e, n, shape[2])
+
+
+def _multiplies(dtype: torch.dtype) -> bool:
+    """Whether this processor multiplies matrices in half precision, and not entry by entry."""
+    if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+        return False
+    if dtype == torch.bfloat16:
+        return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    return dtype == torch.float16 and bool(torch.ops.mkldnn._is_mkldnn_fp16_supported())
+
+
+def _of_tile(
+    rows: Tensor, columns: Tensor, at: Tile, height: int, products: Products | None, with_rows: bool
+) -> tuple[Tensor, Tensor | None]:
+    """The best products of a tile, from so many rows at a time."""
+    at_b, at_e, at_p = at
+    some = columns[at_b, :, at_p]
+    make = all_products if products is None else products.of
+    find = _top_with_row if products is None else _top_with_row_in_place
+    top: Tensor | None = None
+    row: Tensor | None = None
+    for start in range(0, shape_of(rows)[2], height):
+        here = make(rows[at_b, at_e, start : start + height], some)
+        if not with_rows:
+            better = _top(here)
+            top = better if top is None else torch.maximum(top, better)
+            continue
+        better, its_row = find(here)
+        if top is None or row is None:
+            top, row = better, its_row
+        else:
+            _keep_better(top, row, better, its_row + start)
+    assert top is not None
+    return top, row
 
 
 def _top(products: Tensor) -> Tensor:
@@ -119,25 +135,24 @@ def _top(products: Tensor) -> Tensor:
 
 
 def _top_with_row(products: Tensor) -> tuple[Tensor, Tensor]:
-    """The maximum of a tile and its row, the first one of equals.
-
-    `max` with its index is many times slower than `amax`. So `amax` goes over steps of rows, and the index
-    is sought among the steps, then inside the winning one.
-    """
-    b, e, n, p = shape_of(products)
-    if n < FEW_ROWS or p < NARROW:
-        top, row = products.max(2)
-        return top, row
-    whole = n - n % STEP
-    steps = torch.unflatten(products[:, :, :whole], 2, (-1, STEP))
-    step = steps.amax(3).argmax(2)
-    inside = steps.gather(2, step[:, :, None, None].expand(b, e, 1, STEP, p)).squeeze(2)
-    top, row = inside.max(2)
-    row += step * STEP
-    if whole < n:
-        later, later_row = products[:, :, whole:].max(2)
-        _keep_better(top, row, later, later_row + whole)
+    """The maximum of a tile and its row, the first one of equals."""
+    top, row = products.max(2)
     return top, row
+
+
+def _top_with_row_in_place(products: Tensor) -> tuple[Tensor, Tensor]:
+    """The same, many times faster than `max` with its index: each pass is one vectorised operation.
+
+    Rows are ranked, the first one highest, and the rank of each that reaches the maximum is written over its
+    product: the highest rank tells the row.
+    """
+    n = shape_of(products)[2]
+    top = products.amax(2, keepdim=True)
+    if bool(top.isnan().any()):  # equal to nothing
+        return _top_with_row(products)
+    ranks = torch.arange(n, 0, -1, dtype=dtype_of(products), device=device_of(products)).unsqueeze(1)
+    row = n - products.eq_(top).mul_(ranks).amax(2)
+    return top.squeeze(2), row.to(torch.int32)
 
 
 def _keep_better(target: Tensor, winner: Tensor, top: Tensor, row: Tensor) -> None:

@@ -1,0 +1,112 @@
+"""The gradients of the best products: of each position, only its winner has one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from typed_einsum.contraction.maximum import sizes
+from typed_einsum.contraction.maximum.workers import share, worker_count
+from typed_einsum.tensors import device_of, dtype_of, shape_of
+
+LEAST_CHANNELS = 16
+"""A cache line of single precision: two workers would get into each other's way within one."""
+
+Share = tuple[int, slice]
+"""One sample and some channels."""
+
+
+def gradients(
+    grad: Tensor, rows: Tensor, columns: Tensor, winners: Tensor, of_rows: bool, of_columns: bool
+) -> tuple[Tensor | None, Tensor | None]:
+    """The gradients, from some positions at a time. Many add up, so half precision is too short for that.
+
+    A worker has samples and channels of its own, and adds in the order of positions: the sums are the same
+    with any number of workers.
+    """
+    b, e, n, c = shape_of(rows)
+    dtype = torch.float64 if dtype_of(rows) == torch.float64 else torch.float32
+    to_rows = rows.new_zeros(b, e, n, c, dtype=dtype) if of_rows else None
+    to_columns = torch.zeros_like(columns, dtype=dtype) if of_columns else None
+    workers = worker_count(grad, rows, columns)
+
+    def add(every: Iterator[Share]) -> None:
+        for sample, channels in every:
+            _add_share(
+                grad[sample],
+                rows[sample, :, :, channels],
+                columns[sample, channels],
+                winners[sample],
+                dtype,
+                None if to_rows is None else to_rows[sample, :, :, channels],
+                None if to_columns is None else to_columns[sample, channels],
+            )
+
+    share(add, _shares(b, c, workers), workers)
+    return (
+        None if to_rows is None else to_rows.to(dtype_of(rows)),
+        None if to_columns is None else to_columns.to(dtype_of(columns)),
+    )
+
+
+def _shares(b: int, c: int, workers: int) -> Iterator[Share]:
+    """Samples, divided by channels where there are fewer than workers."""
+    parts = min(-(-workers // max(1, b)), max(1, c // LEAST_CHANNELS))
+    width = max(1, -(-c // parts))
+    for sample in range(b):
+        for first in range(0, c, width):
+            yield sample, slice(first, first + width)
+
+
+def _add_share(
+    grad: Tensor,
+    rows: Tensor,
+    columns: Tensor,
+    winners: Tensor,
+    dtype: torch.dtype,
+    to_rows: Tensor | None,
+    to_columns: Tensor | None,
+) -> None:
+    """Add the gradients of one sample: rows are `(e, n, c)`, columns `(c, p)`, winners and grad `(e, p)`."""
+    e, n, c = shape_of(rows)
+    p = shape_of(columns)[1]
+    flat_rows = rows.reshape(e * n, c)
+    for _, at_e, at_p in sizes.slices((1, e, p), p, max(1, sizes.numbers_in_cache(rows) // max(1, c))):
+        first, last, _ = at_e.indices(e)
+        groups = torch.arange(first, last, device=device_of(winners)).unsqueeze(1)
+        winner = (winners[at_e, at_p] + groups * n).flatten()
+        weight = grad[at_e, at_p].unsqueeze(-1).to(dtype)
+        if to_columns is not None:
+            parts = flat_rows.index_select(0, winner).view(*shape_of(weight)[:2], c) * weight
+            to_columns[:, at_p] += (parts.squeeze(0) if last - first == 1 else parts.sum(0)).t()
+        if to_rows is not None:
+            some = columns[:, at_p].t().unsqueeze(0)
+            to_rows.view(e * n, c).index_add_(0, winner, (some * weight).flatten(0, 1))
+
+
+def differentiable_gradients(
+    grad: Tensor, rows: Tensor, columns: Tensor, winners: Tensor
+) -> tuple[Tensor, Tensor]:
+    """The same gradients, from all positions at once and without writing twice: what transforms ask for."""
+    b, e, n, c = shape_of(rows)
+    weight = grad.unsqueeze(-1)
+    to_columns = (weight * chosen(rows, winners)).sum(1).transpose(1, 2)
+    parts = (weight * columns.transpose(1, 2).unsqueeze(1)).flatten(0, 2)
+    to_rows = rows.new_zeros(b * e * n, c).index_add(0, _flat(winners, n), parts)
+    return to_rows.reshape(b, e, n, c), to_columns
+
+
+def chosen(rows: Tensor, winners: Tensor) -> Tensor:
+    """The winning row of each position: `(b, e, p, c)`."""
+    _, _, n, c = shape_of(rows)
+    found = rows.reshape(-1, c).index_select(0, _flat(winners, n))
+    return found.reshape(*shape_of(winners), c)
+
+
+def _flat(winners: Tensor, n: int) -> Tensor:
+    """Rows of each group as rows of all groups, one after another."""
+    b, e, _ = shape_of(winners)
+    groups = torch.arange(b * e, device=device_of(winners)).reshape(b, e, 1)
+    return (winners + groups * n).flatten()
