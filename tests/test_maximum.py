@@ -23,6 +23,7 @@ from typed_einsum.contraction.maximum import sizes as tile_sizes
 
 SMALL_TILES = [
     (products, "SMALL", 0),
+    (products, "SMALL_IN_TRAINING", 0),
     (tile_sizes, "numbers_in_cache", lambda like: 96),
     (tile_sizes, "LEAST_TILE", 48),
     (tile_sizes, "LEAST_WIDTH", 8),
@@ -320,7 +321,8 @@ def test_the_formulation_is_chosen_by_size_and_by_what_is_asked(monkeypatch: pyt
         (7, 5, 300, False, "_all_at_once"),
         (7, 5, 30000, False, "largest"),
         (7, 5, 300, True, "_all_at_once"),
-        (7, 5, 30000, True, "largest_with_rows"),
+        (7, 5, 30000, True, "_all_at_once"),
+        (7, 5, 40000, True, "largest_with_rows"),
     ]:
         rows, columns = operands(1, 1, n, c, p, torch.float32)
         called.clear()

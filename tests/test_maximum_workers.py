@@ -22,7 +22,8 @@ def threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Torch with more than one thread, and tiles so small that there are some for each worker."""
     before = torch.get_num_threads()
     torch.set_num_threads(WORKERS)
-    monkeypatch.setattr(products, "SMALL", 0)
+    for name in ("SMALL", "SMALL_IN_TRAINING"):
+        monkeypatch.setattr(products, name, 0)
     monkeypatch.setattr(sizes, "LEAST_TILE", 64)
     monkeypatch.setattr(sizes, "LEAST_WIDTH", 16)
     yield

@@ -72,18 +72,24 @@ def _add_share(
     """Add the gradients of one sample: rows are `(e, n, c)`, columns `(c, p)`, winners and grad `(e, p)`."""
     e, n, c = shape_of(rows)
     p = shape_of(columns)[1]
-    flat_rows = rows.reshape(e * n, c)
     for _, at_e, at_p in sizes.slices((1, e, p), p, max(1, sizes.numbers_in_cache(rows) // max(1, c))):
-        first, last, _ = at_e.indices(e)
-        groups = torch.arange(first, last, device=device_of(winners)).unsqueeze(1)
-        winner = (winners[at_e, at_p] + groups * n).flatten()
-        weight = grad[at_e, at_p].unsqueeze(-1).to(dtype)
+        winner, weight = winners[at_e, at_p], grad[at_e, at_p].to(dtype)
         if to_columns is not None:
-            parts = flat_rows.index_select(0, winner).view(*shape_of(weight)[:2], c) * weight
-            to_columns[:, at_p] += (parts.squeeze(0) if last - first == 1 else parts.sum(0)).t()
+            to_columns[:, at_p] += _weighted_rows(rows[at_e], winner, weight)
         if to_rows is not None:
-            some = columns[:, at_p].t().unsqueeze(0)
-            to_rows.view(e * n, c).index_add_(0, winner, (some * weight).flatten(0, 1))
+            # Laid out anew, as it is added row by row.
+            some = columns[:, at_p].t().contiguous() * weight.unsqueeze(2)
+            sums = to_rows[at_e].view(-1, c)
+            sums.index_add_(0, _flat(winner.unsqueeze(0), n), some.flatten(0, 1))
+
+
+def _weighted_rows(rows: Tensor, winner: Tensor, weight: Tensor) -> Tensor:
+    """The sum over `e` of the winning rows times their gradients: `(c, p)`."""
+    e, n, c = shape_of(rows)
+    if e == 1 and n <= shape_of(winner)[1]:  # few rows are turned faster than what is chosen
+        return rows[0].t().contiguous().index_select(1, winner[0]) * weight
+    parts = chosen(rows.unsqueeze(0), winner.unsqueeze(0)).squeeze(0) * weight.unsqueeze(2)
+    return (parts.squeeze(0) if e == 1 else parts.sum(0)).t()
 
 
 def differentiable_gradients(

@@ -24,7 +24,7 @@ from typed_einsum.contraction.maximum.gradients import chosen, differentiable_gr
 from typed_einsum.contraction.maximum.tiles import all_products
 from typed_einsum.tensors import device_of, dtype_of, shape_of
 
-SMALL = 2**16
+SMALL, SMALL_IN_TRAINING = 2**16, 2**18
 """Up to so many products it is faster to make them all."""
 
 
@@ -36,7 +36,7 @@ def best_products(rows: Tensor, columns: Tensor) -> Tensor:
     if _is_traced():
         return _all_at_once(rows, columns, with_row=_requires_grad(rows, columns))
     differentiated = _is_differentiated(rows, columns)
-    if not _can_stream(rows, columns):
+    if not _can_stream(rows, columns, SMALL_IN_TRAINING if differentiated else SMALL):
         return _all_at_once(rows, columns, with_row=differentiated)
     rows, columns = _autocast(rows), _autocast(columns)
     if not differentiated:
@@ -74,9 +74,9 @@ def _is_transformed() -> bool:
     return torch._C._functorch.peek_interpreter_stack() is not None
 
 
-def _can_stream(rows: Tensor, columns: Tensor) -> bool:
+def _can_stream(rows: Tensor, columns: Tensor, small: int) -> bool:
     """Whether tiles pay: real numbers, of which there would be many."""
-    return _products(rows, columns) > SMALL and dtype_of(rows).is_floating_point and not rows.is_meta
+    return _products(rows, columns) > small and dtype_of(rows).is_floating_point and not rows.is_meta
 
 
 def _products(rows: Tensor, columns: Tensor) -> int:

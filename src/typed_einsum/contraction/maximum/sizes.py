@@ -77,9 +77,12 @@ def tile_size(like: Tensor, workers: int, products: int = 0) -> int:
     if device_of(like).type != "cpu":
         return TILE_ELSEWHERE
     most = numbers_in_cache(like)
+    threads = torch.get_num_threads()
+    if threads == 1:
+        return most
     if workers > 1:
         return max(LEAST_TILE, min(most, products // (TILES_EACH * workers)))
-    most *= torch.get_num_threads()
+    most *= threads
     if 0 < products <= FEW_TILES * most:
         return 2 * most
     return max(most, min(LARGER * most, products // SHARE))
