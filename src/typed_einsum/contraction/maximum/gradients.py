@@ -85,7 +85,7 @@ def _add_share(
 
 def _weighted_rows(rows: Tensor, winner: Tensor, weight: Tensor) -> Tensor:
     """The sum over `e` of the winning rows times their gradients: `(c, p)`."""
-    e, n, c = shape_of(rows)
+    e, n, _ = shape_of(rows)
     if e == 1 and n <= shape_of(winner)[1]:  # few rows are turned faster than what is chosen
         return rows[0].t().contiguous().index_select(1, winner[0]) * weight
     parts = chosen(rows.unsqueeze(0), winner.unsqueeze(0)).squeeze(0) * weight.unsqueeze(2)
