@@ -1,0 +1,257 @@
+"""Runs one call on symbolic shapes, or on the sizes that it has, and records it."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import sympy
+from torch import nn
+
+from typed_einsum.checked import shape_checked
+from typed_einsum.decorate.definition import definition_of
+from typed_einsum.errors import TypedEinsumError
+from typed_einsum.testing.axes.conditions import conditions
+from typed_einsum.testing.axes.shape_env import Question
+from typed_einsum.testing.axes.symbols import Symbols
+from typed_einsum.testing.axes.trace import Trace, undisturbed
+from typed_einsum.testing.calls.call import Call
+from typed_einsum.testing.calls.variation import copied
+from typed_einsum.testing.inputs.recipe import CannotMake, Recipe
+from typed_einsum.testing.listing.recorder import Recorder
+from typed_einsum.testing.listing.values import Size
+from typed_einsum.testing.names.gathering import sizes_held
+from typed_einsum.testing.observe.sources import INSTALLED, LIBRARY
+from typed_einsum.testing.observe.values import copied as copied_argument
+from typed_einsum.testing.process.outcome import first_line
+from typed_einsum.testing.running.invoke import run
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A call that was recorded. `places` are the symbols with the axes of the arguments that they stand for.
+
+    `final` says what a size is known to be in the end. `error` is what the call raised; `reason` says why
+    its sizes are no symbols, where they are not.
+    """
+
+    recorder: Recorder
+    places: Mapping[sympy.Symbol, str]
+    sizes: Mapping[sympy.Symbol, int]
+    final: Callable[[Size], Size]
+    error: Exception | None
+    reason: str = ""
+    trace: Trace | None = None
+
+    def conditions(self, names: Mapping[sympy.Symbol, str]) -> tuple[str, ...]:
+        """For which sizes the call is as it was recorded, in these names."""
+        if self.trace is None:
+            return ()
+        known = {symbol: names.get(symbol, place) for symbol, place in self.trace.names.items()}
+        return conditions(Trace(self.trace.call, known, self.trace.sizes, self.trace.questions, None))
+
+
+def recorded(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Ran:
+    """Run a call. Raises `TypeError` where the arguments do not fit the function."""
+    call, start = _call(function, args, kwargs)
+    holds = sources_near(call.function)
+    symbolic = _on_symbols(call, start, holds)
+    if symbolic.error is None:
+        return symbolic
+    real = _on_numbers(call, start, holds)
+    if real.error is None or not _fail_alike(real, symbolic):
+        return _continued(symbolic, real)
+    return Ran(
+        symbolic.recorder, symbolic.places, symbolic.sizes, symbolic.final, real.error, trace=symbolic.trace
+    )
+
+
+def _continued(symbolic: Ran, real: Ran) -> Ran:
+    """A run on symbols as far as torch could follow it, and then on the sizes of the call."""
+    stopped = [call for call in symbolic.recorder.calls if call.failed]
+    at = f" after line {stopped[-1].failed} of {stopped[-1].source.name}" if stopped else ""
+    reason = f"at the sizes of this call{at}: torch cannot follow them as symbols there"
+    recorder = real.recorder
+    recorder.held = [*sizes_held(recorder.calls)]
+    for known, call in zip(symbolic.recorder.calls, recorder.calls, strict=False):
+        if known.source != call.source:
+            break
+        call.arguments = known.arguments
+        call.steps[: len(known.steps)] = known.steps
+        if not known.failed:
+            call.result = known.result
+    equations = symbolic.recorder.equations
+    recorder.equations[: len(equations)] = equations
+    return replace(symbolic, recorder=recorder, error=real.error, reason=reason)
+
+
+def _fail_alike(one: Ran, other: Ran) -> bool:
+    """Whether two runs end in the same line."""
+    lines = [[(each.source, each.failed) for each in ran.recorder.calls if each.failed] for ran in (one, other)]
+    return lines[0] == lines[1] and bool(lines[0])
+
+
+def _call(
+    function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> tuple[Call, Callable[[inspect.BoundArguments], Any]]:
+    """A call as a function with arguments by name, and how it is started."""
+    inner, owner = function, ()
+    start: Callable[[inspect.BoundArguments], Any]
+    if isinstance(function, nn.Module):
+        inner, owner = type(function).forward, (function,)
+        start = _as_module
+    elif inspect.ismethod(function):
+        inner, owner = function.__func__, (function.__self__,)
+        start = partial(_as_function, inner)
+    else:
+        if isinstance(function, partial):
+            inner, args, kwargs = function.func, (*function.args, *args), {**function.keywords, **kwargs}
+        start = partial(_as_function, inner)
+    signature = inspect.signature(inner)
+    bound = signature.bind(*owner, *args, **kwargs)
+    recipe = _recipe(inner, signature)
+    return Call(inner, recipe, dict(bound.arguments), {}, origin="given"), start
+
+
+def _as_module(bound: inspect.BoundArguments) -> Any:
+    owner, *rest = bound.args
+    return owner(*rest, **bound.kwargs)
+
+
+def _as_function(function: Callable[..., Any], bound: inspect.BoundArguments) -> Any:
+    return function(*bound.args, **bound.kwargs)
+
+
+def _recipe(function: Callable[..., Any], signature: inspect.Signature) -> Recipe:
+    """What the annotations of a function say; nothing where it has none that can be read."""
+    try:
+        definition = definition_of(shape_checked(inspect.unwrap(function)))
+        if definition is not None:
+            definition.resolve()
+            return Recipe(signature, definition.signature.hints, definition.signature.result)
+    except (TypedEinsumError, AttributeError, TypeError, ValueError):
+        pass
+    return Recipe(signature, {})
+
+
+def _on_symbols(call: Call, start: Callable[[inspect.BoundArguments], Any], holds: Callable[[str], bool]) -> Ran:
+    recorder = Recorder(holds)
+    with undisturbed():
+        try:
+            symbols = Symbols(call)
+            bound = inspect.BoundArguments(call.recipe.signature, OrderedDict(symbols.arguments()))
+        except Exception as error:  # another version of torch, or an object that cannot be copied
+            return Ran(recorder, {}, {}, lambda size: size, error)
+        error = _started(start, bound, recorder, symbols.mode)
+    env = symbols.env
+    equal = paired(env.questions, env.sizes)
+
+    def final(size: Size) -> Size:
+        return size if isinstance(size, int) else size_of_expression(env.replace(size).xreplace(equal))
+
+    places = {symbol: name for symbol, name in symbols.names.items()}
+    traced = Trace(call, places, dict(env.sizes), tuple(env.questions), error)
+    return Ran(recorder, places, dict(env.sizes), final, error, trace=traced)
+
+
+def paired(
+    questions: Sequence[Question], sizes: Mapping[sympy.Symbol, int]
+) -> dict[sympy.Symbol, sympy.Symbol]:
+    """Axes that are one in this call, where products of axes had to be equal, as in `b*t == n*s`.
+
+    The earlier symbol stays: that of the argument that comes first.
+    """
+    order, found = list(sizes), dict[sympy.Symbol, sympy.Symbol]()
+    for each in questions:
+        if not each.is_equality or not isinstance(each.asked, sympy.Eq):
+            continue
+        left, right = (sympy.Mul.make_args(side.xreplace(found)) for side in each.asked.args)
+        if not all(axis in sizes for axis in (*left, *right)) or {*left} & {*right}:
+            continue
+        by_size = {sizes[axis]: axis for axis in left}
+        if len(by_size) != len(left) or sorted(by_size) != sorted(sizes[axis] for axis in right):
+            continue
+        for axis in right:
+            first, later = sorted((axis, by_size[sizes[axis]]), key=order.index)
+            found = {symbol: first if kept == later else kept for symbol, kept in found.items()} | {later: first}
+    return found
+
+
+def size_of_expression(expression: sympy.Expr) -> Size:
+    """A number where an expression is one."""
+    return int(expression) if expression.is_Integer else expression
+
+
+def _on_numbers(call: Call, start: Callable[[inspect.BoundArguments], Any], holds: Callable[[str], bool]) -> Ran:
+    recorder = Recorder(holds)
+    memo: dict[int, Any] = {}
+    arguments = {name: copied_argument(value, memo) for name, value in call.arguments.items()}
+    if call.owner is not None:
+        try:
+            arguments[call.owner] = copied(call.object, "cpu")
+        except CannotMake:
+            pass
+    bound = inspect.BoundArguments(call.recipe.signature, OrderedDict(arguments))
+    with undisturbed():
+        error = _started(start, bound, recorder, nullcontext())
+    return Ran(recorder, {}, {}, lambda size: size, error)
+
+
+def _started(
+    start: Callable[[inspect.BoundArguments], Any],
+    bound: inspect.BoundArguments,
+    recorder: Recorder,
+    mode: AbstractContextManager[Any],
+) -> Exception | None:
+    """Run it, and give what it raised."""
+    whole = inspect.Signature([inspect.Parameter("bound", inspect.Parameter.POSITIONAL_ONLY)])
+    try:
+        with mode, recorder:
+            run(start, inspect.BoundArguments(whole, OrderedDict(bound=bound)))
+    except Exception as error:  # the user's code, or torch, which cannot follow it
+        return error
+    return None
+
+
+def sources_near(function: Callable[..., Any]) -> Callable[[str], bool]:
+    """Says of a file whether it is of the same project as a function: its package, or what is not installed."""
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    own = "" if code is None else code.co_filename
+    package = _package_of(own)
+    known: dict[str, bool] = {own: True}
+
+    def holds(file: str) -> bool:
+        if file not in known:
+            path = Path(os.path.realpath(file))
+            is_near = package is not None and path.is_relative_to(package)
+            is_own = path.is_relative_to(LIBRARY)
+            is_code = file.endswith(".py") or file.startswith(("<ipython", "/tmp/ipykernel"))
+            known[file] = is_near or (is_code and not is_own and not _is_installed(path))
+        return known[file]
+
+    return holds
+
+
+def _package_of(file: str) -> Path | None:
+    """The folder of the outermost package that holds a file."""
+    folder = Path(os.path.realpath(file)).parent
+    if not (folder / "__init__.py").exists():
+        return None
+    while (folder.parent / "__init__.py").exists():
+        folder = folder.parent
+    return folder
+
+
+def _is_installed(path: Path) -> bool:
+    return bool(INSTALLED.intersection(path.parts)) or path.is_relative_to(STANDARD)
+
+
+STANDARD = Path(os.path.realpath(os.__file__)).parent
+"""Where the standard library is."""

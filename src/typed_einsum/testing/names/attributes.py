@@ -1,0 +1,114 @@
+"""Whole numbers that objects hold: attributes that a function uses, and what its layers were built with."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import linecache
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import Any
+
+from torch import nn
+
+from typed_einsum.testing.listing.source import Source
+from typed_einsum.testing.names.evidence import Evidence, Kind
+
+SHAPING = {
+    "view", "reshape", "expand", "unflatten", "split", "chunk", "repeat", "zeros", "ones", "empty", "full",
+    "randn", "rand", "new_zeros", "new_ones", "new_empty", "arange", "rearrange", "reduce",
+}  # fmt: skip
+"""Calls whose arguments are sizes."""
+
+LARGE = 8
+"""A smaller attribute names an axis only where the function makes a shape of it."""
+
+
+def of_owner(source: Source, owner: Any, values: Mapping[str, Any]) -> Iterator[Evidence]:
+    """The numbers that a function reads from objects, by the last part of what it writes."""
+    held = {"self": owner, **values}
+    in_shapes = {id(part) for node in ast.walk(source.node) if _is_shaping(node) for part in ast.walk(node)}
+    for node in ast.walk(source.node):
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
+            value = held_by(node, held)
+            if type(value) is int and (value >= LARGE or (id(node) in in_shapes and value > 1)):
+                yield Evidence(value, node.attr, Kind.ATTRIBUTE, source, node.lineno)
+
+
+def _is_shaping(node: ast.AST) -> bool:
+    if not isinstance(node, ast.Call):
+        return False
+    func = node.func
+    name = func.attr if isinstance(func, ast.Attribute) else func.id if isinstance(func, ast.Name) else ""
+    return name in SHAPING
+
+
+def held_by(node: ast.expr, held: Mapping[str, Any]) -> Any:
+    """The value of a chain of attributes, without running code: properties have none."""
+    match node:
+        case ast.Name(id=name):
+            return held.get(name)
+        case ast.Attribute(value=inner, attr=name):
+            owner = held_by(inner, held)
+            own = getattr(owner, "__dict__", {})
+            return own.get(name, own.get("_modules", {}).get(name) if isinstance(owner, nn.Module) else None)
+    return None
+
+
+def of_layers(source: Source, owner: Any) -> Iterator[tuple[int, ast.expr, int]]:
+    """The numbers with which a module has built its layers: value, what is written, and the line."""
+    if not isinstance(owner, nn.Module):
+        return
+    named = _by_name(owner)
+    for name, call in _calls(type(owner)):
+        layer = named.get(name)
+        kind = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+        if layer is None or type(layer).__name__ != kind:
+            continue
+        for parameter, written in _passed(type(layer), call):
+            value = layer.__dict__.get(parameter)
+            value = value[0] if isinstance(value, tuple) and len(value) == 1 else value
+            if type(value) is int and value > 1:
+                yield value, written, written.lineno
+
+
+def _by_name(owner: nn.Module) -> dict[str, nn.Module]:
+    """The layers of a module, and those in its dicts, by their last name."""
+    found = dict(owner._modules)
+    for each in list(owner._modules.values()):
+        if isinstance(each, nn.ModuleDict):
+            found.update(each._modules)
+    return {name: layer for name, layer in found.items() if layer is not None}
+
+
+@lru_cache(maxsize=256)
+def _calls(kind: type) -> tuple[tuple[str, ast.Call], ...]:
+    """The calls in a constructor whose result gets a name: `self.out = nn.Linear(d, d)`, `wte=nn.Embedding(…)`."""
+    init = kind.__dict__.get("__init__")
+    code = getattr(init, "__code__", None)
+    if code is None:
+        return ()
+    from typed_einsum.testing.listing.source import source_of
+
+    linecache.checkcache(code.co_filename)
+    source = source_of(code)
+    found: list[tuple[str, ast.Call]] = []
+    for node in ast.walk(source.node) if source is not None else ():
+        match node:
+            case ast.Assign(targets=[*targets], value=ast.Call() as call):
+                found += [(each.attr, call) for each in targets if isinstance(each, ast.Attribute)]
+            case ast.keyword(arg=str(name), value=ast.Call() as call):
+                found.append((name, call))
+    return tuple(found)
+
+
+def _passed(kind: type, call: ast.Call) -> Iterator[tuple[str, ast.expr]]:
+    """The arguments of a call by the names of the parameters."""
+    if any(isinstance(each, ast.Starred) for each in call.args) or any(k.arg is None for k in call.keywords):
+        return
+    try:
+        names = list(inspect.signature(kind).parameters)
+    except (TypeError, ValueError):
+        return
+    yield from zip(names, call.args, strict=False)
+    yield from ((each.arg, each.value) for each in call.keywords if each.arg is not None)

@@ -1,0 +1,180 @@
+"""One name for each axis of a run, chosen from all evidence."""
+
+from __future__ import annotations
+
+import ast
+import keyword
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import sympy
+
+from typed_einsum.testing.listing.source import Source
+from typed_einsum.testing.listing.values import Size
+from typed_einsum.testing.names.evidence import Evidence, Kind
+from typed_einsum.testing.names.expressions import written
+from typed_einsum.testing.names.gathering import Written, computed
+
+TELLING = 8
+"""A smaller number has a name only in a function that says it: it may be equal by chance."""
+
+
+@dataclass(frozen=True)
+class Named:
+    """A name with where it comes from, and the other names that the code has for the same axis."""
+
+    name: str
+    evidence: Evidence
+    others: tuple[Evidence, ...] = ()
+
+
+class Names:
+    """The names of the axes in some recorded calls.
+
+    A symbol has one name everywhere. A number has one within a function, and elsewhere too if all evidence
+    agrees: two numbers may be equal by chance.
+    """
+
+    def __init__(
+        self, places: Mapping[sympy.Symbol, str], evidence: Iterable[Evidence], expressions: Iterable[Written]
+    ) -> None:
+        by_size: dict[Size, list[Evidence]] = defaultdict(list)
+        for each in dict.fromkeys(evidence):
+            if _is_name(each.name):
+                by_size[each.size].append(each)
+        self._by_size = by_size
+        self._taken: set[str] = set()
+        self.symbols = {symbol: self._of_symbol(symbol, place) for symbol, place in places.items()}
+        self._groups = {
+            size: _groups(found) for size, found in by_size.items() if isinstance(size, int) and size > 1
+        }
+        self._written: dict[int, list[Written]] = defaultdict(list)
+        for one in expressions:
+            self._written[one.value].append(one)
+        self._plain = {
+            each.name: each.size for size, found in by_size.items() if isinstance(size, int) for each in found
+        }
+
+    def _of_symbol(self, symbol: sympy.Symbol, place: str) -> Named:
+        ranked = [each for each in _ranked(self._by_size.get(symbol, ())) if each.name not in self._taken]
+        if ranked:
+            best = ranked[0]
+        else:
+            best = Evidence(symbol, _free(place.replace(".", "").strip("*"), self._taken), Kind.PLACE)
+        self._taken.add(best.name)
+        others = {each.name: each for each in ranked if each.name != best.name}
+        return Named(best.name, best, tuple(others.values()))
+
+    def text(self, size: Size, source: Source | None) -> str:
+        """A size as a reader of a function's source names it."""
+        return written(size, lambda leaf: self._leaf(leaf, source)) if self._is_composed(size) else self._whole(size, source)
+
+    def _is_composed(self, size: Size) -> bool:
+        """Whether an expression is shown as it is computed: a product is, unlike what a local sums up."""
+        return isinstance(size, int) or size.is_Symbol or size.is_Mul or not self._by_size.get(size)
+
+    def _whole(self, size: Size, source: Source | None) -> str:
+        return _ranked(self._by_size[size])[0].name
+
+    def _leaf(self, size: Size, source: Source | None) -> str:
+        if not isinstance(size, int):
+            return self.symbols[size].name if size in self.symbols else str(size)
+        named = self.number(size, source)
+        return str(size) if named is None else named.name
+
+    def number(self, size: int, source: Source | None) -> Named | None:
+        """The name of a number in a function, or the expression that it is there."""
+        if size < 2:
+            return None
+        groups = [group for group in self._groups.get(size, ()) if self._says(group, source)]
+        if not groups and size >= TELLING and len(self._groups.get(size, ())) == 1:
+            groups = self._groups[size]
+        for group in groups:
+            ranked = [each for each in _by_functions(group) if each.name not in self._taken]
+            if ranked:
+                others = {each.name: each for each in ranked if each.name != ranked[0].name}
+                return Named(ranked[0].name, ranked[0], tuple(others.values()))
+        return next(self._computed(size, source), None)
+
+    def _says(self, group: Sequence[Evidence], source: Source | None) -> bool:
+        return any(each.source == source or each.source is None for each in group)
+
+    def _computed(self, size: int, source: Source | None) -> Iterator[Named]:
+        """The expressions that the code writes for a number, in names whose values are known."""
+        own = sorted(self._written.get(size, ()), key=lambda each: each.source != source)
+        for each in own:
+            is_telling = each.source == source or size >= TELLING
+            if is_telling and computed(_by_last_names(each.node), self._plain) == size:
+                text = self._spelled(each.node, source)
+                yield Named(text, Evidence(size, text, Kind.ATTRIBUTE, each.source, each.line, each.note))
+
+    def _spelled(self, node: ast.expr, source: Source | None) -> str:
+        match node:
+            case ast.BinOp(left=left, op=op, right=right):
+                sign = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.FloorDiv: "//"}[type(op)]
+                return f"{self._part(left, source)}{sign}{self._part(right, source)}"
+            case ast.Name(id=name) | ast.Attribute(attr=name):
+                value = self._plain.get(name)
+                named = self.number(value, source) if isinstance(value, int) and value > 1 else None
+                return name if named is None else named.name
+        return ast.unparse(node)
+
+    def _part(self, node: ast.expr, source: Source | None) -> str:
+        text = self._spelled(node, source)
+        return f"({text})" if isinstance(node, ast.BinOp) else text
+
+
+def _by_last_names(node: ast.expr) -> ast.expr:
+    """An expression with the last part of each name alone: `config.n_embd` is `n_embd`."""
+    match node:
+        case ast.Attribute(attr=name):
+            return ast.Name(name)
+        case ast.BinOp(left=left, op=op, right=right):
+            return ast.BinOp(_by_last_names(left), op, _by_last_names(right))
+    return node
+
+
+def _is_name(name: str) -> bool:
+    return name.isidentifier() and not keyword.iskeyword(name) and not name.startswith("_")
+
+
+def _ranked(found: Iterable[Evidence]) -> list[Evidence]:
+    """Evidence by its kind, and of one kind the name that is said most often."""
+    found = list(found)
+    often = Counter((each.kind, each.name) for each in found)
+    order = {id(each): at for at, each in enumerate(found)}
+    return sorted(found, key=lambda each: (each.kind, -often[each.kind, each.name], order[id(each)]))
+
+
+def _by_functions(found: Sequence[Evidence]) -> list[Evidence]:
+    """Evidence for a number, the name first that most functions say."""
+    said = {name: len({each.source for each in found if each.name == name}) for name in {e.name for e in found}}
+    return sorted(_ranked(found), key=lambda each: -said[each.name])
+
+
+def _groups(found: Sequence[Evidence]) -> list[list[Evidence]]:
+    """Evidence for one number in groups of what surely is one axis.
+
+    Names are one in two functions that share one; within a function, an attribute and a local are. Two
+    attributes that are equal are so by chance.
+    """
+    groups: list[list[Evidence]] = []
+    for each in found:
+        near = [group for group in groups if any(_are_one(each, other) for other in group)]
+        joined = [*(one for group in near for one in group), each]
+        groups = [*(group for group in groups if group not in near), joined]
+    return groups
+
+
+def _are_one(one: Evidence, other: Evidence) -> bool:
+    is_same_function = one.source is not None and one.source == other.source
+    return one.name == other.name or (is_same_function and one.kind != other.kind)
+
+
+def _free(name: str, taken: set[str]) -> str:
+    """A name from a place, `x.0` as `x0`, that nothing else has."""
+    name = "".join(letter if letter.isalnum() or letter == "_" else "" for letter in name)
+    while name in taken or not name.isidentifier():
+        name = f"x{name}" if not name.isidentifier() else f"{name}_"
+    return name
