@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from typed_einsum.reductions import mean, normalize, softmax
     from typed_einsum.scopes.block import scope
     from typed_einsum.switch import checks_off
+    from typed_einsum.testing.listing.shapes import shapes
 
 __all__ = [
     "checks_off",
@@ -21,6 +22,7 @@ __all__ = [
     "scope",
     "shape_checked",
     "shaped",
+    "shapes",
     "softmax",
     "typed_einsum",
 ]
@@ -35,6 +37,7 @@ _HOMES = {
     "scope": "typed_einsum.scopes.block",
     "shape_checked": "typed_einsum.checked",
     "shaped": "typed_einsum.checked",
+    "shapes": "typed_einsum.testing.listing.shapes",
     "softmax": "typed_einsum.reductions",
     "typed_einsum": "typed_einsum.contraction",
 }

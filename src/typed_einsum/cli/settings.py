@@ -12,7 +12,7 @@ from typing import Any
 from typed_einsum.cli.formats import FORMATS
 from typed_einsum.errors import CODES
 
-TABLE = "tool.typed-einsum"
+TABLE, GLOSSARY = "tool.typed-einsum", "names"
 
 
 class BadSettings(Exception):
@@ -56,6 +56,7 @@ def _read(file: Path) -> Settings:
     written = table.get("tool", {}).get("typed-einsum", {})
     if not isinstance(written, dict):
         raise BadSettings(f"{file}: [{TABLE}] is no table")
+    written = {name: value for name, value in written.items() if name != GLOSSARY}
     try:
         return Settings().overridden({_known(name): _value(name, value) for name, value in written.items()})
     except BadSettings as error:

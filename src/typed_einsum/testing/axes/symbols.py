@@ -26,6 +26,7 @@ class Symbols:
         self.call = call
         self.env = Asked()
         self.mode = FakeTensorMode(shape_env=self.env, allow_non_fake_inputs=True)
+        self.mode.cache_enabled = False  # to look a result up takes longer than to find it again
         self.by_name: dict[str, Any] = {}
         self.names: dict[sympy.Symbol, str] = {}
 

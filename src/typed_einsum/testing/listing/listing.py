@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from typed_einsum.testing.listing.recorder import Recorded, Recorder, Step
+from typed_einsum.testing.listing.recorder import Recorded, Step
 from typed_einsum.testing.listing.running import Ran
 from typed_einsum.testing.listing.source import Source
-from typed_einsum.testing.listing.values import Number, Several, Shape, Size, Value, settled
-from typed_einsum.testing.names.evidence import Evidence, Kind
-from typed_einsum.testing.names.gathering import expressions, from_code, of_glossary, sizes_held
+from typed_einsum.testing.listing.values import Number, Several, Shape, Value, sizes_in
 from typed_einsum.testing.names.naming import Named, Names
 from typed_einsum.testing.process.outcome import first_line
+
+FEW = 2
+"""How many tensors of a list or a record are shown."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,7 @@ class Note:
     """What stands beside a line: some names, and the shape that they have there. A result has no name."""
 
     names: tuple[str, ...]
-    shape: str
+    text: str
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,13 @@ class AxisName:
     size: int
     source: str
     others: tuple[str, ...] = ()
+
+    @property
+    def origin(self) -> str:
+        """Where the name comes from, and the other names that the code has."""
+        more = ["…"] if len(self.others) > FEW else []
+        others = f"; also {', '.join([*self.others[:FEW], *more])}" if self.others else ""
+        return f"{self.source}{others}"
 
 
 @dataclass(frozen=True)
@@ -96,7 +105,9 @@ def _listed(call: Recorded, names: Names, calls: int) -> Listed:
             if text not in kept:
                 kept.append(text)
     if call.result is not None and not isinstance(call.result, Number):
-        line = source.by_line[call.result_line].first if call.result_line in source.by_line else call.result_line
+        line = (
+            source.by_line[call.result_line].first if call.result_line in source.by_line else call.result_line
+        )
         notes.setdefault(line, {}).setdefault("", []).append(shown(call.result, names, source))
     lines = tuple(
         Line(
@@ -126,7 +137,7 @@ def _shown_in(step: Step, names: Names, source: Source) -> Iterator[tuple[str, s
                 continue
             case Number(size):
                 text = names.text(size, source)
-                if text != name:
+                if text != name and name != "_":
                     yield name, text
             case _:
                 yield name, shown(value, names, source)
@@ -143,7 +154,7 @@ def _joined(values: Mapping[str, list[str]]) -> Iterator[Note]:
 
 
 def shown(value: Value, names: Names, source: Source | None) -> str:
-    """A value as a listing shows it: `(b, t, d)`, `2 × (b, t)`."""
+    """A value as a listing shows it: `(b, t, d)`, `list of 2 (b, t)`."""
     match value:
         case Shape(axes=axes):
             inside = ", ".join(names.text(size, source) for size in axes)
@@ -154,47 +165,16 @@ def shown(value: Value, names: Names, source: Source | None) -> str:
             texts = [shown(each, names, source) for _, each in items if not isinstance(each, Number)]
             if len({*texts}) == 1 and len(texts) == length > 1:
                 return f"{kind} of {length} {texts[0]}"
-            keys = [f"{key}: {shown(each, names, source)}" for key, each in items if not isinstance(each, Number)]
+            keys = [
+                f"{key}: {shown(each, names, source)}" for key, each in items if not isinstance(each, Number)
+            ]
             more = ["…"] if length > len(items) else []
             if kind == "tuple":
                 return f"({', '.join([*texts, *more])})"
-            return f"{kind} {', '.join([*(texts if kind == 'list' else keys), *more])}"
+            told = texts if kind == "list" else keys
+            more = more or (["…"] if len(told) > FEW else [])
+            return f"{kind} {', '.join([*told[:FEW], *more])}"
     raise TypeError(type(value).__name__)
-
-
-def names_of(ran: Ran, glossary: Mapping[str, str]) -> Names:
-    """The names of all axes in a call. What was recorded is settled: sizes are as they are known in the end."""
-    recorder = ran.recorder
-    held = [replace(each, size=ran.final(each.size)) for each in sizes_held(recorder.calls)]
-    settle(recorder, ran)
-    evidence: list[Evidence] = [
-        *held,
-        *recorder.held,
-        *from_code(recorder.calls, recorder.equations),
-        *of_glossary(recorder.calls, glossary),
-    ]
-    free = {symbol: place for symbol, place in ran.places.items() if ran.final(symbol) == symbol}
-    given = [
-        Evidence(symbol, place, Kind.ANNOTATION) for symbol, place in free.items() if place.isidentifier()
-    ]
-    return Names(free, [*given, *evidence], expressions(recorder.calls))
-
-
-def settle(recorder: Recorder, ran: Ran) -> None:
-    """Replace all sizes that were recorded by what they are known to be in the end."""
-
-    def settled_all(values: Mapping[str, Value]) -> dict[str, Value]:
-        return {name: settled(value, ran.final) for name, value in values.items()}
-
-    for call in recorder.calls:
-        call.arguments = settled_all(call.arguments)
-        call.result = settled(call.result, ran.final)
-        for step in call.steps:
-            step.values, step.numbers = settled_all(step.values), settled_all(step.numbers)  # type: ignore[assignment]
-    recorder.equations = [
-        replace(each, sides=tuple((text, settled(shape, ran.final)) for text, shape in each.sides))
-        for each in recorder.equations
-    ]
 
 
 def axes_of(ran: Ran, names: Names) -> Iterator[AxisName]:
@@ -202,10 +182,11 @@ def axes_of(ran: Ran, names: Names) -> Iterator[AxisName]:
     for symbol, named in names.symbols.items():
         yield _axis(named, ran.sizes[symbol])
     numbers: dict[str, AxisName] = {}
+    known = {named.name for named in names.symbols.values()}
     for call in ran.recorder.calls:
         for size in _numbers_in(call):
             named_number = names.number(size, call.source)
-            if named_number is not None:
+            if named_number is not None and named_number.name not in known:
                 numbers.setdefault(named_number.name, _axis(named_number, size))
     yield from numbers.values()
 
@@ -216,21 +197,10 @@ def _axis(named: Named, size: int) -> AxisName:
 
 
 def _numbers_in(call: Recorded) -> Iterator[int]:
-    values = [*call.arguments.values(), *(each for step in call.steps for each in step.values.values())]
-    for value in [*values, *([call.result] if call.result is not None else [])]:
+    for value in call.values():
         for size in sizes_in(value):
             if isinstance(size, int):
                 yield size
-
-
-def sizes_in(value: Value) -> Iterator[Size]:
-    """The sizes of all axes in a value."""
-    match value:
-        case Shape(axes=axes):
-            yield from axes
-        case Several(items=items):
-            for _, each in items:
-                yield from sizes_in(each)
 
 
 def failure_of(ran: Ran, names: Names) -> Failure | None:
@@ -246,8 +216,6 @@ def failure_of(ran: Ran, names: Names) -> Failure | None:
 
 def _held(call: Recorded, names: Names) -> Iterator[Note]:
     """The tensors that the failing statement reads, as they were."""
-    import ast
-
     values = dict(call.arguments)
     for step in call.steps:
         values.update(step.values)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import CodeType, FrameType
 from typing import Any
@@ -31,18 +31,27 @@ class Step:
 
 @dataclass
 class Recorded:
-    """One call of one function. `owner` is the object of a method; `failed` the line in which it raised."""
+    """One call of one function. `owner` is the object of a method, `caller` the function of the project that
+    called it, and `failed` the line in which it raised."""
 
     source: Source
     owner: Any
     arguments: dict[str, Value]
-    globals: Mapping[str, Any] = field(repr=False)
+    caller: Source | None
     steps: list[Step] = field(default_factory=list)
     lines: set[int] = field(default_factory=set)
     result: Value | None = None
     result_line: int = 0
     failed: int = 0
     returns_argument: bool = False
+
+    def values(self) -> Iterator[Value]:
+        """All that it was passed, has set and has returned."""
+        yield from self.arguments.values()
+        for step in self.steps:
+            yield from step.values.values()
+        if self.result is not None:
+            yield self.result
 
 
 class Recorder:
@@ -79,7 +88,7 @@ class Recorder:
             return None
         if isinstance(what, Source):
             return self._followed(what, frame)
-        return what.begun(frame, self._within(frame), self.equations)
+        return what.begun(frame, self.within(frame), self.equations)
 
     def _what(self, code: CodeType, frame: FrameType) -> Source | Reader | None:
         """The source of code that is to be followed, or a reader of the equation that it is passed."""
@@ -87,7 +96,7 @@ class Recorder:
             return source_of(code, frame.f_globals)
         return reader_of(code)
 
-    def _within(self, frame: FrameType) -> tuple[Source, int] | None:
+    def within(self, frame: FrameType) -> tuple[Source, int] | None:
         """The function of the project that a call comes from, and its line."""
         above = frame.f_back
         while above is not None:
@@ -114,7 +123,8 @@ class _Following:
         passed = {name: self._passed[name] for name in names if name in source.parameter_lines}
         owner = self._passed.get("self") if source.owner is not None else None
         found = {name: kept for name, value in passed.items() if (kept := seen(value)) is not None}
-        self.call = Recorded(source, owner, found, frame.f_globals)
+        within = recorder.within(frame)
+        self.call = Recorded(source, owner, found, None if within is None else within[0])
         self._running: Statement | None = None
         self._raised = 0
         recorder.calls.append(self.call)

@@ -6,13 +6,15 @@ import inspect
 import os
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
 import sympy
+import torch
 from torch import nn
 
 from typed_einsum.checked import shape_checked
@@ -30,7 +32,6 @@ from typed_einsum.testing.listing.values import Size
 from typed_einsum.testing.names.gathering import sizes_held
 from typed_einsum.testing.observe.sources import INSTALLED, LIBRARY
 from typed_einsum.testing.observe.values import copied as copied_argument
-from typed_einsum.testing.process.outcome import first_line
 from typed_einsum.testing.running.invoke import run
 
 
@@ -39,7 +40,7 @@ class Ran:
     """A call that was recorded. `places` are the symbols with the axes of the arguments that they stand for.
 
     `final` says what a size is known to be in the end. `error` is what the call raised; `reason` says why
-    its sizes are no symbols, where they are not.
+    its sizes are no symbols, where they are not. `again` runs another call of the same function on symbols.
     """
 
     recorder: Recorder
@@ -49,13 +50,21 @@ class Ran:
     error: Exception | None
     reason: str = ""
     trace: Trace | None = None
+    call: Call | None = None
+    again: Callable[[Call], Ran] | None = None
 
     def conditions(self, names: Mapping[sympy.Symbol, str]) -> tuple[str, ...]:
         """For which sizes the call is as it was recorded, in these names."""
         if self.trace is None:
             return ()
-        known = {symbol: names.get(symbol, place) for symbol, place in self.trace.names.items()}
-        return conditions(Trace(self.trace.call, known, self.trace.sizes, self.trace.questions, None))
+        last = {symbol: self.final(symbol) for symbol in self.places}
+        merged = {
+            symbol: size for symbol, size in last.items() if size != symbol and not isinstance(size, int)
+        }
+        known = {symbol: names[symbol] for symbol in self.places if symbol not in merged}
+        asked = [replace(each, asked=each.asked.xreplace(merged)) for each in self.trace.questions]
+        questions = tuple(each for each in asked if each.asked.free_symbols)
+        return conditions(Trace(self.trace.call, known, self.trace.sizes, questions, None))
 
 
 def recorded(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Ran:
@@ -64,7 +73,7 @@ def recorded(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[
     holds = sources_near(call.function)
     symbolic = _on_symbols(call, start, holds)
     if symbolic.error is None:
-        return symbolic
+        return replace(symbolic, call=call, again=lambda other: _on_symbols(other, start, holds))
     real = _on_numbers(call, start, holds)
     if real.error is None or not _fail_alike(real, symbolic):
         return _continued(symbolic, real)
@@ -94,7 +103,9 @@ def _continued(symbolic: Ran, real: Ran) -> Ran:
 
 def _fail_alike(one: Ran, other: Ran) -> bool:
     """Whether two runs end in the same line."""
-    lines = [[(each.source, each.failed) for each in ran.recorder.calls if each.failed] for ran in (one, other)]
+    lines = [
+        [(each.source, each.failed) for each in ran.recorder.calls if each.failed] for ran in (one, other)
+    ]
     return lines[0] == lines[1] and bool(lines[0])
 
 
@@ -102,7 +113,7 @@ def _call(
     function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
 ) -> tuple[Call, Callable[[inspect.BoundArguments], Any]]:
     """A call as a function with arguments by name, and how it is started."""
-    inner, owner = function, ()
+    inner, owner = function, tuple[Any, ...]()
     start: Callable[[inspect.BoundArguments], Any]
     if isinstance(function, nn.Module):
         inner, owner = type(function).forward, (function,)
@@ -114,10 +125,20 @@ def _call(
         if isinstance(function, partial):
             inner, args, kwargs = function.func, (*function.args, *args), {**function.keywords, **kwargs}
         start = partial(_as_function, inner)
-    signature = inspect.signature(inner)
+    try:
+        signature = inspect.signature(inner)
+    except ValueError:  # a function of torch's own
+        return _call(_python_of(function), args, kwargs)
     bound = signature.bind(*owner, *args, **kwargs)
     recipe = _recipe(inner, signature)
     return Call(inner, recipe, dict(bound.arguments), {}, origin="given"), start
+
+
+def _python_of(function: Callable[..., Any]) -> Callable[..., Any]:
+    def called(*args: Any, **kwargs: Any) -> Any:
+        return function(*args, **kwargs)
+
+    return called
 
 
 def _as_module(bound: inspect.BoundArguments) -> Any:
@@ -141,7 +162,9 @@ def _recipe(function: Callable[..., Any], signature: inspect.Signature) -> Recip
     return Recipe(signature, {})
 
 
-def _on_symbols(call: Call, start: Callable[[inspect.BoundArguments], Any], holds: Callable[[str], bool]) -> Ran:
+def _on_symbols(
+    call: Call, start: Callable[[inspect.BoundArguments], Any], holds: Callable[[str], bool]
+) -> Ran:
     recorder = Recorder(holds)
     with undisturbed():
         try:
@@ -149,30 +172,36 @@ def _on_symbols(call: Call, start: Callable[[inspect.BoundArguments], Any], hold
             bound = inspect.BoundArguments(call.recipe.signature, OrderedDict(symbols.arguments()))
         except Exception as error:  # another version of torch, or an object that cannot be copied
             return Ran(recorder, {}, {}, lambda size: size, error)
-        error = _started(start, bound, recorder, symbols.mode)
+        raised = _started(start, bound, recorder, symbols.mode)
     env = symbols.env
     equal = paired(env.questions, env.sizes)
 
     def final(size: Size) -> Size:
         return size if isinstance(size, int) else size_of_expression(env.replace(size).xreplace(equal))
 
-    places = {symbol: name for symbol, name in symbols.names.items()}
-    traced = Trace(call, places, dict(env.sizes), tuple(env.questions), error)
-    return Ran(recorder, places, dict(env.sizes), final, error, trace=traced)
+    places = dict(symbols.names)
+    traced = Trace(call, places, dict(env.sizes), tuple(env.questions), raised)
+    return Ran(recorder, places, dict(env.sizes), final, raised, trace=traced)
 
 
 def paired(
     questions: Sequence[Question], sizes: Mapping[sympy.Symbol, int]
-) -> dict[sympy.Symbol, sympy.Symbol]:
+) -> dict[sympy.Symbol, sympy.Basic]:
     """Axes that are one in this call, where products of axes had to be equal, as in `b*t == n*s`.
 
-    The earlier symbol stays: that of the argument that comes first.
+    The earlier symbol stays: that of the argument that comes first. An axis that had to be a number is one.
     """
-    order, found = list(sizes), dict[sympy.Symbol, sympy.Symbol]()
+    order, found = list(sizes), dict[sympy.Symbol, sympy.Basic]()
     for each in questions:
         if not each.is_equality or not isinstance(each.asked, sympy.Eq):
             continue
-        left, right = (sympy.Mul.make_args(side.xreplace(found)) for side in each.asked.args)
+        sides = sorted(
+            (side.xreplace(found) for side in each.asked.args), key=lambda side: bool(side.is_Integer)
+        )
+        if (alone := _determined(sides, order)) is not None:
+            found = {symbol: kept.xreplace(alone) for symbol, kept in found.items()} | alone
+            continue
+        left, right = (sympy.Mul.make_args(side) for side in sides)
         if not all(axis in sizes for axis in (*left, *right)) or {*left} & {*right}:
             continue
         by_size = {sizes[axis]: axis for axis in left}
@@ -180,8 +209,20 @@ def paired(
             continue
         for axis in right:
             first, later = sorted((axis, by_size[sizes[axis]]), key=order.index)
-            found = {symbol: first if kept == later else kept for symbol, kept in found.items()} | {later: first}
+            found = {symbol: first if kept == later else kept for symbol, kept in found.items()} | {
+                later: first
+            }
     return found
+
+
+def _determined(
+    sides: Sequence[sympy.Basic], order: Sequence[sympy.Symbol]
+) -> dict[sympy.Symbol, sympy.Basic] | None:
+    """An axis that had to be a number, or what earlier axes make together."""
+    for one, other in permutations(sides, 2):
+        if one in order and all(each in order[: order.index(one)] for each in other.free_symbols):
+            return {one: other}
+    return None
 
 
 def size_of_expression(expression: sympy.Expr) -> Size:
@@ -189,15 +230,15 @@ def size_of_expression(expression: sympy.Expr) -> Size:
     return int(expression) if expression.is_Integer else expression
 
 
-def _on_numbers(call: Call, start: Callable[[inspect.BoundArguments], Any], holds: Callable[[str], bool]) -> Ran:
+def _on_numbers(
+    call: Call, start: Callable[[inspect.BoundArguments], Any], holds: Callable[[str], bool]
+) -> Ran:
     recorder = Recorder(holds)
     memo: dict[int, Any] = {}
     arguments = {name: copied_argument(value, memo) for name, value in call.arguments.items()}
     if call.owner is not None:
-        try:
+        with suppress(CannotMake):  # an object that cannot be copied is used as it is
             arguments[call.owner] = copied(call.object, "cpu")
-        except CannotMake:
-            pass
     bound = inspect.BoundArguments(call.recipe.signature, OrderedDict(arguments))
     with undisturbed():
         error = _started(start, bound, recorder, nullcontext())
@@ -221,7 +262,7 @@ def _started(
 
 
 def sources_near(function: Callable[..., Any]) -> Callable[[str], bool]:
-    """Says of a file whether it is of the same project as a function: its package, or what is not installed."""
+    """Says whether a file is of the project of a function: its package, or what is not installed."""
     code = getattr(inspect.unwrap(function), "__code__", None)
     own = "" if code is None else code.co_filename
     package = _package_of(own)
@@ -242,7 +283,7 @@ def sources_near(function: Callable[..., Any]) -> Callable[[str], bool]:
 def _package_of(file: str) -> Path | None:
     """The folder of the outermost package that holds a file."""
     folder = Path(os.path.realpath(file)).parent
-    if not (folder / "__init__.py").exists():
+    if not (folder / "__init__.py").exists() or folder.is_relative_to(TORCH):
         return None
     while (folder.parent / "__init__.py").exists():
         folder = folder.parent
@@ -253,5 +294,6 @@ def _is_installed(path: Path) -> bool:
     return bool(INSTALLED.intersection(path.parts)) or path.is_relative_to(STANDARD)
 
 
+TORCH = Path(os.path.realpath(torch.__file__)).parent
 STANDARD = Path(os.path.realpath(os.__file__)).parent
 """Where the standard library is."""

@@ -18,12 +18,12 @@ from typed_einsum.testing.listing.listing import (
     axes_of,
     failure_of,
     functions_of,
-    names_of,
 )
+from typed_einsum.testing.listing.named import names_of, symbol_names
+from typed_einsum.testing.listing.needed import needed
 from typed_einsum.testing.listing.running import Ran, recorded
 from typed_einsum.testing.listing.source import Source
 from typed_einsum.testing.names.glossary import glossary_near
-from typed_einsum.testing.process.outcome import first_line
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,13 @@ class Shapes:
     reason: str
     failure: Failure | None
 
+    @property
+    def extent(self) -> str:
+        """For which sizes the shapes hold; empty where the call failed."""
+        if self.reason or self.failure is not None:
+            return self.reason
+        return f"for all sizes with {', '.join(self.conditions)}" if self.conditions else "for all sizes"
+
     def __str__(self) -> str:
         """The listing as text, coloured where it is printed to a terminal."""
         from typed_einsum.testing.listing.text import to_text
@@ -59,18 +66,48 @@ class Shapes:
 
 
 def shapes(fn_or_module: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Shapes:
-    """Run a call, and show the source with the named shape of every tensor beside its line."""
+    """Run a call, and show the source with the named shape of every tensor beside its line.
+
+    No annotation is needed. The call runs on torch's symbolic shapes, so that nothing is computed and each
+    axis of the arguments is followed by itself, whatever its size. Where torch cannot follow it, the rest
+    runs on copies of the arguments. A call that fails is shown up to the line that fails, with its tensors.
+
+    An axis is named by what the code says of it: an annotation, a local that holds the size (after
+    `b, t = x.shape`), a letter of einsum or einops, a comment or docstring such as `# (b, t)`, an attribute
+    or an argument of a layer, or the project's glossary. Each name comes with the place that says it.
+
+    Args:
+        fn_or_module: a function, a method or a module.
+        args: the arguments of the call.
+        kwargs: its arguments by name.
+
+    Returns: the listing. `print` shows it, in colour on a terminal; a notebook shows it as HTML.
+
+    Raises: `TypeError` where the arguments do not fit. What the call itself raises is part of the listing.
+
+    Examples:
+        >>> import torch
+        >>> from typed_einsum import shapes
+        >>> def scores(query, key):
+        ...     b, q, d = query.shape  # (batch, queries, width)
+        ...     return query @ key.mT
+        >>> listing = shapes(scores, torch.zeros(2, 3, 5), torch.zeros(2, 4, 5))
+        >>> print(listing.functions[0].lines[-1].notes[0].text)
+        (b, q, key1)
+    """
     ran = recorded(fn_or_module, args, kwargs)
     return shapes_of(ran, _entry(fn_or_module, ran))
 
 
 def shapes_of(ran: Ran, entry: Source | None) -> Shapes:
     """The listing of a call that was recorded."""
+    fixed = needed(ran.call, ran, ran.again) if ran.call is not None and ran.again is not None else ()
     names = names_of(ran, glossary_near())
+    called = symbol_names(ran, names, entry)
     return Shapes(
         tuple(functions_of(ran, names, entry)),
         tuple(axes_of(ran, names)),
-        ran.conditions({symbol: named.name for symbol, named in names.symbols.items()}),
+        (*ran.conditions(called), *(f"{called[each]} == {ran.sizes[each]}" for each in fixed)),
         ran.reason,
         failure_of(ran, names),
     )

@@ -124,14 +124,15 @@ def _definitions(lines: tuple[str, ...]) -> dict[tuple[int, str], tuple[Definiti
     except (SyntaxError, ValueError):
         return {}
     return {
-        (min(node.lineno, *(each.lineno for each in node.decorator_list), node.lineno), node.name): (node, owner)
+        (min(node.lineno, *(each.lineno for each in node.decorator_list), node.lineno), node.name): (
+            node,
+            owner,
+        )
         for node, owner in _functions(tree, None)
     }
 
 
-def _functions(
-    node: ast.AST, owner: ast.ClassDef | None
-) -> Iterator[tuple[Definition, ast.ClassDef | None]]:
+def _functions(node: ast.AST, owner: ast.ClassDef | None) -> Iterator[tuple[Definition, ast.ClassDef | None]]:
     for child in ast.iter_child_nodes(node):
         if isinstance(child, Definition):
             yield child, owner

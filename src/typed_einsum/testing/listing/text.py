@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from typed_einsum.locations import shown_path
-from typed_einsum.testing.listing.listing import AxisName, Line, Listed, Note
+from typed_einsum.testing.listing.listing import Line, Listed, Note
 
 if TYPE_CHECKING:
     from typed_einsum.testing.listing.shapes import Shapes
@@ -18,6 +19,9 @@ WIDE = 72
 
 HIDDEN = 5
 """So many lines and more that did not run are left out."""
+
+LONG = 60
+"""Of a function with more lines, those without tensors are left out, too."""
 
 BOLD, DIM, CYAN, RED, END = "\x1b[1m", "\x1b[2m", "\x1b[36m", "\x1b[31m", "\x1b[0m"
 
@@ -45,25 +49,22 @@ def _function(function: Listed, paint: Paint) -> Iterator[str]:
     digits = len(str(function.lines[-1].number))
     noted = [len(line.text.expandtabs()) - indent for line in function.lines if line.notes]
     column = max((width for width in noted if width <= WIDE), default=0)
-    for group in _groups(function.lines):
-        if len(group) >= HIDDEN and not group[0].ran:
-            spaces = len(group[0].text) - len(group[0].text.lstrip()) - indent
-            yield paint(f"{'':{digits}}   {' ' * spaces}… {len(group)} lines that did not run", DIM)
+    is_long = len(function.lines) > LONG
+    for group in _groups(function.lines, is_long=is_long):
+        if len(group) >= HIDDEN and not (group[0].notes or group[0].failed) and (is_long or not group[0].ran):
+            first = next((line.text for line in group if line.text), "")
+            spaces = " " * (len(first) - len(first.lstrip()) - indent)
+            what = "lines without tensors" if any(line.ran for line in group) else "lines that did not run"
+            yield paint(f"{'':{digits}}   {spaces}… {len(group)} {what}", DIM)
             continue
         for line in group:
             yield from _line(line, digits, indent, column, paint)
 
 
-def _groups(lines: Sequence[Line]) -> Iterator[list[Line]]:
-    """Lines that ran or did not, in their order."""
-    group: list[Line] = []
-    for line in lines:
-        if group and group[-1].ran != line.ran:
-            yield group
-            group = []
-        group.append(line)
-    if group:
-        yield group
+def _groups(lines: Sequence[Line], *, is_long: bool) -> Iterator[list[Line]]:
+    """Neighbours that are shown or left out together: those that ran, or those that have notes."""
+    for _, group in groupby(lines, lambda line: bool(line.notes or line.failed) if is_long else line.ran):
+        yield list(group)
 
 
 def _line(line: Line, digits: int, indent: int, column: int, paint: Paint) -> Iterator[str]:
@@ -86,9 +87,9 @@ def _line(line: Line, digits: int, indent: int, column: int, paint: Paint) -> It
 def note_text(note: Note) -> str:
     """A note as text: `q, k (b, h, t, d)`; an arrow before a result."""
     if not note.names:
-        return f"→ {note.shape}"
-    between = " " if note.shape.startswith("(") or " " in note.shape else " = "
-    return f"{', '.join(note.names)}{between}{note.shape}"
+        return f"→ {note.text}"
+    between = " " if note.text.startswith("(") or " " in note.text else " = "
+    return f"{', '.join(note.names)}{between}{note.text}"
 
 
 def _closing(shapes: Shapes, paint: Paint) -> Iterator[str]:
@@ -101,13 +102,6 @@ def _closing(shapes: Shapes, paint: Paint) -> Iterator[str]:
         yield paint("axes", BOLD)
         width = max(len(axis.name) for axis in shapes.axes)
         sizes = max(len(str(axis.size)) for axis in shapes.axes)
-        yield from (f"  {axis.name:<{width}}  {axis.size:>{sizes}}  {_from(axis)}" for axis in shapes.axes)
-    if shapes.reason:
-        yield shapes.reason
-    elif shapes.failure is None:
-        yield f"for all sizes with {', '.join(shapes.conditions)}" if shapes.conditions else "for all sizes"
-
-
-def _from(axis: AxisName) -> str:
-    others = f"; also {', '.join(axis.others)}" if axis.others else ""
-    return f"{axis.source}{others}"
+        yield from (f"  {axis.name:<{width}}  {axis.size:>{sizes}}  {axis.origin}" for axis in shapes.axes)
+    if shapes.extent:
+        yield shapes.extent

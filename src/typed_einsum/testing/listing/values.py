@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-import sympy
 import torch
+from torch._subclasses.fake_tensor import FakeTensor
 
 from typed_einsum.tensors import dtype_of, is_tensor, shape_of, short
 
-Size = sympy.Expr | int
+Size = Any
 """A size: a number, or an expression of symbols that stand for axes."""
 
 MOST_ITEMS, MOST_DEPTH = 8, 3
@@ -20,10 +20,11 @@ MOST_ITEMS, MOST_DEPTH = 8, 3
 
 @dataclass(frozen=True)
 class Shape:
-    """The dtype and the axes of a tensor."""
+    """The dtype and the axes of a tensor, and the tensor itself if it has no numbers."""
 
     dtype: str
     axes: tuple[Size, ...]
+    tensor: Any = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,8 @@ Value = Shape | Several | Number
 def seen(value: Any, depth: int = 0) -> Value | None:
     """What is kept of a value; None of one without tensors that is no whole number."""
     if is_tensor(value):
-        return Shape(short(dtype_of(value)), tuple(map(size_of, shape_of(value))))
+        tensor = value if isinstance(value, FakeTensor) else None
+        return Shape(short(dtype_of(value)), tuple(map(size_of, shape_of(value))), tensor)
     if is_number(value):
         return Number(size_of(value))
     if depth >= MOST_DEPTH:
@@ -79,7 +81,7 @@ def size_of(size: Any) -> Size:
     """A size as torch knows it, as an expression."""
     if not isinstance(size, torch.SymInt):
         return int(size)
-    expression: sympy.Expr = size.node.expr
+    expression = size.node.expr
     return int(expression) if expression.is_Integer else expression
 
 
@@ -96,10 +98,20 @@ def shapes_in(value: Value | None) -> Iterator[Shape]:
 def settled(value: Any, final: Callable[[Size], Size]) -> Any:
     """A value with sizes as they are known in the end: two that turned out to be one are one."""
     match value:
-        case Shape(dtype, axes):
-            return Shape(dtype, tuple(map(final, axes)))
+        case Shape(dtype, axes, tensor):
+            return Shape(dtype, tuple(map(final, axes)), tensor)
         case Several(kind, items, length):
             return Several(kind, tuple((key, settled(each, final)) for key, each in items), length)
         case Number(size):
             return Number(final(size))
     return value
+
+
+def sizes_in(value: Value) -> Iterator[Size]:
+    """The sizes of all axes in a value."""
+    match value:
+        case Shape(axes=axes):
+            yield from axes
+        case Several(items=items):
+            for _, each in items:
+                yield from sizes_in(each)

@@ -27,7 +27,9 @@ def of_statement(source: Source, node: ast.stmt, values: Mapping[str, Value]) ->
     match node:
         case ast.AnnAssign(target=ast.Name(id=name), annotation=annotation):
             yield from _said(source, annotation, values.get(name))
-        case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call(func=func, args=[_, ast.Constant() as text])):
+        case ast.Assign(
+            targets=[ast.Name(id=name)], value=ast.Call(func=func, args=[_, ast.Constant() as text])
+        ):
             if "shaped" in ast.unparse(func) and isinstance(value := values.get(name), Shape):
                 yield from _axes(source, str(text.value), value, text.lineno)
 
@@ -62,7 +64,11 @@ def _axes(source: Source, text: str, shape: Shape, line: int) -> Iterator[Eviden
         after = len(axes) - spread - 1
         is_long = len(shape.axes) >= spread + after
         pairs = list(zip(axes[:spread], shape.axes, strict=False)) if is_long else []
-        pairs += list(zip(axes[spread + 1 :], shape.axes[len(shape.axes) - after :], strict=False)) if is_long else []
+        pairs += (
+            list(zip(axes[spread + 1 :], shape.axes[len(shape.axes) - after :], strict=False))
+            if is_long
+            else []
+        )
     for axis, size in pairs:
         name, _, _ = axis.lstrip("#?").partition("=")
         if name.isidentifier() and name != "_":

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import ast
 import inspect
-import linecache
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
+from functools import cache, partial
 from typing import Any
 
 from torch import nn
 
-from typed_einsum.testing.listing.source import Source
+from typed_einsum.testing.listing.source import Source, source_of
 from typed_einsum.testing.names.evidence import Evidence, Kind
 
 SHAPING = {
@@ -27,15 +26,19 @@ LARGE = 8
 def of_owner(source: Source, owner: Any, values: Mapping[str, Any]) -> Iterator[Evidence]:
     """The numbers that a function reads from objects, by the last part of what it writes."""
     held = {"self": owner, **values}
-    in_shapes = {id(part) for node in ast.walk(source.node) if _is_shaping(node) for part in ast.walk(node)}
+    in_shapes = {id(part) for node in ast.walk(source.node) if is_shaping(node) for part in ast.walk(node)}
     for node in ast.walk(source.node):
         if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
             value = held_by(node, held)
-            if type(value) is int and (value >= LARGE or (id(node) in in_shapes and value > 1)):
+            if type(value) is not int or value < 2:
+                continue
+            if id(node) in in_shapes:
                 yield Evidence(value, node.attr, Kind.ATTRIBUTE, source, node.lineno)
+            elif value >= LARGE:
+                yield Evidence(value, node.attr, Kind.READ, source, node.lineno)
 
 
-def _is_shaping(node: ast.AST) -> bool:
+def is_shaping(node: ast.AST) -> bool:
     if not isinstance(node, ast.Call):
         return False
     func = node.func
@@ -60,16 +63,28 @@ def of_layers(source: Source, owner: Any) -> Iterator[tuple[int, ast.expr, int]]
     if not isinstance(owner, nn.Module):
         return
     named = _by_name(owner)
-    for name, call in _calls(type(owner)):
+    for name, call in _calls(_class_of(owner)):
         layer = named.get(name)
-        kind = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
-        if layer is None or type(layer).__name__ != kind:
+        if layer is None or not _builds(_class_of(owner), call.func, type(layer)):
             continue
         for parameter, written in _passed(type(layer), call):
             value = layer.__dict__.get(parameter)
             value = value[0] if isinstance(value, tuple) and len(value) == 1 else value
             if type(value) is int and value > 1:
                 yield value, written, written.lineno
+
+
+def _class_of(owner: nn.Module) -> Any:
+    return type(owner)
+
+
+def _builds(owner: type, func: ast.expr, kind: type) -> bool:
+    """Whether a call in a constructor is of a class, by its name or through a partial."""
+    if isinstance(func, ast.Attribute):
+        return func.attr == kind.__name__
+    name = func.id if isinstance(func, ast.Name) else ""
+    found = getattr(vars(owner).get("__init__"), "__globals__", {}).get(name)
+    return name == kind.__name__ or (isinstance(found, partial) and found.func is kind)
 
 
 def _by_name(owner: nn.Module) -> dict[str, nn.Module]:
@@ -81,16 +96,13 @@ def _by_name(owner: nn.Module) -> dict[str, nn.Module]:
     return {name: layer for name, layer in found.items() if layer is not None}
 
 
-@lru_cache(maxsize=256)
-def _calls(kind: type) -> tuple[tuple[str, ast.Call], ...]:
-    """The calls in a constructor whose result gets a name: `self.out = nn.Linear(d, d)`, `wte=nn.Embedding(…)`."""
+@cache
+def _calls(kind: Any) -> tuple[tuple[str, ast.Call], ...]:
+    """The calls in a constructor whose result gets a name, as in `self.out = nn.Linear(d, d)`."""
     init = kind.__dict__.get("__init__")
     code = getattr(init, "__code__", None)
     if code is None:
         return ()
-    from typed_einsum.testing.listing.source import source_of
-
-    linecache.checkcache(code.co_filename)
     source = source_of(code)
     found: list[tuple[str, ast.Call]] = []
     for node in ast.walk(source.node) if source is not None else ():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 import tokenize
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 
 from typed_einsum.testing.listing.source import Source
@@ -16,7 +16,7 @@ LISTED = re.compile(r"[\(\[]([^()\[\]]+)[\)\]]")
 """Something in brackets, which may be the axes of a tensor."""
 
 AXIS = re.compile(r"[A-Za-z_]\w*|\d+|[\w\s*/+-]+")
-CROSSED = re.compile(r"\b[A-Za-z]\w*(?:\s*[x×]\s*(?:[A-Za-z]\w*|\d+))+\b")
+CROSSED = re.compile(r"\b[A-Za-z]\w*(?:\s*[x\u00d7]\s*(?:[A-Za-z]\w*|\d+))+\b")
 """Axes with a sign between them: `B x C x H x W`."""
 
 SAID_OF = re.compile(r"^\W*`*(?:\w+\.)?([A-Za-z_]\w*)`*\s*(?:\([^)]*\))?\s*[:=]")
@@ -28,9 +28,9 @@ NO_AXES = {"tensor", "optional", "torch", "float", "int", "bool", "long", "none"
 
 def axes_in(text: str) -> list[list[str]]:
     """The lists of axes in a text. After an arrow, those of what comes out alone."""
-    text = re.split(r"->|=>|→|⟶", text)[-1]
+    text = re.split(r"->|=>|\u2192|\u27f6", text)[-1]
     found = [re.split(r"\s*[,;]\s*", inside.strip().rstrip(",")) for inside in LISTED.findall(text)]
-    found += [re.split(r"\s*[x×]\s*", crossed) for crossed in CROSSED.findall(text)]
+    found += [re.split(r"\s*[x\u00d7]\s*", crossed) for crossed in CROSSED.findall(text)]
     lone = [axes for axes in found if _are_axes(axes)]
     spaced = [inside.split() for inside in LISTED.findall(text) if "," not in inside]
     return [*lone, *(axes for axes in spaced if len(axes) > 1 and all(_is_name(axis) for axis in axes))]
@@ -59,7 +59,7 @@ def named(axes: Sequence[str], shape: Shape) -> list[tuple[str, Size]] | None:
 
 
 def of_statement(
-    source: Source, first: int, last: int, values: dict[str, Value], is_result: bool = False
+    source: Source, first: int, last: int, values: Mapping[str, Value], is_result: bool = False
 ) -> Iterator[Evidence]:
     """What the comments in the lines of a statement say of the tensors that it sets."""
     comments = comments_of(source)
@@ -80,7 +80,7 @@ def _evidence(axes: Sequence[str], shape: Shape, source: Source, line: int) -> l
     return [Evidence(size, name, Kind.COMMENT, source, line) for name, size in found]
 
 
-def of_names(source: Source, values: dict[str, Value]) -> Iterator[Evidence]:
+def of_names(source: Source, values: Mapping[str, Value]) -> Iterator[Evidence]:
     """What the docstring, and comments on lines of their own, say of tensors that they name."""
     for line, text in _prose(source):
         said = SAID_OF.match(text)

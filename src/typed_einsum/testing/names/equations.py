@@ -32,21 +32,38 @@ class Equation:
 
     def letters(self) -> Iterator[tuple[str, Size]]:
         """Each letter or word of it that is one axis, with its size."""
+        for axis, size in self._axes():
+            if axis.isidentifier() and axis != "_":
+                yield axis, size
+
+    def products(self) -> Iterator[tuple[list[str], Size]]:
+        """The axes that it writes as products, `(h d)`, each with its size."""
+        for axis, size in self._axes():
+            names = axis.strip("()").split()
+            if (
+                axis.startswith("(")
+                and len(names) > 1
+                and all(n.isidentifier() or n.isdigit() for n in names)
+            ):
+                yield names, size
+
+    def _axes(self) -> Iterator[tuple[str, Size]]:
         for written, shape in self.sides:
-            yield from _letters(written, shape)
+            yield from _placed(written, shape)
 
 
-def _letters(written: str, shape: Shape) -> Iterator[tuple[str, Size]]:
+def _placed(written: str, shape: Shape) -> Iterator[tuple[str, Size]]:
+    """Each axis as it is written, with its size; those of an ellipsis are left out."""
     axes = _axes(written)
     spread = next((at for at, axis in enumerate(axes) if axis in ("...", "*", "…")), None)
     if spread is None:
         if len(axes) == len(shape.axes):
-            yield from _named(axes, shape.axes)
+            yield from zip(axes, shape.axes, strict=True)
         return
     after = len(axes) - spread - 1
     if spread + after <= len(shape.axes):
-        yield from _named(axes[:spread], shape.axes[:spread])
-        yield from _named(axes[len(axes) - after :], shape.axes[len(shape.axes) - after :])
+        yield from zip(axes[:spread], shape.axes[:spread], strict=True)
+        yield from zip(axes[spread + 1 :], shape.axes[len(shape.axes) - after :], strict=True)
 
 
 def _axes(written: str) -> list[str]:
@@ -57,12 +74,6 @@ def _axes(written: str) -> list[str]:
     if len(written) > 1 and not re.fullmatch(r"[A-Za-z]*(\.\.\.)?[A-Za-z]*", written):
         return [written]
     return re.findall(r"\.\.\.|.", written)
-
-
-def _named(axes: Sequence[str], sizes: Sequence[Size]) -> Iterator[tuple[str, Size]]:
-    for axis, size in zip(axes, sizes, strict=True):
-        if axis.isidentifier() and axis != "_":
-            yield axis, size
 
 
 @dataclass(frozen=True)
@@ -83,7 +94,9 @@ class Reader:
             shapes = [seen(each) for each in operands]
             written = left.split(",") if "," in left else [left]
             known = [
-                (each, shape) for each, shape in zip(written, shapes, strict=False) if isinstance(shape, Shape)
+                (each, shape)
+                for each, shape in zip(written, shapes, strict=False)
+                if isinstance(shape, Shape)
             ]
             into.append(Equation(text, tuple(known), where, self.by))
             if has_result:

@@ -13,20 +13,22 @@ if TYPE_CHECKING:
 
 
 class Kind(IntEnum):
-    """What names an axis, the most telling first."""
+    """What names an axis, the most telling first. `READ` is an attribute that makes no shape."""
 
     ANNOTATION = 0
     LOCAL = 1
     EQUATION = 2
     COMMENT = 3
     ATTRIBUTE = 4
-    GLOSSARY = 5
-    PLACE = 6
+    READ = 5
+    GLOSSARY = 6
+    PLACE = 7
 
     @property
     def word(self) -> str:
         """The kind as a reader calls it."""
-        return {"PLACE": "its place in the argument"}.get(self.name, self.name.lower())
+        words = {"READ": "attribute", "PLACE": "its place in the argument", "GLOSSARY": "the glossary"}
+        return words.get(self.name, self.name.lower())
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,13 @@ Leaf = Callable[[Size], str]
 
 
 def written(size: Size, leaf: Leaf) -> str:
-    """A size in names."""
+    """A size in names. A number within it has none, unless it is a factor of the whole."""
+    if not isinstance(size, int) and not (size.is_Symbol or size.is_Mul):
+        return _written(size, lambda each: str(each) if isinstance(each, int) else leaf(each))
+    return _written(size, leaf)
+
+
+def _written(size: Size, leaf: Leaf) -> str:
     if isinstance(size, int) or size.is_Symbol or size.is_Integer:
         return leaf(int(size) if getattr(size, "is_Integer", False) else size)
     match type(size).__name__:
@@ -23,36 +29,44 @@ def written(size: Size, leaf: Leaf) -> str:
             return _sum(size, leaf)
         case "Pow":
             base, power = size.args
-            return f"{_inside(base, leaf)}**{written(power, leaf)}"
+            return f"{_inside(base, leaf)}**{_written(power, leaf)}"
         case "FloorDiv" | "CleanDiv" | "IntTrueDiv":
             return "//".join(_inside(each, leaf) for each in size.args)
         case "Mod" | "PythonMod":
             return "%".join(_inside(each, leaf) for each in size.args)
         case "Max" | "Min" | "CeilToInt" | "FloorToInt" as name:
-            return f"{name.lower()}({','.join(written(each, leaf) for each in size.args)})"
+            return f"{name.lower()}({','.join(_written(each, leaf) for each in size.args)})"
     found = {symbol: sympy.Symbol(leaf(symbol)) for symbol in size.free_symbols}
     return str(size.xreplace(found)).replace(" ", "")
 
 
 def _inside(size: Size, leaf: Leaf) -> str:
-    text = written(size, leaf)
-    return text if text.isidentifier() or text.isdigit() or text.endswith(")") and "(" not in text[1:] else f"({text})"
+    text = _written(size, leaf)
+    return (
+        text
+        if text.isidentifier() or text.isdigit() or (text.endswith(")") and "(" not in text[1:])
+        else f"({text})"
+    )
 
 
 def _product(size: sympy.Expr, leaf: Leaf) -> str:
     upper, lower = [], []
     for factor in size.args:
         if factor.is_Pow and factor.args[1].is_negative:
-            lower.append(written(1 / factor, leaf))
+            lower.append(_written(1 / factor, leaf))
         elif factor.is_Rational and not factor.is_Integer:
             lower.append(str(factor.q))
             upper += [str(factor.p)] if factor.p != 1 else []
         else:
-            upper.append(written(factor, leaf) if not factor.is_Add else f"({written(factor, leaf)})")
-    order = sorted(upper, key=lambda text: not text.isdigit())
-    order = ["", *order[1:]] if order[:1] == ["-1"] else order
-    text = "*".join(order or ["1"])
+            text = _written(factor, leaf)
+            upper.append(f"({text})" if factor.is_Add or "//" in text or "%" in text else text)
+    sign = "-" if "-1" in upper else ""
+    text = sign + "*".join(sorted((each for each in upper if each != "-1"), key=_is_no_number) or ["1"])
     return f"{text}//{'//'.join(lower)}" if lower else text
+
+
+def _is_no_number(text: str) -> bool:
+    return not text.lstrip("-").isdigit()
 
 
 def _sum(size: sympy.Expr, leaf: Leaf) -> str:
@@ -60,6 +74,6 @@ def _sum(size: sympy.Expr, leaf: Leaf) -> str:
     text = ""
     for term in terms:
         is_less = term.could_extract_minus_sign()
-        shown = written(-term if is_less else term, leaf)
+        shown = _written(-term if is_less else term, leaf)
         text += ("-" if is_less else "+" if text else "") + shown
     return text

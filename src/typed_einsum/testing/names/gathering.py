@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +17,7 @@ from typed_einsum.testing.names.evidence import Evidence, Kind
 
 @dataclass(frozen=True)
 class Written:
-    """That a number is written as an expression: `144` as `3 * config.n_embd`."""
+    """That a number is written as an expression: `144` as `3 * config.n_embd`, or as `(h d)` by einops."""
 
     value: int
     node: ast.expr = field(compare=False)
@@ -81,10 +81,10 @@ def _of_call(call: Recorded) -> Iterator[Evidence]:
         yield from comments.of_statement(source, line, last, {"": call.result}, is_result=True)
     yield from comments.of_names(source, values)
     yield from attributes.of_owner(source, call.owner, {})
-    for value, node, line in attributes.of_layers(source, call.owner):
+    for number, node, line in attributes.of_layers(source, call.owner):
         if isinstance(node, ast.Name | ast.Attribute):
             name = node.id if isinstance(node, ast.Name) else node.attr
-            yield Evidence(value, name, Kind.ATTRIBUTE, source, line, layer_of(call.owner))
+            yield Evidence(number, name, Kind.ATTRIBUTE, source, line, layer_of(call.owner))
     for step in call.steps:
         yield from _passed(call, step)
 
@@ -106,7 +106,7 @@ def _shaping(call: Recorded, step: Step) -> Iterator[tuple[ast.expr, Size]]:
     held = {name: each.size for name, each in step.numbers.items()}
     node = step.statement.node
     for made in ast.walk(node) if not getattr(node, "body", None) else ():
-        if not attributes._is_shaping(made):
+        if not attributes.is_shaping(made):
             continue
         assert isinstance(made, ast.Call)
         passed = [*made.args, *(each.value for each in made.keywords if each.arg not in ("dim", "axis"))]
@@ -148,8 +148,13 @@ def _applied(op: ast.operator, one: int, other: int) -> int | None:
     return None
 
 
-def expressions(calls: Iterable[Recorded]) -> Iterator[Written]:
-    """Numbers as they are written where layers are built and shapes are made."""
+def expressions(calls: Iterable[Recorded], equations: Iterable[Equation]) -> Iterator[Written]:
+    """Numbers as they are written in equations, where layers are built and where shapes are made."""
+    for equation in equations:
+        source, line = equation.where
+        for names, size in equation.products():
+            if isinstance(size, int):
+                yield Written(size, _product(names), source, line, f"equation in {source.name}")
     for call in calls:
         for value, node, line in attributes.of_layers(call.source, call.owner):
             yield Written(value, node, call.source, line, layer_of(call.owner))
@@ -157,6 +162,13 @@ def expressions(calls: Iterable[Recorded]) -> Iterator[Written]:
             for node, size in _shaping(call, step):
                 if isinstance(node, ast.BinOp) and isinstance(size, int) and size > 1:
                     yield Written(size, node, call.source, node.lineno)
+
+
+def _product(names: Sequence[str]) -> ast.expr:
+    """`h*d` as an expression."""
+    *before, last = names
+    name: ast.expr = ast.Constant(int(last)) if last.isdigit() else ast.Name(last)
+    return ast.BinOp(_product(before), ast.Mult(), name) if before else name
 
 
 def of_glossary(calls: Iterable[Recorded], glossary: Mapping[str, str]) -> Iterator[Evidence]:

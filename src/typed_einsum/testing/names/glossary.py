@@ -23,4 +23,8 @@ def _read(file: Path) -> Mapping[str, str]:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
         return {}
     names = table.get("tool", {}).get("typed-einsum", {}).get("names", {})
-    return {name: axes for name, axes in names.items() if isinstance(axes, str)} if isinstance(names, dict) else {}
+    return (
+        {name: axes for name, axes in names.items() if isinstance(axes, str)}
+        if isinstance(names, dict)
+        else {}
+    )

@@ -29,16 +29,28 @@ class Named:
     others: tuple[Evidence, ...] = ()
 
 
+Kin = Mapping[Source, Mapping[int, Sequence[Source]]]
+"""For a function and a number, the functions that hold a tensor of its with this number for an axis."""
+
+
 class Names:
     """The names of the axes in some recorded calls.
 
     A symbol has one name everywhere. A number has one within a function, and elsewhere too if all evidence
-    agrees: two numbers may be equal by chance.
+    agrees: two numbers may be equal by chance. `places` are where the arguments have a symbol, `sizes` those
+    that it has in the call.
     """
 
     def __init__(
-        self, places: Mapping[sympy.Symbol, str], evidence: Iterable[Evidence], expressions: Iterable[Written]
+        self,
+        places: Mapping[sympy.Symbol, str],
+        sizes: Mapping[sympy.Symbol, int],
+        evidence: Iterable[Evidence],
+        expressions: Iterable[Written],
+        kin: Kin,
     ) -> None:
+        self._kin = kin
+        self._own: dict[Source, Mapping[str, int]] = {}
         by_size: dict[Size, list[Evidence]] = defaultdict(list)
         for each in dict.fromkeys(evidence):
             if _is_name(each.name):
@@ -52,9 +64,10 @@ class Names:
         self._written: dict[int, list[Written]] = defaultdict(list)
         for one in expressions:
             self._written[one.value].append(one)
-        self._plain = {
-            each.name: each.size for size, found in by_size.items() if isinstance(size, int) for each in found
-        }
+        numbers = {(e.name, size) for size, found in by_size.items() if isinstance(size, int) for e in found}
+        often = Counter(name for name, _ in numbers)
+        self._plain = {name: size for name, size in numbers if often[name] == 1}
+        self._sizes = {named.name: sizes[symbol] for symbol, named in self.symbols.items()}
 
     def _of_symbol(self, symbol: sympy.Symbol, place: str) -> Named:
         ranked = [each for each in _ranked(self._by_size.get(symbol, ())) if each.name not in self._taken]
@@ -68,7 +81,11 @@ class Names:
 
     def text(self, size: Size, source: Source | None) -> str:
         """A size as a reader of a function's source names it."""
-        return written(size, lambda leaf: self._leaf(leaf, source)) if self._is_composed(size) else self._whole(size, source)
+        return (
+            written(size, lambda leaf: self._leaf(leaf, source))
+            if self._is_composed(size)
+            else self._whole(size, source)
+        )
 
     def _is_composed(self, size: Size) -> bool:
         """Whether an expression is shown as it is computed: a product is, unlike what a local sums up."""
@@ -85,44 +102,76 @@ class Names:
 
     def number(self, size: int, source: Source | None) -> Named | None:
         """The name of a number in a function, or the expression that it is there."""
-        if size < 2:
-            return None
-        groups = [group for group in self._groups.get(size, ()) if self._says(group, source)]
-        if not groups and size >= TELLING and len(self._groups.get(size, ())) == 1:
-            groups = self._groups[size]
-        for group in groups:
-            ranked = [each for each in _by_functions(group) if each.name not in self._taken]
+        said = self._said(size, source)
+        if said is not None and said.evidence.kind < Kind.ATTRIBUTE:
+            return said
+        return next(self._computed(size, source), said)
+
+    def _said(self, size: int | None, source: Source | None) -> Named | None:
+        """What the code calls a number: in the function itself, where the same tensors are, or anywhere."""
+        groups = self._groups.get(size, []) if size is not None and size > 1 else []
+        own = [group for group in groups if _says(group, source)]
+        strong = [group for group in groups if group[0].kind is not Kind.READ]
+        everywhere = strong if len(strong) == 1 and (size or 0) >= TELLING else []
+        weak = [group for group in groups if _says(group, source, Kind.READ)]
+        for group in own or self._of_kin(groups, size, source) or everywhere or weak:
+            ranked = [each for each in _by_functions(group) if self._sizes.get(each.name, size) == size]
             if ranked:
                 others = {each.name: each for each in ranked if each.name != ranked[0].name}
                 return Named(ranked[0].name, ranked[0], tuple(others.values()))
-        return next(self._computed(size, source), None)
+        return None
 
-    def _says(self, group: Sequence[Evidence], source: Source | None) -> bool:
-        return any(each.source == source or each.source is None for each in group)
+    def _of_kin(
+        self, groups: Sequence[list[Evidence]], size: int | None, source: Source | None
+    ) -> list[list[Evidence]]:
+        """What the nearest functions say of a number that have it in the same tensor."""
+        near, known = [source], {source}
+        while near and size is not None:
+            found = [group for group in groups if any(_says(group, each) for each in near)]
+            if found:
+                return found
+            kin = [each for one in near if one is not None for each in self._kin.get(one, {}).get(size, ())]
+            near = [each for each in dict.fromkeys(kin) if each not in known]
+            known.update(near)
+        return []
 
     def _computed(self, size: int, source: Source | None) -> Iterator[Named]:
         """The expressions that the code writes for a number, in names whose values are known."""
         own = sorted(self._written.get(size, ()), key=lambda each: each.source != source)
         for each in own:
             is_telling = each.source == source or size >= TELLING
-            if is_telling and computed(_by_last_names(each.node), self._plain) == size:
-                text = self._spelled(each.node, source)
+            values = {**self._plain, **self._own_values(each.source)}
+            if is_telling and computed(_by_last_names(each.node), values) == size:
+                text = self._spelled(each.node, each.source, values)
                 yield Named(text, Evidence(size, text, Kind.ATTRIBUTE, each.source, each.line, each.note))
 
-    def _spelled(self, node: ast.expr, source: Source | None) -> str:
+    def _own_values(self, source: Source) -> Mapping[str, int]:
+        """The numbers that names have in one function, where each has one alone."""
+        if source not in self._own:
+            found = {
+                (each.name, size)
+                for size, every in self._by_size.items()
+                if isinstance(size, int)
+                for each in every
+                if each.source == source
+            }
+            often = Counter(name for name, _ in found)
+            self._own[source] = {name: size for name, size in found if often[name] == 1}
+        return self._own[source]
+
+    def _spelled(self, node: ast.expr, source: Source, values: Mapping[str, int]) -> str:
         match node:
             case ast.BinOp(left=left, op=op, right=right):
                 sign = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.FloorDiv: "//"}[type(op)]
-                return f"{self._part(left, source)}{sign}{self._part(right, source)}"
+                return f"{self._part(left, source, values)}{sign}{self._part(right, source, values)}"
             case ast.Name(id=name) | ast.Attribute(attr=name):
-                value = self._plain.get(name)
-                named = self.number(value, source) if isinstance(value, int) and value > 1 else None
+                named = self._said(values.get(name), source)
                 return name if named is None else named.name
         return ast.unparse(node)
 
-    def _part(self, node: ast.expr, source: Source | None) -> str:
-        text = self._spelled(node, source)
-        return f"({text})" if isinstance(node, ast.BinOp) else text
+    def _part(self, node: ast.expr, source: Source, values: Mapping[str, int]) -> str:
+        text = self._spelled(node, source, values)
+        return f"({text})" if isinstance(node, ast.BinOp) and not isinstance(node.op, ast.Mult) else text
 
 
 def _by_last_names(node: ast.expr) -> ast.expr:
@@ -133,6 +182,13 @@ def _by_last_names(node: ast.expr) -> ast.expr:
         case ast.BinOp(left=left, op=op, right=right):
             return ast.BinOp(_by_last_names(left), op, _by_last_names(right))
     return node
+
+
+def _says(group: Sequence[Evidence], source: Source | None, weakest: Kind = Kind.ATTRIBUTE) -> bool:
+    """Whether a function itself says one of the names in a group."""
+    return any(
+        each.source == source and (each.kind <= weakest or each.kind is Kind.GLOSSARY) for each in group
+    )
 
 
 def _is_name(name: str) -> bool:
@@ -149,7 +205,9 @@ def _ranked(found: Iterable[Evidence]) -> list[Evidence]:
 
 def _by_functions(found: Sequence[Evidence]) -> list[Evidence]:
     """Evidence for a number, the name first that most functions say."""
-    said = {name: len({each.source for each in found if each.name == name}) for name in {e.name for e in found}}
+    said = {
+        name: len({each.source for each in found if each.name == name}) for name in {e.name for e in found}
+    }
     return sorted(_ranked(found), key=lambda each: -said[each.name])
 
 

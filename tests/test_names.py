@@ -1,0 +1,244 @@
+"""Names for axes that no annotation names: what says them, which wins, and what is not believed."""
+
+# ruff: noqa: RUF059 - locals that hold a size are what the functions here are about.
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from typed_einsum import shapes
+from typed_einsum.testing.names.comments import axes_in
+from typed_einsum.testing.names.glossary import glossary_near
+
+
+def notes(function: Callable[..., Any], *args: Any) -> dict[str, str]:
+    """What a listing says of each local and parameter of the function itself; "" is the result."""
+    found: dict[str, str] = {}
+    for line in shapes(function, *args).functions[0].lines:
+        for note in line.notes:
+            found.update(dict.fromkeys(note.names or ("",), note.text))
+    return found
+
+
+def by_annotation(x: Float[Tensor, "batch time"]):
+    b, t = x.shape
+    return x.reshape(b * t)  # (n)
+
+
+def by_local(x):
+    b, t = x.shape
+    torch.einsum("ij->ji", x)
+    return x  # (n, m)
+
+
+def by_callee(x):
+    return by_local(x)
+
+
+def by_equation(x):
+    y = torch.einsum("ij->ji", x)  # (n, m)
+    return y
+
+
+def by_comment(x):
+    y = x.transpose(0, 1)  # (n, m)
+    return y
+
+
+def by_docstring(x):
+    """Turn it.
+
+    x: (length, width)
+    """
+    return x.mT
+
+
+def by_nothing(x):
+    return x.mT
+
+
+@pytest.mark.parametrize(
+    ("function", "told"),
+    [
+        (by_annotation, "(batch, time)"),
+        (by_local, "(b, t)"),
+        (by_callee, "(b, t)"),
+        (by_equation, "(i, j)"),
+        (by_comment, "(m, n)"),
+        (by_docstring, "(length, width)"),
+        (by_nothing, "(x0, x1)"),
+    ],
+)
+def test_the_most_telling_evidence_names_an_axis(function: Callable[..., Any], told: str) -> None:
+    assert notes(function, torch.zeros(3, 5))["x"] == told
+
+
+def test_every_name_says_where_it_comes_from() -> None:
+    [batch, time] = shapes(by_annotation, torch.zeros(3, 5)).axes
+    assert (batch.name, batch.size, batch.source) == ("batch", 3, "annotation")
+    line = by_local.__code__.co_firstlineno + 1
+    first = shapes(by_callee, torch.zeros(3, 5)).axes[0]
+    assert first.source == f"local in by_local, line {line}"
+    assert first.others[0] == f"`i` (equation in by_local, line {line + 1})"
+    assert time.others == (f"`t` (local in by_annotation, line {by_annotation.__code__.co_firstlineno + 1})",)
+
+
+def test_a_glossary_names_what_nothing_else_does(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "pyproject.toml").write_text('[tool.typed-einsum.names]\nx = "rows columns"\n')
+    monkeypatch.chdir(tmp_path)
+    assert glossary_near() == {"x": "rows columns"}
+    assert notes(by_nothing, torch.zeros(3, 5)) == {"x": "(rows, columns)", "": "(columns, rows)"}
+
+
+def test_the_command_takes_a_glossary_for_no_option(tmp_path: Any) -> None:
+    from typed_einsum.cli.settings import settings_near
+
+    (tmp_path / "pyproject.toml").write_text(
+        '[tool.typed-einsum]\nignore = ["TE2"]\n[tool.typed-einsum.names]\nx = "rows columns"\n'
+    )
+    assert settings_near(tmp_path).ignore == ("TE2",)
+
+
+class Heads(nn.Module):
+    """Eight heads in as many layers: two numbers that are equal by chance."""
+
+    def __init__(self, width: int, heads: int, layers: int) -> None:
+        super().__init__()
+        self.heads, self.layers = heads, layers
+        self.wide = nn.Linear(width, 4 * width)
+        self.back = nn.Linear(4 * width, width)
+
+    def forward(self, x):
+        b, t, width = x.shape
+        y = self.wide(x)
+        z = self.back(y).view(b, t, self.heads, width // self.heads)
+        return self.deep(z)
+
+    def deep(self, z):
+        one = z.new_zeros(self.layers, 5)
+        return z.transpose(1, 2) + one.sum()
+
+
+def test_numbers_are_named_by_what_makes_them() -> None:
+    found = notes(Heads(40, 8, 8), torch.zeros(2, 7, 40))
+    assert found == {
+        "x": "(b, t, width)",
+        "y": "(b, t, 4*width)",
+        "z": "(b, t, heads, width//heads)",
+        "": "(b, heads, t, width//heads)",
+    }
+
+
+def test_equal_numbers_keep_the_names_that_their_functions_say() -> None:
+    deep = shapes(Heads(40, 8, 8), torch.zeros(2, 7, 40)).functions[1]
+    assert [note.text for line in deep.lines for note in line.notes][1] == "(layers, 5)"
+
+
+def wrong_comment(x):
+    y = x.transpose(0, 1)  # (n, n)
+    z = y[:, :2]  # (n, 3)
+    return y, z
+
+
+def test_a_comment_that_speaks_of_another_shape_is_not_believed() -> None:
+    assert notes(wrong_comment, torch.zeros(3, 5))["y"] == "(x1, x0)"
+    assert notes(wrong_comment, torch.zeros(3, 5))["z"] == "(x1, 2)"
+
+
+def composed(x, w):
+    b, t, h, d = x.shape
+    merged = x.reshape(b * t, h * d)
+    half = merged[:, ::2]
+    joined = torch.cat([x, x[:, 1:]], dim=1)
+    return joined, half, merged @ w
+
+
+def test_sizes_are_expressions_of_names() -> None:
+    found = notes(composed, torch.zeros(2, 3, 5, 4), torch.zeros(20, 7))
+    assert found["merged"] == "(b*t, h*d)"
+    assert found["w"] == "(h*d, w1)"
+    assert found["joined"] == "(b, 2*t-1, h, d)"
+    assert found["half"] == "(b*t, (h*d+1)//2)"
+
+
+def two_names(x):
+    b, t = x.shape
+    return inner(x)
+
+
+def inner(y):
+    batch, length = y.shape
+    return y * batch
+
+
+def test_an_axis_has_one_name_in_all_functions() -> None:
+    listing = shapes(two_names, torch.zeros(3, 5))
+    assert [line.notes[0].text for each in listing.functions for line in each.lines if line.notes][:2] == [
+        "(b, t)",
+        "(b, t)",
+    ]
+    assert "`batch` (local in inner" in listing.axes[0].others[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "axes"),
+    [
+        ("(B, nh, T, hs)", [["B", "nh", "T", "hs"]]),
+        ("(B, nh, T, hs) x (B, nh, hs, T) -> (B, nh, T, T)", [["B", "nh", "T", "T"]]),
+        ("token embeddings of shape (b, t, n_embd)", [["b", "t", "n_embd"]]),
+        ("[b h t d]", [["b", "h", "t", "d"]]),
+        ("B x C x H x W", [["B", "C", "H", "W"]]),
+        ("x (Tensor): the input", []),
+        ("see f(x, y=3)", []),
+    ],
+)
+def test_shapes_are_read_from_comments(text: str, axes: list[list[str]]) -> None:
+    assert axes_in(text) == axes
+
+
+def value(text: str, sizes: dict[str, int]) -> tuple[int, ...]:
+    """A shape that a listing says, at some sizes."""
+    found: tuple[int, ...] = eval(compile(ast.parse(text, mode="eval"), "<shape>", "eval"), {}, sizes)
+    return found
+
+
+def windows(x):
+    _, _, h, w = x.shape
+    padded = torch.cat([x, x.new_zeros(*x.shape[:2], -h % 3, w)], 2)
+    small = nn.functional.avg_pool2d(padded, 2)
+    rows = small.flatten(2).transpose(1, 2)
+    return rows @ rows.mT
+
+
+@pytest.mark.parametrize("other", [(3, 2, 7, 10), (2, 5, 12, 9), (7, 1, 4, 4)])
+def test_what_is_said_holds_at_other_sizes(other: tuple[int, ...]) -> None:
+    told = notes(windows, torch.zeros(2, 3, 11, 8))
+    x = torch.zeros(other)
+    sizes = dict(zip(["x0", "x1", "h", "w"], other, strict=True))
+    b, _, h, w = other
+    padded = torch.cat([x, x.new_zeros(*x.shape[:2], -h % 3, w)], 2)
+    small = nn.functional.avg_pool2d(padded, 2)
+    rows = small.flatten(2).transpose(1, 2)
+    assert value(told["padded"], sizes) == tuple(padded.shape)
+    assert value(told["small"], sizes) == tuple(small.shape)
+    assert value(told["rows"], sizes) == tuple(rows.shape)
+    assert value(told[""], sizes) == (b, rows.shape[1], rows.shape[1])
+
+
+def looped(x):
+    b, t = x.shape
+    for _ in range(t):
+        x = torch.cat([x, x[:, :1]], dim=1)
+    return x * b**-0.5
+
+
+def test_a_size_that_python_needs_is_said_where_shapes_depend_on_it() -> None:
+    assert notes(looped, torch.zeros(3, 4))[""] == "(b, t+4)"
+    assert shapes(looped, torch.zeros(3, 4)).extent == "for all sizes with t == 4"
