@@ -34,7 +34,7 @@ FLOORS = {
     "decorate": 2,
     "locations": 2,
     "messages": 2,
-    "reductions": 2,
+    "operations": 2,
     "scopes": 2,
     "switch": 2,
     "tensors": 2,

@@ -96,7 +96,7 @@ def test_what_is_in_the_wheel(wheel: Path) -> None:
         line.split(">")[0]
         for line in metadata.splitlines()
         if "Requires-Dist" in line and "extra" not in line
-    } == {f"Requires-Dist: {name}" for name in ("beartype", "jaxtyping", "torch")}
+    } == {f"Requires-Dist: {name}" for name in ("beartype", "einops", "jaxtyping", "torch")}
 
 
 def test_the_sources_hold_what_a_packager_needs(wheel: Path) -> None:
@@ -157,7 +157,7 @@ def test_every_public_name_is_there(python: Path, tmp_path: Path, hidden: tuple[
 
 AUDITED = """
     import os, sys
-    import beartype, jaxtyping, torch
+    import beartype, einops, jaxtyping, torch
     seen = []
 
     def hook(event, args):

@@ -75,15 +75,15 @@ def test_a_citation_names_this_version() -> None:
 
 def test_the_oldest_versions_are_those_that_are_tried() -> None:
     allowed = dict(
-        re.findall(r'"(torch|jaxtyping|beartype)>=([\d.]+)"', (ROOT / "pyproject.toml").read_text())
+        re.findall(r'"(torch|jaxtyping|beartype|einops)>=([\d.]+)"', (ROOT / "pyproject.toml").read_text())
     )
     tried = dict(
-        re.findall(r"(torch|jaxtyping|beartype)==([\d.]+)", (ROOT / ".github/workflows/ci.yml").read_text())
+        re.findall(r"(torch|jaxtyping|beartype|einops)==([\d.]+)", (ROOT / ".github/workflows/ci.yml").read_text())
     )
     page = dict(
-        re.findall(r"\| (torch|jaxtyping|beartype) \| ([\d.]+)", (ROOT / "docs/versions.md").read_text())
+        re.findall(r"\| (torch|jaxtyping|beartype|einops) \| ([\d.]+)", (ROOT / "docs/versions.md").read_text())
     )
-    assert set(allowed) == {"torch", "jaxtyping", "beartype"}
+    assert set(allowed) == {"torch", "jaxtyping", "beartype", "einops"}
     assert page == tried
     assert {name: number.split(".") for name, number in allowed.items()} == {
         name: number.split(".")[: len(allowed[name].split("."))] for name, number in tried.items()

@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from typed_einsum.checked import shape_checked, shaped
     from typed_einsum.contraction import einsum, typed_einsum
     from typed_einsum.derivation import explain
-    from typed_einsum.reductions import mean, normalize, softmax
+    from typed_einsum.operations import mean, normalize, rearrange, repeat, softmax
     from typed_einsum.scopes.block import scope
     from typed_einsum.switch import checks_off
     from typed_einsum.testing.listing.shapes import shapes
@@ -19,6 +19,8 @@ __all__ = [
     "explain",
     "mean",
     "normalize",
+    "rearrange",
+    "repeat",
     "scope",
     "shape_checked",
     "shaped",
@@ -32,13 +34,15 @@ _HOMES = {
     "checks_off": "typed_einsum.switch",
     "einsum": "typed_einsum.contraction",
     "explain": "typed_einsum.derivation",
-    "mean": "typed_einsum.reductions",
-    "normalize": "typed_einsum.reductions",
+    "mean": "typed_einsum.operations",
+    "normalize": "typed_einsum.operations",
+    "rearrange": "typed_einsum.operations",
+    "repeat": "typed_einsum.operations",
     "scope": "typed_einsum.scopes.block",
     "shape_checked": "typed_einsum.checked",
     "shaped": "typed_einsum.checked",
     "shapes": "typed_einsum.testing.listing.shapes",
-    "softmax": "typed_einsum.reductions",
+    "softmax": "typed_einsum.operations",
     "typed_einsum": "typed_einsum.contraction",
 }
 

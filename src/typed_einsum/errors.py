@@ -48,7 +48,7 @@ CODES: Final = MappingProxyType(
         "TE110": "a letter of the equation and the annotated names disagree",
         "TE111": "the equation and the signature disagree on operands or axes",
         "TE112": "a bare integer axis in a contraction",
-        "TE113": "an axis that cannot be contracted",
+        "TE113": "an axis that cannot be contracted or rearranged",
         "TE114": "more than one variadic axis in one operand",
         "TE115": "one axis with two fixed sizes",
         "TE116": "more distinct axes than torch can contract",

@@ -15,7 +15,16 @@ from jaxtyping import Float
 from support import reference_nn as reference
 from torch import Tensor, nn
 
-from typed_einsum import einsum, mean, normalize, shape_checked, shaped, softmax, typed_einsum
+from typed_einsum import (
+    einsum,
+    mean,
+    normalize,
+    rearrange,
+    shape_checked,
+    shaped,
+    softmax,
+    typed_einsum,
+)
 from typed_einsum.attention import late_interaction, scaled_dot_product
 from typed_einsum.nn import (
     BNContrastiveHead,
@@ -110,6 +119,10 @@ def unit(x: Tensor) -> Tensor:
     return normalize(x, "b n c", over="c")
 
 
+def turned(x: Tensor) -> Tensor:
+    return rearrange(2 * x, "b n (h c) -> b h n c", h=HEADS)  # a view alone keeps `requires_grad`
+
+
 class TwoLevels(nn.Module):
     """An image in two levels as two arguments, where the module takes a list."""
 
@@ -186,6 +199,15 @@ ROWS = (
         "normalize",
         lambda: unit,
         lambda _, x: x / x.square().sum(2, keepdim=True).sqrt(),
+        ((2, 3, 4),),
+        ((3, 4),),
+        "TE202",
+        (0,),
+    ),
+    Row(
+        "rearrange",
+        lambda: turned,
+        lambda _, x: (2 * x).unflatten(2, (HEADS, -1)).transpose(1, 2),
         ((2, 3, 4),),
         ((3, 4),),
         "TE202",

@@ -13,7 +13,7 @@ from support.signatures import defined
 from torch import Tensor
 
 from typed_einsum import errors, shape_checked, shaped
-from typed_einsum.reductions import mean
+from typed_einsum.operations import mean
 
 
 @pytest.fixture(autouse=True)

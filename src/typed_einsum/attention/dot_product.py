@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from typed_einsum.checked import shape_checked, shaped
 from typed_einsum.contraction import typed_einsum
-from typed_einsum.reductions import softmax
+from typed_einsum.operations import softmax
 
 
 @typed_einsum

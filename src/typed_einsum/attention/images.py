@@ -10,7 +10,7 @@ from torch import Tensor
 
 from typed_einsum.checked import shape_checked
 from typed_einsum.contraction import typed_einsum
-from typed_einsum.reductions import normalize, softmax
+from typed_einsum.operations import normalize, softmax
 from typed_einsum.tensors import dtype_of
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from typed_einsum.checked import shape_checked
 from typed_einsum.contraction import typed_einsum
-from typed_einsum.reductions import softmax
+from typed_einsum.operations import softmax
 
 
 @typed_einsum

@@ -11,7 +11,7 @@ from typed_einsum.attention.buckets import offsets
 from typed_einsum.attention.dot_product import mixture, scores
 from typed_einsum.checked import shape_checked
 from typed_einsum.contraction import typed_einsum
-from typed_einsum.reductions import softmax
+from typed_einsum.operations import softmax
 from typed_einsum.tensors import device_of
 
 

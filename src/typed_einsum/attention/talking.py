@@ -10,7 +10,7 @@ from torch import Tensor
 from typed_einsum.attention.dot_product import scores
 from typed_einsum.checked import shape_checked
 from typed_einsum.contraction import typed_einsum
-from typed_einsum.reductions import softmax
+from typed_einsum.operations import softmax
 
 
 @typed_einsum

@@ -11,6 +11,7 @@ from typed_einsum.annotations.judging import asks_jaxtyping
 from typed_einsum.checked.classes import checked_class
 from typed_einsum.checked.signature import CheckedSignature
 from typed_einsum.checked.solved import Solved
+from typed_einsum.checked.unchecked import uses_views
 from typed_einsum.checked.wrapper import wrapper_of
 from typed_einsum.decorate.deferred import deferred
 from typed_einsum.decorate.definition import Definition
@@ -73,7 +74,8 @@ def _wrapped(target: Any, names: Mapping[str, Any]) -> Any:
 
 
 def _decorate(function: Callable[..., Any], names: Mapping[str, Any]) -> Callable[..., Any]:
-    if switch.off_for_good or getattr(function, "__no_type_check__", False):
+    off = switch.off_for_good and not uses_views(function)
+    if off or getattr(function, "__no_type_check__", False):
         return function
     annotations = resolved_annotations(function, names)
     if not any(isinstance(annotation, Unresolved) for annotation in annotations.values()):

@@ -6,13 +6,18 @@ import inspect
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from typed_einsum.annotations.judging import called_with_names
 from typed_einsum.checked.signature import CheckedSignature
+from typed_einsum.checked.unchecked import uses_views
 from typed_einsum.decorate.functions import MISSING
+from typed_einsum.equation.expressions import NotArithmetic
+from typed_einsum.errors import TypedEinsumError
 from typed_einsum.messages import Held
 from typed_einsum.scopes.scope import Scope, bindings_of, names_of, running, running_async
+from typed_einsum.solver import Bindings
 from typed_einsum.switch import switch
 
 
@@ -23,12 +28,19 @@ class Solved:
     checked: CheckedSignature
     asks: bool
 
+    @cached_property
+    def _uses_views(self) -> bool:
+        return uses_views(self.checked.function)
+
     def call(self, values: tuple[Any, ...]) -> Any:
         """The whole call; the values are as the wrapper got them, one for each parameter."""
         bound = self._bound(values)
         run: Callable[[], Any] = lambda: self.checked.function(*bound.args, **bound.kwargs)  # noqa: E731
         if switch.is_off():
-            return run()
+            if not self._uses_views:
+                return run()
+            with running(self._scope_of_any(bound)):
+                return run()
         scope, unfinished = self._scope(bound)
         with running(scope):
             result = self._asking(scope, run) if self.asks else run()
@@ -39,7 +51,10 @@ class Solved:
         """The same for a coroutine function; what it awaits to is its result."""
         bound = self._bound(values)
         if switch.is_off():
-            return await self.checked.function(*bound.args, **bound.kwargs)
+            coroutine = self.checked.function(*bound.args, **bound.kwargs)
+            if not self._uses_views:
+                return await coroutine
+            return await running_async(self._scope_of_any(bound), coroutine)
         scope, unfinished = self._scope(bound)
         result = await running_async(scope, self.checked.function(*bound.args, **bound.kwargs))
         self._examine(result, scope, unfinished)
@@ -60,9 +75,19 @@ class Solved:
     def _scope(self, bound: inspect.BoundArguments) -> tuple[Scope, list[Held]]:
         """The scope of a call whose arguments have been examined, and those whose expressions lack names."""
         bindings, unfinished = self.checked.examine_arguments(bound)
+        return self._scope_with(bindings, bound), unfinished
+
+    def _scope_of_any(self, bound: inspect.BoundArguments) -> Scope:
+        """The scope of a call that is not checked. Arguments that are wrong bind no names."""
+        try:
+            return self._scope(bound)[0]
+        except (TypedEinsumError, NotArithmetic):
+            return self._scope_with(Bindings(), bound)
+
+    def _scope_with(self, bindings: Bindings, bound: inspect.BoundArguments) -> Scope:
         full = inspect.BoundArguments(bound.signature, OrderedDict(bound.arguments))
         full.apply_defaults()
-        return Scope(names_of(bindings), self.checked, tuple(full.arguments.values()), []), unfinished
+        return Scope(names_of(bindings), self.checked, tuple(full.arguments.values()), [])
 
     def _asking(self, scope: Scope, run: Callable[[], Any]) -> Any:
         return called_with_names(scope.names, self.checked.named(scope.arguments), run)

@@ -1,4 +1,4 @@
-"""Sizes that are computed from other sizes: `h*w`, `2*n-1`, `min(b,4)`, `{self.nh}*d`.
+"""Sizes that are computed from other sizes: `h*w`, `2*n-1`, `min(b,4)`, `{self.nh}*d`, `(h d)` in a pattern.
 
 The text is read into a small tree of numbers, names, fields and arithmetic, and that tree is computed.
 Nothing is ever evaluated as Python; what the tree cannot hold is refused here and left to jaxtyping.
@@ -18,6 +18,7 @@ LONGEST = 200
 """Expressions beyond this many characters are refused, so that reading stays cheap."""
 
 _FIELD = re.compile(r"\{([^{}]*)\}")
+_GROUP = re.compile(r"\(\w+(?: \w+)+\)")
 
 MOST_KEPT = 1024
 """Expressions that are kept; beyond that they are read again."""
@@ -95,9 +96,16 @@ def read_expression(text: str) -> Tree:
     return _trees[text]
 
 
+def is_group(text: str) -> bool:
+    """Whether the text is a group of axes, `(h d)`, which is the product of them."""
+    return _GROUP.fullmatch(text) is not None
+
+
 def _read(text: str) -> Tree:
     if len(text) > LONGEST:
         raise NotArithmetic(text)
+    if is_group(text):
+        text = text.replace(" ", "*")
     fields: list[Field] = []
 
     def placeholder(match: re.Match[str]) -> str:

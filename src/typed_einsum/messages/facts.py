@@ -18,6 +18,16 @@ MASK = "the mask"
 """The label of the mask of a softmax: its axes are some of those of the scores."""
 
 
+def given_label(name: str, size: Any) -> str:
+    """The label of a size that a call passes beside the tensor: `h=8` in backticks."""
+    return f"`{name}={size}`"
+
+
+def is_given(label: str) -> bool:
+    """Whether a label is that of a size passed beside the tensor."""
+    return label.startswith("`") and label.endswith("`") and "=" in label
+
+
 @dataclass(frozen=True, slots=True)
 class Held:
     """A tensor with its axes and the value itself, for the table of facts."""

@@ -8,7 +8,17 @@ from itertools import combinations, pairwise
 from math import prod
 
 from typed_einsum.equation.axes import ELLIPSIS, Axis, Expression, Fixed, Named, is_variadic, spelled
-from typed_einsum.messages.facts import AXIS_SIZES, MASK, code_for, passing, shown_shape, title, verb
+from typed_einsum.equation.expressions import is_group
+from typed_einsum.messages.facts import (
+    AXIS_SIZES,
+    MASK,
+    code_for,
+    is_given,
+    passing,
+    shown_shape,
+    title,
+    verb,
+)
 from typed_einsum.messages.order import Wanted, likely_order, moved, reordering, sure_order
 from typed_einsum.solver import (
     Bindings,
@@ -75,7 +85,8 @@ def repair(conflict: Conflict, case: Case) -> str:
             )
             return _reordered(tensor, case) or _perhaps_reordered(tensor, case) or other
         case WrongComputedSize(tensor, _, axis, expected):
-            other = f"give that axis {expected} entries, or correct the expression `{axis.text}`"
+            wrong = "the sizes of" if is_group(axis.text) else "the expression"
+            other = f"give that axis {expected} entries, or correct {wrong} `{axis.text}`"
             return _reordered(tensor, case) or _perhaps_reordered(tensor, case) or other
         case WrongVariadic():
             return _variadic_repair(conflict, case)
@@ -100,6 +111,10 @@ def _allowed(axis: Axis, known: Mapping[str, int]) -> tuple[int, ...] | None:
 
 def _size_repair(conflict: WrongSize, case: Case) -> str:
     tensor, position, name, origin = conflict.tensor, conflict.position, conflict.axis.name, conflict.origin
+    if is_given(tensor.label):
+        return f"`{name}` is known here: drop {tensor.label}, or give this axis another name"
+    if is_given(origin.label):
+        return f"drop {origin.label}: the tensor says how many `{name}` there are"
     if origin.label == tensor.label:
         return f"`{name}` twice in one tensor is a square: if these are two axes, give them two names"
     setter = case.tensor(origin.label)
@@ -258,6 +273,8 @@ def _computing_repair(conflict: NotComputable) -> str:
         return f"{verb(conflict.tensor.label)} a multiple of {conflict.divisor} there"
     if missing is None:
         return f"handle an empty axis before the call: `{axis.text}` divides by its size"
+    if is_group(axis.text):
+        return f"say how it is split: pass {missing}=…"
     if missing.startswith("{"):
         return f"`{missing[1:-1]}` must hold an integer when the function is called"
     return f"give `{missing}` an axis of its own in an argument, or an entry in `axis_sizes`"

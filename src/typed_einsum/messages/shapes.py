@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typed_einsum.diagnostics import Diagnostic, Located, Mark
 from typed_einsum.equation.axes import ELLIPSIS, Axis, Named, Variadic, spelled
 from typed_einsum.errors import ShapeError
-from typed_einsum.messages.facts import Held, facts, shown_shape, title
+from typed_einsum.messages.facts import Held, facts, is_given, shown_shape, title
 from typed_einsum.messages.repairs import Case, repair
 from typed_einsum.solver import (
     Bindings,
@@ -116,7 +116,7 @@ def _with_origin(
     if first.marks and _are_beside_each_other(first.marks[0], second.marks[0]):
         return Located(second.place, (*first.marks, *second.marks))
     line = "" if first.place is None or not first.marks else f"line {first.place.line}, "
-    where = "" if origin.position is None else f" ({line}axis {origin.position})"
+    where = "" if origin.position is None or is_given(origin.label) else f" ({line}axis {origin.position})"
     return locate(tensor.label, axis, f"{here}; {there} was set by {title(origin.label)}{where}")
 
 

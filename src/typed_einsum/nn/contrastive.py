@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from typed_einsum.checked import shape_checked
 from typed_einsum.contraction import typed_einsum
 from typed_einsum.nn.settings import require_counts
-from typed_einsum.reductions import normalize
+from typed_einsum.operations import normalize
 
 
 @typed_einsum

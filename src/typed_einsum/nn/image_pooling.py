@@ -16,7 +16,7 @@ from typed_einsum.diagnostics import Diagnostic
 from typed_einsum.errors import ArgumentError
 from typed_einsum.locations import caller_place
 from typed_einsum.nn.settings import require_counts, require_heads
-from typed_einsum.reductions import softmax
+from typed_einsum.operations import softmax
 
 
 @typed_einsum

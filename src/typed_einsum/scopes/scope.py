@@ -56,6 +56,9 @@ class Enclosing(Source, Protocol):
     def named(self, arguments: tuple[Any, ...]) -> dict[str, Any]:
         """The arguments of a call under the names of their parameters."""
 
+    def is_size(self, name: str) -> bool:
+        """Whether an argument of this name may be the size of the axis of this name."""
+
     def examine(self, bound: inspect.BoundArguments) -> Bindings:
         """The names that the arguments of a call bind. Raises where the arguments are wrong."""
 
@@ -111,6 +114,9 @@ class NoFunction:
 
     def named(self, _arguments: tuple[Any, ...]) -> dict[str, Any]:
         return {}
+
+    def is_size(self, _name: str) -> bool:
+        return False
 
     def examine(self, _bound: inspect.BoundArguments) -> Bindings:
         return Bindings()
@@ -226,6 +232,17 @@ def rebind(scope: Scope, bindings: Bindings, told: Callable[[str, Origin], Origi
     new = {name: told(name, origin) for name, origin in bindings.origins.items() if name not in before}
     if new:
         scope.later.append(Later(new))
+
+
+def take_argument(scope: tuple[Any, ...], name: str) -> None:
+    """Give a name that has no size the integer that an argument of this name holds, if there is one."""
+    here = Scope(*scope)
+    if name in here.names or not here.signature.is_size(name):
+        return
+    size = here.signature.named(here.arguments)[name]
+    if type(size) is int and size >= 0:
+        here.names[name] = size
+        here.later.append(Later({name: Origin(name)}))
 
 
 def _origins_of_arguments(scope: Scope, arguments: Mapping[str, Any]) -> Mapping[str, Origin]:

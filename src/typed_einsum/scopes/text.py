@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +18,7 @@ from typed_einsum.locations import passed_text
 from typed_einsum.messages import Held, dtype_repair, dtype_summary, facts, shape_error, with_article
 from typed_einsum.scopes.scope import Scope, bindings_of, rebind
 from typed_einsum.scopes.sharing import text_lines
-from typed_einsum.solver import Origin
+from typed_einsum.solver import Labelled, Origin
 from typed_einsum.solver.together import bind_together
 from typed_einsum.switch import switch
 from typed_einsum.tensors import described, dtype_of, exact_types, is_tensor
@@ -49,19 +49,22 @@ class AxesText:
 
     def examine(self, scope: tuple[Any, ...], value: Any) -> Any:
         """As `check`, by the solver."""
-        if switch.is_off():
-            return value
+        if not switch.is_off():
+            self.bind(scope, value)
+        return value
+
+    def bind(self, scope: tuple[Any, ...], value: Any, beside: Sequence[Labelled] = ()) -> None:
+        """Bind the names of a value, and of what is given `beside` it. Raises what is wrong."""
         self._require_type(value)
         held, here = self._held(value), Scope(*scope)
         bindings = bindings_of(here)
         try:
-            conflicts = bind_together([held.tensor], bindings)
+            conflicts = bind_together([*beside, held.tensor], bindings)
         except NotArithmetic:
             raise _more_than_arithmetic(self.hint.text) from None
         if conflicts:
             raise shape_error(conflicts, [held], lambda *asked: self._located(here, *asked), bindings)
         rebind(here, bindings, lambda _, origin: self._origin(origin.position, origin.axis))
-        return value
 
     def origin_of(self, name: str) -> Origin | None:
         """Where this text takes the size of a name from."""

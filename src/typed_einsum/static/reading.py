@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from typed_einsum.diagnostics import Diagnostic, Span
+from typed_einsum.equation.equation import Flaw
 from typed_einsum.equation.reading import Reductions
 from typed_einsum.static.annotations import annotation_flaws, annotation_text
 from typed_einsum.static.equations import named_verdicts, our_verdicts, signature_flaws, torch_verdicts
 from typed_einsum.static.literals import Source, Text
 from typed_einsum.static.names import full_name, imported_names
-from typed_einsum.static.patterns import pattern_flaws
+from typed_einsum.static.patterns import our_pattern_flaws, pattern_flaws
 from typed_einsum.static.verdict import Verdict
 
 CLASSIC = {
@@ -28,12 +29,16 @@ NAMED = {"einops.einsum": -1, "fancy_einsum.einsum": 0}
 PATTERNS = {f"einops.{name}": name for name in ("rearrange", "repeat", "reduce")} | {
     f"einops.layers.torch.{name}": name.lower() for name in ("Rearrange", "Reduce")
 }
+OUR_PATTERNS = {f"typed_einsum.{name}": name for name in ("rearrange", "repeat")}
 OURS = {"typed_einsum.einsum"}
 VALUES = {"typed_einsum.shaped"} | {f"typed_einsum.{name}" for name in ("softmax", "mean", "normalize")}
 DECORATOR = "typed_einsum.typed_einsum"
 
 Judge = Callable[[str, int | None], Iterator[Verdict]]
 """Judges an equation; the number is that of the operands given, where the call tells it."""
+
+PatternJudge = Callable[[str, str, list[str]], Iterator[Flaw]]
+"""Judges a pattern of a function; the list holds the sizes that are passed by keyword."""
 
 TELLTALES = ("einsum", "einops", "jaxtyping", "opt_einsum", "typed_einsum")
 """A file with none of these words has nothing to read."""
@@ -111,7 +116,11 @@ class _Reader(ast.NodeVisitor):
         elif called in OURS:
             self._ours(node)
         elif called in PATTERNS:
-            self._pattern(node, PATTERNS[called], called.startswith("einops.layers"))
+            self._pattern(
+                node, PATTERNS[called], pattern_flaws, 0 if called.startswith("einops.layers") else 1
+            )
+        elif called in OUR_PATTERNS:
+            self._pattern(node, OUR_PATTERNS[called], our_pattern_flaws, 1)
         elif called in VALUES and len(node.args) > 1:
             self._axes(node.args[1])
         self.generic_visit(node)
@@ -136,14 +145,13 @@ class _Reader(ast.NodeVisitor):
         said = {name: option.text for name, option in options.items() if option is not None}
         self._tell(text, our_verdicts(text.text, Reductions(said.get("sum"), said.get("max"))))
 
-    def _pattern(self, node: ast.Call, function: str, is_layer: bool) -> None:
-        at = 0 if is_layer else 1
+    def _pattern(self, node: ast.Call, function: str, judge: PatternJudge, at: int) -> None:
         text = self.source.literal(node.args[at]) if len(node.args) > at else None
         if text is None or any(keyword.arg is None for keyword in node.keywords):
             return
         self.equations += 1
         given = [str(keyword.arg) for keyword in node.keywords]
-        self._tell(text, (Verdict(flaw, "error") for flaw in pattern_flaws(text.text, function, given)))
+        self._tell(text, (Verdict(flaw, "error") for flaw in judge(text.text, function, given)))
 
     def _axes(self, node: ast.expr) -> None:
         text = self.source.literal(node)

@@ -6,7 +6,18 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from typed_einsum import checks_off, einsum, errors, mean, normalize, shape_checked, shaped, softmax
+from typed_einsum import (
+    checks_off,
+    einsum,
+    errors,
+    mean,
+    normalize,
+    rearrange,
+    repeat,
+    shape_checked,
+    shaped,
+    softmax,
+)
 
 
 def contractions(query: Tensor, key: nn.Parameter, operands: list[Tensor]) -> None:
@@ -29,6 +40,11 @@ def reductions(scores: Tensor, keep: Tensor) -> None:
     assert_type(softmax(scores, "b q k", over="k", mask=keep, mask_axes="b k"), Tensor)
     assert_type(mean(scores, "b q k", over="q k"), Tensor)
     assert_type(normalize(scores, "b q k", over="k", eps=1e-6), Tensor)
+
+
+def views(x: Tensor, heads: int) -> None:
+    assert_type(rearrange(x, "b t (h d) -> b h t d", h=heads), Tensor)
+    assert_type(repeat(x, "b g -> b (g r)", r=4), Tensor)
 
 
 @checks_off()

@@ -16,12 +16,11 @@ from math import prod
 
 import sympy
 
-from typed_einsum.errors import TypedEinsumError
 from typed_einsum.testing.axes.forced import Forced
 from typed_einsum.testing.axes.needed import told_apart
 from typed_einsum.testing.axes.points import apart
 from typed_einsum.testing.axes.shape_env import Point, Question
-from typed_einsum.testing.axes.trace import Trace, trace
+from typed_einsum.testing.axes.trace import Trace, breaks_annotations, is_untraceable, trace
 from typed_einsum.testing.calls.call import Call
 from typed_einsum.testing.calls.variation import movable, without_numbers
 from typed_einsum.testing.inputs.draw import falling, is_prime, multiples, primes, rising
@@ -68,29 +67,6 @@ class Fit:
         """The call at small sizes, where it takes the same path."""
         sizes = apart(self.trace, movable(self.trace.call), 3)
         return without_numbers(self.trace.call, sizes)
-
-
-UNTRACEABLE = (
-    "CannotTrace",
-    "DynamicOutputShape",
-    "DataDependent",
-    "UnsupportedFakeTensor",
-    "UnsupportedOperator",
-    "MetadataMismatch",
-)
-"""Parts of the names of torch's own exceptions, where a value decides a shape, or nothing is known of one."""
-
-
-def is_untraceable(error: Exception) -> bool:
-    """Whether torch could not follow the shapes, whatever the sizes are."""
-    kinds = [kind.__name__ for kind in type(error).__mro__]
-    said = str(error)
-    return (
-        any(part in kind for part in UNTRACEABLE for kind in kinds)
-        or "SymInt" in said
-        or "INTERNAL ASSERT" in said
-        or "ake tensor" in said
-    )
 
 
 def fitted(call: Call, *, outer_first: bool = False) -> Fit:
@@ -208,7 +184,7 @@ class _Fitting:
                     continue
                 if found.error is None:
                     return found
-                if isinstance(found.error, TypedEinsumError):
+                if breaks_annotations(found.error):
                     self.told = self.told or found
                 elif is_untraceable(found.error):
                     self.stuck = found
@@ -265,7 +241,7 @@ class _Fitting:
 def _is_about_sizes(failed: Trace) -> bool:
     """Whether other sizes could make a failed call run: not where annotations were broken."""
     error = failed.error
-    return error is not None and not isinstance(error, TypedEinsumError) and not is_untraceable(error)
+    return error is not None and not breaks_annotations(error) and not is_untraceable(error)
 
 
 def _is_demand(question: Question) -> bool:

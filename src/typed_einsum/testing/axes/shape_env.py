@@ -29,6 +29,13 @@ TORCH = (_folder(torch), _folder(sympy), "<frozen")
 CHECKS = (_folder(typed_einsum), "<typed_einsum", _folder(jaxtyping), _folder(beartype), "<@beartype")
 """What compares shapes with annotations, and demands nothing of them."""
 
+VIEWS = (
+    str(Path(typed_einsum.__file__).parent / "operations" / "patterns"),
+    "<typed_einsum rearrange",
+    "<typed_einsum repeat",
+)
+"""What splits axes, which the sizes must allow."""
+
 Place = tuple[str, int]
 Point = Mapping[sympy.Symbol, int]
 """A size for each symbol."""
@@ -164,6 +171,8 @@ def asker(frame: FrameType | None) -> tuple[bool, bool, Place]:
                 promised = promised or False
             case "check":
                 promised = True if promised is None else promised
+            case "view":  # it needs what it compares
+                promised = False
             case "user":
                 written = promised is None and last == torch.__file__
                 return bool(promised), written, (file, frame.f_lineno)
@@ -180,6 +189,8 @@ DISPATCH = ("fake_tensor.py", "_ops.py", "fake_impls.py", "functional.py")
 def _kind(file: str) -> str:
     if file.startswith(TORCH):
         return "dispatch" if file.endswith(DISPATCH) else "torch"
+    if file.startswith(VIEWS):
+        return "view"
     if file.startswith(CHECKS):
         return "check"
     return "library" if "/site-packages/einops/" in file else "user"

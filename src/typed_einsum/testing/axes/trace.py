@@ -14,6 +14,7 @@ from functools import cached_property
 import sympy
 import torch
 
+from typed_einsum.errors import TypedEinsumError
 from typed_einsum.testing.axes.shape_env import Point, Question
 from typed_einsum.testing.axes.symbols import Symbols
 from typed_einsum.testing.calls.call import Call
@@ -58,6 +59,34 @@ class Trace:
 
 class CannotTrace(Exception):
     """Torch's symbolic shapes could not be set up for the arguments of a call."""
+
+
+UNTRACEABLE = (
+    "CannotTrace",
+    "DynamicOutputShape",
+    "DataDependent",
+    "UnsupportedFakeTensor",
+    "UnsupportedOperator",
+    "MetadataMismatch",
+)
+"""Parts of the names of torch's own exceptions, where a value decides a shape, or nothing is known of one."""
+
+
+def is_untraceable(error: Exception) -> bool:
+    """Whether torch could not follow the shapes, whatever the sizes are."""
+    kinds = [kind.__name__ for kind in type(error).__mro__]
+    said = str(error)
+    return (
+        any(part in kind for part in UNTRACEABLE for kind in kinds)
+        or "SymInt" in said
+        or "INTERNAL ASSERT" in said
+        or "ake tensor" in said
+    )
+
+
+def breaks_annotations(error: Exception) -> bool:
+    """Whether names have sizes that disagree; an axis that a view cannot split may have another size."""
+    return isinstance(error, TypedEinsumError) and error.code != "TE206"
 
 
 def trace(call: Call) -> Trace:

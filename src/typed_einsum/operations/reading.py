@@ -12,7 +12,7 @@ from typed_einsum.equation.reading import not_a_text
 from typed_einsum.errors import ArgumentError, EquationError
 from typed_einsum.locations import caller_place, passed_text
 from typed_einsum.messages import MASK, with_article
-from typed_einsum.reductions.axes import ReducedAxes, name_of
+from typed_einsum.operations.axes import ReducedAxes, name_of
 from typed_einsum.scopes.cache import Cache
 from typed_einsum.scopes.text import passed_hint
 from typed_einsum.tensors import described

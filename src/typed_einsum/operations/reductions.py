@@ -16,10 +16,10 @@ from typed_einsum.diagnostics import Diagnostic
 from typed_einsum.errors import DtypeError, ShapeError
 from typed_einsum.locations import caller_place
 from typed_einsum.messages import dtype_summary
-from typed_einsum.reductions.axes import ReducedAxes
-from typed_einsum.reductions.mask import masked
-from typed_einsum.reductions.reading import mask_axes as axes_of_mask
-from typed_einsum.reductions.reading import value_axes
+from typed_einsum.operations.axes import ReducedAxes
+from typed_einsum.operations.mask import masked
+from typed_einsum.operations.reading import mask_axes as axes_of_mask
+from typed_einsum.operations.reading import value_axes
 from typed_einsum.scopes.body import scope_of_caller
 from typed_einsum.scopes.scope import empty_scope
 from typed_einsum.scopes.text import VALUE

@@ -9,7 +9,7 @@ from typed_einsum.diagnostics import Diagnostic
 from typed_einsum.errors import DtypeError
 from typed_einsum.locations import caller_place
 from typed_einsum.messages import MASK
-from typed_einsum.reductions.axes import ReducedAxes
+from typed_einsum.operations.axes import ReducedAxes
 from typed_einsum.scopes.text import VALUE
 from typed_einsum.tensors import autocasts, dtype_of, short
 
