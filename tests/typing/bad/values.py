@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from typed_einsum import checks_off, einsum, explain, mean, rearrange, shape_checked, shaped, softmax
+from typed_einsum import checks_off, einsum, explain, mean, shape_checked, shaped, softmax
 from typed_einsum.attention import equations
 from typed_einsum.nn import ContrastiveHead, MaxSigmoidAttnBlock
 from typed_einsum.testing import assert_contract, check_contract, contract, example_inputs
@@ -33,14 +33,6 @@ def a_reduction_over_no_axis() -> Tensor:
 
 def a_reduction_without_names() -> Tensor:
     return softmax(QUERY, over="d")  # error: all
-
-
-def a_pattern_of_a_view_left_out() -> Tensor:
-    return rearrange(QUERY)  # error: all
-
-
-def a_size_of_a_view_as_a_text() -> Tensor:
-    return rearrange(QUERY, "b q (h d) -> b h q d", h="5")  # error: all
 
 
 @shape_checked
