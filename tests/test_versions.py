@@ -73,16 +73,13 @@ def test_a_citation_names_this_version() -> None:
     assert cited[1] == typed_einsum.__version__
 
 
+PACKAGES = "(torch|jaxtyping|beartype|einops)"
+
+
 def test_the_oldest_versions_are_those_that_are_tried() -> None:
-    allowed = dict(
-        re.findall(r'"(torch|jaxtyping|beartype|einops)>=([\d.]+)"', (ROOT / "pyproject.toml").read_text())
-    )
-    tried = dict(
-        re.findall(r"(torch|jaxtyping|beartype|einops)==([\d.]+)", (ROOT / ".github/workflows/ci.yml").read_text())
-    )
-    page = dict(
-        re.findall(r"\| (torch|jaxtyping|beartype|einops) \| ([\d.]+)", (ROOT / "docs/versions.md").read_text())
-    )
+    allowed = dict(re.findall(rf'"{PACKAGES}>=([\d.]+)"', (ROOT / "pyproject.toml").read_text()))
+    tried = dict(re.findall(rf"{PACKAGES}==([\d.]+)", (ROOT / ".github/workflows/ci.yml").read_text()))
+    page = dict(re.findall(rf"\| {PACKAGES} \| ([\d.]+)", (ROOT / "docs/versions.md").read_text()))
     assert set(allowed) == {"torch", "jaxtyping", "beartype", "einops"}
     assert page == tried
     assert {name: number.split(".") for name, number in allowed.items()} == {
