@@ -147,14 +147,18 @@ def test_the_members_of_a_union_are_variants() -> None:
     assert shown[3] == (second, ['x is "m 3"', 'y is "m"'])
 
 
-def test_any_number_of_axes_and_other_dtypes_are_offered() -> None:
-    def f(x: Shaped[Tensor, "*b n"], y: Float[Tensor, "... n"]) -> None: ...
+def test_one_axis_the_same_axes_and_other_dtypes_are_offered() -> None:
+    def f(x: Shaped[Tensor, "*b n"], y: Float[Tensor, "*c n"], z: Float[Tensor, "... n"]) -> None: ...
 
-    spread = [Variant(spread=1), Variant(spread=3), Variant(spread=0)]
-    assert recipe(f).alternatives() == (*spread, Variant(integers=True))
-    shapes = [sizes(made(f, Draw(variant=variant))["x"]) for variant in spread]
-    assert shapes == [(11, 13), (11, 13, 17, 19), (11,)]
-    assert made(f, Draw(variant=Variant(integers=True)))["x"].dtype is torch.int64
+    assert recipe(f).alternatives() == (Variant.SINGLE, Variant.TOGETHER, Variant.INTEGERS)
+
+    def shapes(variant: Variant) -> list[Any]:
+        return [sizes(made(f, Draw(variant=variant))[name]) for name in "xyz"]
+
+    assert shapes(Variant.FULL) == [(11, 13, 17), (19, 23, 17), (29, 31, 17)]
+    assert shapes(Variant.SINGLE) == [(11, 13), (17, 13), (19, 13)]
+    assert shapes(Variant.TOGETHER) == [(11, 13, 17), (11, 13, 17), (11, 13, 17)]
+    assert made(f, Draw(variant=Variant.INTEGERS))["x"].dtype is torch.int64
 
 
 def test_a_tensor_without_axes_is_made_like_the_first_that_has_some() -> None:

@@ -28,6 +28,7 @@ class Unresolved:
         except SyntaxError:
             return False
         subscripts = [node for node in ast.walk(tree) if isinstance(node, ast.Subscript)]
+        subscripts = [each for each in subscripts if not ast.unparse(each.value).endswith("Literal")]
         slices = [node.slice.elts for node in subscripts if isinstance(node.slice, ast.Tuple)]
         return any(isinstance(e, ast.Constant) and isinstance(e.value, str) for s in slices for e in s)
 

@@ -36,6 +36,7 @@ def conditions(trace: Trace) -> tuple[str, ...]:
     asked = [
         each for each in asked if all("." not in trace.names.get(symbol, ".") for symbol in each.symbols)
     ]
+    asked = list({(each.asked, each.outcome): each for each in asked}.values())
     alone = [text for name, symbol in trace.symbols.items() for text in _alone(asked, name, symbol)]
     return tuple(dict.fromkeys([*alone, *_together(trace, asked)]))
 
@@ -95,7 +96,9 @@ def _alone(asked: Sequence[Question], name: str, symbol: sympy.Symbol) -> Iterat
 def _together(trace: Trace, asked: Sequence[Question]) -> Iterator[str]:
     """What two axes or more must be to each other: plain conditions first, and then what they do not say."""
     several = [each for each in asked if len(each.symbols) > 1]
-    symbols = sorted({symbol for each in several for symbol in each.symbols}, key=list(trace.names).index)
+    # The symbols of the trace itself: to look up another object that is equal takes sympy microseconds.
+    met = {symbol for each in several for symbol in each.symbols}
+    symbols = [symbol for symbol in trace.names if symbol in met]
     if not symbols:
         return
     alone = [each for each in asked if len(each.symbols) == 1 and each.symbols <= set(symbols)]
@@ -111,8 +114,12 @@ def _together(trace: Trace, asked: Sequence[Question]) -> Iterator[str]:
         *sorted(less, key=lambda pair: len(pair[0])),
     ]
     for text, condition in tried if fitting else [*own, *less]:
+        if len(known) == len(fitting):
+            return
+        if len(text) > LONGEST or not all(map(condition, fitting)):
+            continue
         left = [point for point in known if condition(point)]
-        if len(left) < len(known) and len(text) <= LONGEST and all(map(condition, fitting)):
+        if len(left) < len(known):
             known = left
             yield text
 

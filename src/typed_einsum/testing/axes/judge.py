@@ -152,7 +152,10 @@ def _followed(
     if ran.error is not None:
         return _failed(ran, place, wrong)
     extent, reason = _extent(fit)
-    known = conditions(fit.trace)
+    once = {f"{name} == {size}" for name, sizes in fit.tried.items() for size in sizes}
+    built = {} if call.maker is None else call.maker.own_shape
+    fixed = [f"{name} == {size}" for name, size in built.items() if name not in fit.trace.symbols]
+    known = tuple(each for each in [*fixed, *conditions(fit.trace)] if each not in once)
     known += tuple(
         f"{name} in {sizes}" if len(sizes) > 1 else f"{name} == {sizes[0]}"
         for name, sizes in fit.tried.items()

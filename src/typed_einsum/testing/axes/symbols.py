@@ -12,11 +12,13 @@ from torch._dynamo.source import ConstantSource
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.fx.experimental.symbolic_shapes import DimDynamic, StatelessSymbolicContext
 
+from typed_einsum.annotations.arrays import ArrayHint
 from typed_einsum.equation.axes import Axis
 from typed_einsum.tensors import device_of, dtype_of, shape_of
 from typed_einsum.testing.axes.shape_env import Asked
 from typed_einsum.testing.calls.call import Call
 from typed_einsum.testing.calls.shapes import size_at, with_axes
+from typed_einsum.testing.inputs.arrays import axis_by_size, sizes_of_array, tensors_inside
 
 
 class Symbols:
@@ -35,9 +37,23 @@ class Symbols:
         return {name: self._argument(name, value) for name, value in self.call.arguments.items()}
 
     def _argument(self, name: str, value: Any) -> Any:
+        if (array := self.call.recipe.arrays.get(name)) is not None:
+            return self._array(array, value)
         if name == self.call.owner:
             return self.without_numbers(value)
         return with_axes(name, self.call.recipe.hints.get(name), value, self._fake)
+
+    def _array(self, array: ArrayHint, value: Any) -> Any:
+        """A copy of an object with a shape, in whose tensors the axes of this shape are symbols."""
+        sizes = sizes_of_array(array, value).sizes
+
+        def fake(tensor: Tensor) -> Tensor:
+            named = [(axis_by_size(sizes, size), size) for size in shape_of(tensor)]
+            shape = [size if name is None else self.size(name, size) for name, size in named]
+            with self.mode:
+                return torch.empty(shape, dtype=dtype_of(tensor), device=_device(tensor))
+
+        return copy.deepcopy(value, {id(each): fake(each) for each in tensors_inside(value)})
 
     def without_numbers(self, owner: Any) -> Any:
         """A copy of an object whose parameters and buffers are fake, with the sizes that they have."""

@@ -12,6 +12,7 @@ from torch import nn
 
 from typed_einsum.checked.owner import axis_sizes_of
 from typed_einsum.testing.calls.call import Call
+from typed_einsum.testing.inputs.arrays import ArraySizes, sizes_of_array
 from typed_einsum.testing.inputs.draw import Draw, Variant, numbers_in, primes
 from typed_einsum.testing.inputs.recipe import Recipe
 from typed_einsum.testing.running.invoke import reseed
@@ -48,8 +49,9 @@ class Maker:
         """
         if self.owner is not None and owner is None:
             owner = self.owner(device)
-        known = {**(axis_sizes_of(owner) or {} if owner is not None else {}), **self.given, **sizes}
-        draw = Draw(others or primes(11), device, variant, known, self.numbers)
+        shape = self._shape_of(owner)
+        known = {**shape.sizes, **self._own_sizes(owner), **self.given, **sizes}
+        draw = Draw(others or primes(11), device, variant, known, self.numbers, shape.ranks)
         reseed(0)
         first = next(iter(self.recipe.signature.parameters), "")
         bound = self.recipe.make(draw, {} if self.owner is None else {first: owner})
@@ -81,10 +83,23 @@ class Maker:
         return numbers_in(inspect.unwrap(self.function), self.recipe.signature, owner)
 
     @cached_property
+    def own_shape(self) -> Mapping[str, int]:
+        """The sizes that the object gives to axes by its shape."""
+        return self._shape_of(self.object).sizes
+
+    @cached_property
     def known(self) -> frozenset[str]:
         """The names whose sizes the user or the object gives."""
-        sizes = axis_sizes_of(self.object) if self.object is not None else None
-        return frozenset({*self.given, *(sizes or {})})
+        return frozenset({*self.given, *self.own_shape, *(self._own_sizes(self.object))})
+
+    def _own_sizes(self, owner: Any) -> Mapping[str, int]:
+        """The sizes that the object of a method says it has."""
+        return {} if owner is None else axis_sizes_of(owner) or {}
+
+    def _shape_of(self, owner: Any) -> ArraySizes:
+        """What the object of a method knows of axes by a shape of its own."""
+        array = self.recipe.arrays.get(next(iter(self.recipe.signature.parameters), ""))
+        return ArraySizes() if array is None or owner is None else sizes_of_array(array, owner)
 
 
 def is_large(owner: Any) -> bool:

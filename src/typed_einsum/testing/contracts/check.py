@@ -12,7 +12,7 @@ from typed_einsum.checked import shape_checked
 from typed_einsum.checked.signature import CheckedSignature
 from typed_einsum.decorate.definition import definition_of
 from typed_einsum.diagnostics import Place
-from typed_einsum.equation.axes import Variadic
+from typed_einsum.equation.axes import Anonymous, Variadic, is_variadic
 from typed_einsum.errors import TypedEinsumError
 from typed_einsum.locations import definition_place
 from typed_einsum.testing.audit import Finding
@@ -84,33 +84,51 @@ class Check:
         return Report(self.name, findings, sizes, conditions=tuple(conditions))
 
     def _judgements(self) -> list[Judgement]:
-        """One judgement for each variant of the inputs, up to the first that finds an error.
-
-        Where none comes through, a name that stands for any number of axes is tried as one.
-        """
+        """One judgement for each variant of the inputs; where none comes through, one of an alternative."""
         found: list[Judgement] = []
-        for variant in self.maker.recipe.variants():
-            is_first = all(each.extent == "not judged" for each in found)
-            found.append(self._judgement(variant, numbers_too=is_first))
-            if _has_errors(found[-1]):
-                break
-        is_judged = any(each.extent != "not judged" for each in found)
-        if self.maker.recipe.spreads and (not is_judged or _has_errors(found[-1])):
-            single = self._judgement(Variant.SINGLE, numbers_too=True)
-            if single.extent != "not judged" and not _has_errors(single):
-                names = sorted(
-                    {
-                        f"*{axis.name}"
-                        for hint in self.maker.recipe.tensors
-                        for axis in hint.axes
-                        if isinstance(axis, Variadic)
-                    }
-                )
-                alone = f"one axis under {' and '.join(names)}"
-                return [replace(single, conditions=(alone, *single.conditions))]
-            if not is_judged:
-                return [single, *found]
+        refused: CannotMake | None = None
+        try:
+            found.extend(self._of_variants())
+        except CannotMake as error:
+            refused = error
+        for variant in self.maker.recipe.alternatives():
+            if not _may_help(variant, found):
+                continue
+            try:
+                other = self._judgement(variant, numbers_too=True)
+            except CannotMake:
+                continue
+            if other.extent != "not judged" and not _has_errors(other):
+                return [replace(other, conditions=(*self._said(variant), *other.conditions))]
+            if found and not _is_judged(found) and variant == Variant.SINGLE:
+                found.insert(0, other)
+        if refused is not None and not found:
+            raise refused
         return found
+
+    def _of_variants(self) -> Iterator[Judgement]:
+        """What is judged of the variants that a function must all take, up to the first that has an error."""
+        is_first = True
+        for variant in self.maker.recipe.variants():
+            judgement = self._judgement(variant, numbers_too=is_first)
+            if variant.member and not is_first and _only_fails(judgement):
+                continue  # which members of unions go together, no annotation says
+            is_first = is_first and judgement.extent == "not judged"
+            yield judgement
+            if _has_errors(judgement):
+                return
+
+    def _said(self, variant: Variant) -> Iterator[str]:
+        """What a judgement of an alternative is restricted to."""
+        axes = [axis for hint in self.maker.recipe.tensors for axis in hint.axes]
+        labels = {
+            Draw.label(axis) for axis in axes if isinstance(axis, Variadic | Anonymous) and is_variadic(axis)
+        }
+        names = " and ".join(sorted(labels))
+        if variant == Variant.SINGLE:
+            yield f"one axis under {names}"
+        elif variant == Variant.TOGETHER:
+            yield f"the same axes under {names}"
 
     def _judgement(self, variant: Variant, *, numbers_too: bool) -> Judgement:
         call = self.maker.call({}, variant=variant)
@@ -140,6 +158,25 @@ class Check:
 
 def _has_errors(judgement: Judgement) -> bool:
     return any(finding.severity == "error" for finding in judgement.findings)
+
+
+def _only_fails(judgement: Judgement) -> bool:
+    """Whether all that is wrong is that torch refused the call."""
+    errors = {finding.code for finding in judgement.findings if finding.severity == "error"}
+    return errors == {"TE701"}
+
+
+def _may_help(variant: Variant, found: Sequence[Judgement]) -> bool:
+    """Whether a call in another variant may say more than those in the usual ones."""
+    if not _is_judged(found):
+        return True
+    if variant == Variant.SINGLE:
+        return _has_errors(found[-1])
+    return variant == Variant.TOGETHER and _only_fails(found[-1])
+
+
+def _is_judged(found: Iterable[Judgement]) -> bool:
+    return any(each.extent != "not judged" for each in found)
 
 
 def _once_a_line(judgements: Iterable[Judgement]) -> Iterator[Finding]:

@@ -30,6 +30,7 @@ from typed_einsum.annotations import (
     parts_of,
     shown,
 )
+from typed_einsum.annotations.arrays import ArrayHint, array_of
 from typed_einsum.annotations.records import fields_of, is_keyed, made, may_lack
 from typed_einsum.equation.axes import ELLIPSIS, Anonymous, Axis, Expression, Fixed, Named, Variadic
 from typed_einsum.equation.expressions import NotArithmetic, Unknown, compute, expression_of
@@ -108,6 +109,14 @@ class Arguments:
             case AnyHint() | JudgedHint():
                 return self.plain(name, self.recipe.annotation(name.partition("[")[0]))
 
+    def star(self, name: str, hint: Hint) -> tuple[Any, ...]:
+        """What `*args` gets: some items where they are tensors or have a shape, and else none."""
+        if holds_tensors(hint):
+            items: tuple[Any, ...] = self.value(name, hint)
+            return items
+        array = array_of(self.recipe.annotation(name))
+        return () if array is None else tuple(self.array(f"{name}[{i}]", array) for i in range(ITEMS))
+
     def _is_star(self, name: str) -> bool:
         parameter = self.recipe.signature.parameters.get(name)
         return parameter is not None and parameter.kind is Parameter.VAR_POSITIONAL
@@ -160,6 +169,11 @@ class Arguments:
         """A value that is no tensor: the size of an axis, or a guess."""
         if annotation is int and name in self.recipe.axis_names:
             return self.draw.size(name)
+        if (array := array_of(annotation)) is not None:
+            return self.array(name, array)
+        if annotation is torch.Size and self.draw.ranks:
+            label, count = next(iter(self.draw.ranks.items()))
+            return self.draw.guess(name, torch.Size(self.draw.size(f"{label}[{i}]") for i in range(count)))
         candidates = self._guesses.candidates(name, annotation)
         if not candidates and annotation is Parameter.empty:
             raise CannotMake(f"parameter `{name}` has no annotation")
@@ -192,6 +206,14 @@ class Arguments:
 
         return constructed(kind, self.draw, name)
 
+    def array(self, name: str, array: ArrayHint) -> Any:
+        """An object of a class that has a shape; which class it is of is a guess."""
+        from typed_einsum.testing.inputs.arrays import array_with
+
+        made = array_with(array, self.shape(name, array), self.draw.on)
+        self.draw.guesses[name] = Shown(f'a {type(made).__name__} of shape "{array.text}"')
+        return made
+
     def tensor(self, name: str, hint: TensorHint) -> Tensor:
         """A tensor that the annotation allows; off `meta`, of numbers that most functions can take."""
         if hint.kind not in (Tensor, torch.nn.Parameter):
@@ -211,7 +233,7 @@ class Arguments:
         allowed = self.recipe.shared_dtypes or hint.dtypes or frozenset()
         return next(iter([*(d for d in PREFERRED if d in allowed), *sorted(allowed, key=str)]))
 
-    def shape(self, name: str, hint: TensorHint) -> tuple[int, ...]:
+    def shape(self, name: str, hint: TensorHint | ArrayHint) -> tuple[int, ...]:
         """The shape of a tensor."""
         try:
             shape = tuple(size for axis in hint.axes for size in self._sizes(axis))
@@ -222,14 +244,19 @@ class Arguments:
         return shape
 
     def _sizes(self, axis: Axis) -> list[int]:
-        draw, count = self.draw, self.draw.variant.spread
+        draw = self.draw
         match axis:
             case Anonymous(variadic=False):
                 return [draw.fresh()]
             case Anonymous(word=word) if word != ELLIPSIS:
-                return [draw.fresh() for _ in range(count)]
-            case Anonymous(word=name) | Variadic(name):
-                label = name if name == ELLIPSIS else f"*{name}"
+                return [draw.fresh() for _ in range(draw.variant.spread)]
+            case Anonymous() | Variadic():
+                label = draw.label(axis)
+                if label == ELLIPSIS:  # it binds nothing: likeliest are the axes that the object has
+                    label = next(iter(draw.ranks), label)
+                if draw.variant.together:
+                    label = next(filter(_is_spread, draw.sizes), label).partition("[")[0]
+                count = draw.ranks.get(label, draw.variant.spread)
                 sizes = [draw.size(f"{label}[{i}]") for i in range(count)]
                 shrinks = isinstance(axis, Variadic) and self._is_one(axis, label)
                 return [1] * count if shrinks else sizes
@@ -254,6 +281,11 @@ class Arguments:
         if name and note not in self.draw.notes:
             self.draw.notes.append(note)
         return True
+
+
+def _is_spread(label: str) -> bool:
+    """Whether a name is that of the first axis under a variadic one."""
+    return label.startswith("*") and label.endswith("[0]")
 
 
 def _said(hint: Hint) -> str:

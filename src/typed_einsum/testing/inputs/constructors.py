@@ -13,34 +13,58 @@ from typing import Any
 
 import torch
 
+from typed_einsum.annotations.arrays import ArrayHint
+from typed_einsum.testing.inputs.arrays import own_array
 from typed_einsum.testing.inputs.draw import Draw, Shown, remember_stand_ins
 from typed_einsum.testing.inputs.isolation import Stopped, isolated
 from typed_einsum.testing.inputs.plans import COUNTS, WIDE, Guess, Plan
 from typed_einsum.testing.inputs.recipe import CannotMake
-from typed_einsum.testing.inputs.signatures import recipe_of
+from typed_einsum.testing.inputs.signatures import heirs, is_unfinished, recipe_of
 from typed_einsum.testing.observe.store import constructor_arguments
 from typed_einsum.testing.process.outcome import first_line
 
 MOST_TRIES, LONG = 40, 5.0
 """How often a constructor is called with other guesses, and after how many seconds no more."""
 
+MOST_HEIRS = 6
+"""So many classes are tried in place of one that they inherit from."""
+
 
 REMEDY = "build one in pytest_shape_contract_build, or observe your tests with check --with"
 """What helps where a class cannot be built."""
 
 
-def build(kind: type, device: str) -> Any:
+def build(kind: type, device: str, array: ArrayHint | None = None) -> Any:
     """An object of a class, its tensors on a device. Raises `CannotMake` where no guess works.
 
-    Arguments that an observed program has passed come first.
+    Arguments that an observed program has passed come first. A class that leaves methods to others is not
+    built itself where one of those that inherit from it can be.
     """
     observed = _observed(kind, device)
     if observed is not None:
         return observed
+    if array is not None:
+        try:
+            return own_array(kind, array, device)
+        except CannotMake:
+            pass  # it is built like any other
+    if is_unfinished(kind) and (heir := _heir(kind, device)) is not None:
+        return heir
     try:
         return _Search(kind, device).object()
     except CannotMake as error:
         raise CannotMake(f"cannot build {kind.__name__}: {error} ({REMEDY})") from error
+
+
+def _heir(kind: type, device: str) -> Any:
+    """An object of a class that inherits from one and leaves nothing open; None where none can be built."""
+    finished = (each for each in heirs(kind) if not is_unfinished(each))
+    for each in islice(finished, MOST_HEIRS):
+        try:
+            return _observed(each, device) or _Search(each, device).object()
+        except CannotMake:
+            continue
+    return None
 
 
 def _observed(kind: type, device: str) -> Any:

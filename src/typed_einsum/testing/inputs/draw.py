@@ -13,6 +13,8 @@ from typing import Any, ClassVar, Literal
 
 import torch
 
+from typed_einsum.equation.axes import ELLIPSIS, Anonymous, Variadic
+
 SIMPLE = (bool, int, float, complex, str, Enum, type(None), tuple, list, torch.dtype, torch.device)
 """Types of guesses that a message shows as they are."""
 
@@ -29,7 +31,8 @@ class Variant:
 
     `passed` says which optional tensors are passed: all, the first alone, or none. With `broadcast`, `#` axes
     are 1 in every tensor but one. Of each union, `member` is passed, counted from 0. A variadic axis stands
-    for `spread` axes. With `integers`, tensors whose annotation allows numbers of any kind hold integers.
+    for `spread` axes, and where they are `together`, all of them for the same ones. With `integers`, tensors
+    whose annotation allows numbers of any kind hold integers.
     """
 
     passed: Literal["all", "first", "none"] = "all"
@@ -37,12 +40,15 @@ class Variant:
     member: int = 0
     spread: int = 2
     integers: bool = False
+    together: bool = False
 
     FULL: ClassVar[Variant]
     FIRST: ClassVar[Variant]
     SPARSE: ClassVar[Variant]
     BROADCAST: ClassVar[Variant]
     SINGLE: ClassVar[Variant]
+    TOGETHER: ClassVar[Variant]
+    INTEGERS: ClassVar[Variant]
 
 
 Variant.FULL = Variant()
@@ -50,6 +56,8 @@ Variant.FIRST = Variant(passed="first")
 Variant.SPARSE = Variant(passed="none")
 Variant.BROADCAST = Variant(broadcast=True)
 Variant.SINGLE = Variant(passed="first", spread=1)
+Variant.TOGETHER = Variant(together=True)
+Variant.INTEGERS = Variant(integers=True)
 
 
 def primes(start: int) -> Iterator[int]:
@@ -99,7 +107,8 @@ class Draw:
     """One choice of sizes: for each name, in order of appearance, the next of some candidates.
 
     `known` are sizes that are given, such as those an object knows by itself. No fresh size is one of
-    them, nor one of `avoid`, such as the numbers in the function's own source. `on` is the device.
+    them, nor one of `avoid`, such as the numbers in the function's own source. `on` is the device. `ranks`
+    says for how many axes `*batch` stands, where an object knows.
 
     `guesses` are arguments that nothing determines. Those of them that stand in for an object or a tensor
     are in `stand_ins`: what a call does with these says nothing of the function.
@@ -112,6 +121,7 @@ class Draw:
     variant: Variant = Variant.FULL
     known: Mapping[str, int] = field(default_factory=dict)
     avoid: frozenset[int] = frozenset()
+    ranks: Mapping[str, int] = field(default_factory=dict)
     sizes: dict[str, int] = field(init=False)
     guesses: dict[str, Any] = field(init=False, default_factory=dict)
     stand_ins: dict[str, Any] = field(init=False, default_factory=dict)
@@ -124,6 +134,12 @@ class Draw:
         """A size that nothing else has."""
         taken = {*self.sizes.values(), *self.avoid}
         return next(size for size in self.candidates if size not in taken)
+
+    @staticmethod
+    def label(axis: Variadic | Anonymous) -> str:
+        """What the axes under a variadic one are called: `*batch` and a number, or `...` and a number."""
+        name = axis.name if isinstance(axis, Variadic) else axis.word
+        return name if name == ELLIPSIS else f"*{name}"
 
     def size(self, name: str) -> int:
         """The size of a name, chosen the first time."""

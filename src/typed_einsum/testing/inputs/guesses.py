@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from typed_einsum.annotations import is_tensor_annotation
 from typed_einsum.testing.inputs.names import (
     ACTIVATION,
+    AXIS,
     CONFIG,
     NORM,
     OUTSIDE,
@@ -48,6 +49,9 @@ OTHER_NUMBERS = {
 ITEMS = 2
 """How many items a list gets."""
 
+RANKS = (2, 1, 3, 0)
+"""How many axes a tensor may have of which only its class is known, the usual number first."""
+
 
 @dataclass(frozen=True)
 class Guesses:
@@ -71,6 +75,8 @@ class Guesses:
         return list(self._by_type(name, annotation))
 
     def _by_name(self, name: str) -> Iterator[Maker]:
+        if name == "device":
+            yield partial(torch.device, self.device)
         if is_a_size(name):
             yield partial(self.number, name)
         yield from (partial(self.build, name, kind) for kind in self.classes(name))
@@ -152,6 +158,8 @@ class Guesses:
             yield from (
                 partial(_given, value) for value in ((True, False) if says(TRUE, name) else (False, True))
             )
+        elif kind is int and says(AXIS, name) and not self.constructs:  # where it is a width
+            yield partial(_given, -1)
         elif kind is int:
             yield from self._numbers(name)
         elif kind is float:
@@ -170,8 +178,15 @@ class Guesses:
             yield kind
         elif kind is nn.Module:
             yield from (partial(_given, each) for each in callables_for(name) if self._is_module(each))
+        elif self.constructs and kind in (Tensor, nn.Parameter):
+            yield from (partial(self._tensor, kind, name, rank) for rank in RANKS)
         elif not issubclass(kind, Tensor | PurePath) and (self.constructs or _is_of_a_project(kind)):
             yield partial(self.build, name, kind)
+
+    def _tensor(self, kind: type, name: str, rank: int) -> Any:
+        """A tensor for a constructor that does not say which axes it has."""
+        made = torch.ones([self.number(f"{name}[{i}]") for i in range(rank)], device=self.device)
+        return kind(made) if kind is nn.Parameter else made
 
     def _is_module(self, value: Any) -> bool:
         return self.constructs and isinstance(value, nn.Module)

@@ -64,6 +64,12 @@ CONFIG = (
 )
 CONFIG_CLASS = r"(config|configuration|args|arguments|hparams|hyperparameters|options|params|cfg|settings)$"
 
+INPUT = r"^(in|input)_(dim|channels|features|size)$"
+"""The width of what a module takes."""
+
+AXIS = r"^(dim|axis)$"
+"""A number that says which axis: the last one is there in every tensor."""
+
 OUTSIDE = r"path|file|folder|directory|url|tokenizer|dataset|logger|callback|checkpoint|writer|loader|env$"
 """What no constructor can be given without what lies outside the code."""
 

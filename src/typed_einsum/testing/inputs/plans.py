@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from typed_einsum.testing.inputs.draw import Draw
-from typed_einsum.testing.inputs.names import CONFIG, counts_entries, role_of, says
+from typed_einsum.testing.inputs.names import CONFIG, INPUT, counts_entries, role_of, says
 from typed_einsum.testing.inputs.signatures import compared_texts, configurations
 
 SIZES: Mapping[str, tuple[int, ...]] = {
@@ -81,7 +81,12 @@ class Guess(Draw):
         return self.guess(name, candidates[min(self.plan.picks.get(name, 0), len(candidates) - 1)]())
 
     def replaces(self, name: str, default: object) -> bool:
-        """What an error asked for is passed, and so is a count of 1: a mistake about it broadcasts."""
+        """What an error asked for is passed, and so is a count of 1: a mistake about it broadcasts.
+
+        The width of an input is passed, too: without it a module may wait for another call that sets it.
+        """
+        if default is None and says(INPUT, name):
+            return True
         is_one = default == 1 and type(default) is int and counts_entries(name)
         return name in self.plan.asked or (is_one and not self.plan.keeps_ones)
 

@@ -27,6 +27,7 @@ from typed_einsum.annotations import (
     parts_of,
     read_or_any,
 )
+from typed_einsum.annotations.arrays import ArrayHint, array_of
 from typed_einsum.decorate.definition import definition_of
 from typed_einsum.decorate.resolution import Unresolved
 from typed_einsum.equation.axes import Anonymous, Expression, Fixed, Named, Variadic, is_variadic
@@ -36,9 +37,6 @@ from typed_einsum.testing.inputs.draw import Draw, Variant, stand_ins_of
 from typed_einsum.testing.inputs.leaves import declared_tensors
 
 __all__ = ["CannotMake", "Recipe"]
-
-SPREADS = (2, 1, 3, 0)
-"""How many axes a variadic one may stand for, the usual number first."""
 
 
 @dataclass(frozen=True)
@@ -51,12 +49,13 @@ class Recipe:
     annotations: Mapping[str, Any] = field(default_factory=dict)
 
     assumed: Mapping[str, TensorHint] = field(init=False)
-    """Tensors that are annotated without axes, with those of the first tensor that has some."""
+    """Tensors that are annotated without axes, with those of the first tensor that has some: an argument, or
+    else the result."""
 
     def __post_init__(self) -> None:
         """What `*args` and `**kwargs` hold is a tuple and a dict of what their annotations say."""
         hints = {name: self._gathered(name, self._described(name, hint)) for name, hint in self.hints.items()}
-        first = next((each for hint in hints.values() for each in declared_tensors(hint)), None)
+        first = next((e for hint in (*hints.values(), self.result) for e in declared_tensors(hint)), None)
         bare = {name: hint for name, hint in hints.items() if isinstance(hint, PlainHint)}
         assumed = {
             name: replace(first, kind=hint.kind)
@@ -123,7 +122,7 @@ class Recipe:
     @cached_property
     def spreads(self) -> bool:
         """Whether a tensor argument has an axis that stands for any number of axes."""
-        return any(isinstance(axis, Variadic) for hint in self.tensors for axis in hint.axes)
+        return any(is_variadic(axis) for hint in self.tensors for axis in hint.axes)
 
     @cached_property
     def fixed_sizes(self) -> frozenset[int]:
@@ -147,17 +146,27 @@ class Recipe:
         )
 
     def alternatives(self) -> tuple[Variant, ...]:
-        """Variants of which a function need not take every one, for where it refuses the full one.
+        """Variants of which a function need not take every one, for where it takes none of the others.
 
-        `*batch` is another number of axes, and tensors that may hold any numbers hold integers.
+        Each name that stands for any number of axes stands for one; all such names stand for the same axes;
+        and tensors that may hold any numbers hold integers.
         """
-        spread = any(is_variadic(axis) for hint in self.tensors for axis in hint.axes)
+        several = (
+            len({axis.name for hint in self.tensors for axis in hint.axes if isinstance(axis, Variadic)}) > 1
+        )
         integers = any(hint.dtypes is None or torch.int64 in hint.dtypes for hint in self.tensors)
         real = any(hint.dtypes is None or torch.float32 in hint.dtypes for hint in self.tensors)
         return (
-            *(Variant(spread=count) for count in SPREADS[1:] if spread),
-            *([Variant(integers=True)] if integers and real else []),
+            *([Variant.SINGLE] if self.spreads else []),
+            *([Variant.TOGETHER] if several else []),
+            *([Variant.INTEGERS] if integers and real else []),
         )
+
+    @cached_property
+    def arrays(self) -> Mapping[str, ArrayHint]:
+        """The parameters that take an object with a shape: `other: Float[Operator, "m n"]`."""
+        found = {name: array_of(self.annotation(name)) for name in self.signature.parameters}
+        return {name: array for name, array in found.items() if array is not None}
 
     def may_lack(self, name: str) -> bool:
         """Whether a tensor may be left out, or be None."""
@@ -185,7 +194,7 @@ class Recipe:
                 arguments[name] = given[name]
             elif parameter.kind in (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD):
                 if parameter.kind is Parameter.VAR_POSITIONAL:
-                    arguments[name] = making.value(name, hint) if holds_tensors(hint) else ()
+                    arguments[name] = making.star(name, hint)
             elif self._is_passed(parameter, draw):
                 arguments[name] = making.value(name, hint)
         return inspect.BoundArguments(self.signature, OrderedDict(arguments))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dis
 import functools
 import inspect
 import sys
@@ -84,3 +85,26 @@ def configurations(kind: type) -> tuple[type, ...]:
     classes = [each for each in around.values() if isinstance(each, type) and not issubclass(each, nn.Module)]
     found = [each for each in classes if says(CONFIG_CLASS, each.__name__)]
     return tuple(sorted(found, key=lambda each: not each.__name__.lower().startswith(kind.__name__.lower())))
+
+
+def heirs(kind: type) -> list[type]:
+    """The classes that inherit from a class, the nearest first."""
+    found: list[type] = kind.__subclasses__()
+    for each in found:  # grows as it goes
+        own: list[type] = each.__subclasses__()
+        found += [inner for inner in own if inner not in found]
+    return found
+
+
+def is_unfinished(kind: type) -> bool:
+    """Whether a class leaves methods to those that inherit from it: abstract ones, or such as only raise."""
+    own = [each.fget if isinstance(each, property) else each for each in vars(kind).values()]
+    return inspect.isabstract(kind) or any(map(_only_raises, own))
+
+
+def _only_raises(method: Any) -> bool:
+    """Whether all that a method does is to raise a `NotImplementedError`."""
+    code = getattr(method, "__code__", None)
+    if code is None or "NotImplementedError" not in code.co_names:
+        return False
+    return not any(each.opname.startswith(("RETURN", "YIELD")) for each in dis.get_instructions(code))

@@ -101,6 +101,9 @@ def events(file: Path, skip: int, seconds: float, tell: Callable[[bool], None]) 
             yield _came_to(finding_of(error, Place(shown, 1)))
             return
         except SystemExit as error:
+            if error.__context__ is not None:  # it gives up, as where a library is missing
+                yield _came_to(Outcome("failed", shown, text=first_line(error.__context__)))
+                return
             text = f"importing the file ended the process: SystemExit({error.code!r})"
             yield _came_to(outcome("finding", Place(shown, 1), "", text, "TE702"))
             return

@@ -13,6 +13,7 @@ from typing import Any
 from torch import nn
 
 from typed_einsum.annotations import mentions_tensors
+from typed_einsum.annotations.arrays import ArrayHint, array_of
 from typed_einsum.decorate.resolution import Unresolved, resolved_annotations
 from typed_einsum.diagnostics import Place
 from typed_einsum.testing.inputs.constructors import build
@@ -111,7 +112,8 @@ def _method(kind: type, name: str, value: Any) -> Target | None:
             function, owner = _function(value.func), partial(build, kind)
         case _:
             function = _function(value)
-            owner = partial(_blank, kind) if name.endswith(".__init__") else partial(build, kind)
+            is_new = name.endswith(".__init__")
+            owner = partial(_blank, kind) if is_new else partial(build, kind, array=_own_array(function))
     if function is None or _is_made_by_dataclasses(function):
         return None
     unjudged = ""
@@ -120,6 +122,11 @@ def _method(kind: type, name: str, value: Any) -> Target | None:
     elif getattr(function, "__isabstractmethod__", False):
         unjudged = "it is abstract"
     return Target(name, function, owner, kind, unjudged)
+
+
+def _own_array(function: Any) -> ArrayHint | None:
+    """What a method says of the shape of its object, as in `self: Float[Operator, "m n"]`."""
+    return array_of(resolved_annotations(function, {}).get("self")) if function is not None else None
 
 
 def _is_made_by_dataclasses(function: Any) -> bool:

@@ -1,0 +1,106 @@
+"""Objects with a shape that are no tensors of torch: what an annotation says of one, how one is made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from inspect import Parameter, Signature
+from itertools import islice
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from typed_einsum.annotations.arrays import ArrayHint
+from typed_einsum.equation.axes import Named, Variadic, is_variadic
+from typed_einsum.solver import placed
+from typed_einsum.tensors import shape_of
+from typed_einsum.testing.inputs.arguments import Arguments
+from typed_einsum.testing.inputs.draw import Draw, primes
+from typed_einsum.testing.inputs.names import says
+from typed_einsum.testing.inputs.recipe import CannotMake, Recipe
+from typed_einsum.testing.inputs.signatures import heirs, recipe_of
+
+MOST_CLASSES = 20
+"""So many classes are looked at for one that takes a tensor and has its shape."""
+
+
+@dataclass(frozen=True)
+class ArraySizes:
+    """The sizes that an object gives to the axes in its annotation.
+
+    `ranks` says for how many axes `*batch` stands, and `sizes` has `*batch[0]` for the first of them.
+    """
+
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    ranks: Mapping[str, int] = field(default_factory=dict)
+
+
+def sizes_of_array(array: ArrayHint, value: Any) -> ArraySizes:
+    """What the shape of an object says of its axes; nothing where it has none that fits."""
+    try:
+        shape = shape_of(value)
+    except Exception:  # the property is the user's, and a class that others inherit from may refuse
+        return ArraySizes()
+    if len(shape) < len(array.axes) - sum(map(is_variadic, array.axes)):
+        return ArraySizes()
+    single = dict(placed(array.axes, len(shape)))
+    sizes = {axis.name: shape[at] for at, axis in single.items() if isinstance(axis, Named)}
+    spread = next((axis for axis in array.axes if isinstance(axis, Variadic)), None)
+    if spread is None:
+        return ArraySizes(sizes)
+    label = Draw.label(spread)
+    inside = [shape[at] for at in range(len(shape)) if at not in single]
+    return ArraySizes(
+        {**sizes, **{f"{label}[{i}]": size for i, size in enumerate(inside)}}, {label: len(inside)}
+    )
+
+
+def tensors_inside(value: Any, depth: int = 4) -> Iterator[Tensor]:
+    """The tensors that an object holds, in its attributes and in what these hold."""
+    if isinstance(value, Tensor):
+        yield value
+    elif depth and isinstance(value, list | tuple | dict):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from tensors_inside(part, depth - 1)
+    elif depth and not isinstance(value, type):
+        yield from tensors_inside(getattr(value, "__dict__", {}), depth - 1)
+
+
+def axis_by_size(sizes: Mapping[str, int], size: int) -> str | None:
+    """The one axis that has a size; None where that is not one alone."""
+    found = [name for name, each in sizes.items() if each == size]
+    return found[0] if len(found) == 1 else None
+
+
+def array_with(array: ArrayHint, shape: tuple[int, ...], device: str) -> Any:
+    """An object of this shape, of the first class that makes one of a tensor. Raises `CannotMake`."""
+    for kind in islice((array.kind, *heirs(array.kind)), MOST_CLASSES):
+        try:
+            made = _made(kind, shape, device)
+            if shape_of(made) == shape:
+                return made
+        except Exception:  # the constructor is the user's
+            continue
+    raise CannotMake(f"no class is known that makes a `{array.kind.__name__}` from one tensor of its shape")
+
+
+def own_array(kind: type, array: ArrayHint, device: str) -> Any:
+    """An object of a class, or of an heir, whose axes all have different sizes. Raises `CannotMake`."""
+    own = replace(array, kind=kind)
+    return Arguments(Recipe(Signature(), {}), Draw(primes(11), device), {}).array("self", own)
+
+
+def _made(kind: type, shape: tuple[int, ...], device: str) -> Any:
+    """An object from the one argument that a constructor needs, a tensor, or from `*sizes`."""
+    parameters = recipe_of(kind).signature.parameters.values()
+    if any(each.kind is Parameter.VAR_POSITIONAL and says(SIZES, each.name) for each in parameters):
+        return kind(*shape)
+    needed = [each for each in parameters if each.default is Parameter.empty and each.kind not in STARS]
+    if len(needed) != 1:
+        return None
+    return kind(torch.zeros(shape, device=device))
+
+
+STARS = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
+SIZES = r"^(sizes?|shape|dims)$"
