@@ -172,8 +172,7 @@ class Arguments:
         if (array := array_of(annotation)) is not None:
             return self.array(name, array)
         if annotation is torch.Size and self.draw.ranks:
-            label, count = next(iter(self.draw.ranks.items()))
-            return self.draw.guess(name, torch.Size(self.draw.size(f"{label}[{i}]") for i in range(count)))
+            return self.draw.guess(name, torch.Size(map(self.draw.size, self.draw.spread())))
         candidates = self._guesses.candidates(name, annotation)
         if not candidates and annotation is Parameter.empty:
             raise CannotMake(f"parameter `{name}` has no annotation")
@@ -251,15 +250,9 @@ class Arguments:
             case Anonymous(word=word) if word != ELLIPSIS:
                 return [draw.fresh() for _ in range(draw.variant.spread)]
             case Anonymous() | Variadic():
-                label = draw.label(axis)
-                if label == ELLIPSIS:  # it binds nothing: likeliest are the axes that the object has
-                    label = next(iter(draw.ranks), label)
-                if draw.variant.together:
-                    label = next(filter(_is_spread, draw.sizes), label).partition("[")[0]
-                count = draw.ranks.get(label, draw.variant.spread)
-                sizes = [draw.size(f"{label}[{i}]") for i in range(count)]
-                shrinks = isinstance(axis, Variadic) and self._is_one(axis, label)
-                return [1] * count if shrinks else sizes
+                sizes = [draw.size(label) for label in draw.spread(axis)]
+                shrinks = isinstance(axis, Variadic) and self._is_one(axis, draw.label(axis))
+                return [1] * len(sizes) if shrinks else sizes
             case Named(name):
                 return [1] if self._is_one(axis, name) else [draw.size(name)]
             case Fixed(size):
@@ -281,11 +274,6 @@ class Arguments:
         if name and note not in self.draw.notes:
             self.draw.notes.append(note)
         return True
-
-
-def _is_spread(label: str) -> bool:
-    """Whether a name is that of the first axis under a variadic one."""
-    return label.startswith("*") and label.endswith("[0]")
 
 
 def _said(hint: Hint) -> str:

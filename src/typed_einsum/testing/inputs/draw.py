@@ -141,6 +141,19 @@ class Draw:
         name = axis.name if isinstance(axis, Variadic) else axis.word
         return name if name == ELLIPSIS else f"*{name}"
 
+    def spread(self, axis: Variadic | Anonymous = Variadic(ELLIPSIS)) -> list[str]:
+        """What the axes are called that a variadic one stands for, in a call of this draw.
+
+        `...` binds nothing: likeliest are the axes that the object has.
+        """
+        label = self.label(axis)
+        if label == ELLIPSIS:
+            label = next(iter(self.ranks), label)
+        if self.variant.together:
+            first = (name for name in self.sizes if name.startswith("*") and name.endswith("[0]"))
+            label = next(first, label).partition("[")[0]
+        return [f"{label}[{i}]" for i in range(self.ranks.get(label, self.variant.spread))]
+
     def size(self, name: str) -> int:
         """The size of a name, chosen the first time."""
         if name not in self.sizes:
