@@ -172,7 +172,9 @@ class Arguments:
         if (array := array_of(annotation)) is not None:
             return self.array(name, array)
         if annotation is torch.Size and self.draw.ranks:
-            return self.draw.guess(name, torch.Size(map(self.draw.size, self.draw.spread())))
+            return self.draw.guess(
+                name, torch.Size(map(self.draw.size, self.draw.spread(Variadic(ELLIPSIS))))
+            )
         candidates = self._guesses.candidates(name, annotation)
         if not candidates and annotation is Parameter.empty:
             raise CannotMake(f"parameter `{name}` has no annotation")

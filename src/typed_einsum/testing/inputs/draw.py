@@ -141,7 +141,7 @@ class Draw:
         name = axis.name if isinstance(axis, Variadic) else axis.word
         return name if name == ELLIPSIS else f"*{name}"
 
-    def spread(self, axis: Variadic | Anonymous = Variadic(ELLIPSIS)) -> list[str]:
+    def spread(self, axis: Variadic | Anonymous) -> list[str]:
         """What the axes are called that a variadic one stands for, in a call of this draw.
 
         `...` binds nothing: likeliest are the axes that the object has.
