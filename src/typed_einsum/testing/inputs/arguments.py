@@ -34,6 +34,7 @@ from typed_einsum.annotations.arrays import ArrayHint, array_of
 from typed_einsum.annotations.records import fields_of, is_keyed, made, may_lack
 from typed_einsum.equation.axes import ELLIPSIS, Anonymous, Axis, Expression, Fixed, Named, Variadic
 from typed_einsum.equation.expressions import NotArithmetic, Unknown, compute, expression_of
+from typed_einsum.testing.inputs.contents import usual
 from typed_einsum.testing.inputs.draw import Draw, Shown, SizesAsAsked
 from typed_einsum.testing.inputs.guesses import ITEMS, Guesses
 from typed_einsum.testing.inputs.leaves import declared_tensors
@@ -223,7 +224,7 @@ class Arguments:
         if math.prod(shape) > (MOST_ENTRIES if self.draw.on == "meta" else MOST_NUMBERS):
             what = "torch" if self.draw.on == "meta" else "real numbers"
             raise CannotMake(f"`{name}` would have the sizes {shape}, too many for {what}")
-        value = _filled(shape, self._dtype(hint), self.draw.on)
+        value = usual(shape, self._dtype(hint), self.draw.on)
         return torch.nn.Parameter(value, value.is_floating_point()) if hint.kind is not Tensor else value
 
     def _dtype(self, hint: TensorHint) -> torch.dtype:
@@ -290,12 +291,3 @@ def _defaults_of(kind: Any) -> set[str]:
         return {name for name in kind.__annotations__ if may_lack(kind, name)}
     parameters = inspect.signature(kind).parameters.values()
     return {each.name for each in parameters if each.default is not Parameter.empty}
-
-
-def _filled(shape: tuple[int, ...], dtype: torch.dtype, device: str) -> Tensor:
-    """Floats between 0 and 1; integers 0, a valid index; or True, which as a mask keeps everything."""
-    if device == "meta":
-        return torch.empty(shape, dtype=dtype, device=device)
-    if dtype.is_floating_point or dtype.is_complex:
-        return torch.rand(shape, device=device).to(dtype)
-    return torch.full(shape, dtype is torch.bool, dtype=dtype, device=device)

@@ -87,3 +87,12 @@ def allows(layout: str, shape: tuple[int, ...]) -> bool:
             return len(shape) == 4
         case _:
             return True
+
+
+def usual(shape: tuple[int, ...], dtype: torch.dtype, device: str) -> Tensor:
+    """Floats between 0 and 1; integers 0, a valid index; or True, which as a mask keeps everything."""
+    if device == "meta":
+        return torch.empty(shape, dtype=dtype, device=device)
+    if dtype.is_floating_point or dtype.is_complex:
+        return torch.rand(shape, device=device).to(dtype)
+    return torch.full(shape, dtype is torch.bool, dtype=dtype, device=device)
