@@ -5,11 +5,9 @@ A second run, with these axes twice as long, has the same shapes in symbols if t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import replace
 
-import sympy
-
-from typed_einsum.testing.calls.call import Call
 from typed_einsum.testing.calls.variation import without_numbers
 from typed_einsum.testing.inputs.recipe import CannotMake
 from typed_einsum.testing.listing.recorder import Recorded
@@ -17,23 +15,28 @@ from typed_einsum.testing.listing.running import Ran
 from typed_einsum.testing.listing.values import Size, sizes_in
 
 
-def needed(call: Call, ran: Ran, again: Callable[[Call], Ran]) -> tuple[sympy.Symbol, ...]:
-    """The symbols at whose sizes alone the shapes are known. `again` runs another call on symbols."""
-    asked = ran.trace.questions if ran.trace is not None else ()
+def told_apart(ran: Ran) -> Ran:
+    """A run that knows at which sizes alone its shapes hold, and asks nothing that only a number asks."""
+    call, again = ran.call, ran.again
+    if call is None or again is None or ran.trace is None:
+        return ran
+    asked = ran.trace.questions
     numbers = {symbol for each in asked if each.is_number and not each.promised for symbol in each.symbols}
     moved = [symbol for symbol in ran.places if symbol in numbers and ran.final(symbol) == symbol]
     if not moved:
-        return ()
+        return ran
     sizes = {
         place: 2 * ran.sizes[symbol] for symbol, place in ran.places.items() if ran.final(symbol) in moved
     }
     try:
         other = again(without_numbers(call, sizes))
     except (CannotMake, TypeError):
-        return tuple(moved)
+        return replace(ran, fixed=tuple(moved))
     if other.error is not None or not _are_alike(ran, other):
-        return tuple(moved)
-    return ()
+        return replace(ran, fixed=tuple(moved))
+    point = ran.trace.point(sizes)
+    kept = tuple(each for each in ran.trace.questions if each.is_number or each.holds_at(point))
+    return replace(ran, trace=replace(ran.trace, questions=kept))
 
 
 def _are_alike(one: Ran, other: Ran) -> bool:

@@ -40,7 +40,8 @@ class Ran:
     """A call that was recorded. `places` are the symbols with the axes of the arguments that they stand for.
 
     `final` says what a size is known to be in the end. `error` is what the call raised; `reason` says why
-    its sizes are no symbols, where they are not. `again` runs another call of the same function on symbols.
+    its sizes are no symbols, where they are not. The shapes are known at
+    the sizes of `fixed` alone. `again` runs another call of the same function on symbols.
     """
 
     recorder: Recorder
@@ -50,6 +51,7 @@ class Ran:
     error: Exception | None
     reason: str = ""
     trace: Trace | None = None
+    fixed: tuple[sympy.Symbol, ...] = ()
     call: Call | None = None
     again: Callable[[Call], Ran] | None = None
 
@@ -57,6 +59,7 @@ class Ran:
         """For which sizes the call is as it was recorded, in these names."""
         if self.trace is None:
             return ()
+        fixed = tuple(f"{names[each]} == {self.sizes[each]}" for each in self.fixed)
         last = {symbol: self.final(symbol) for symbol in self.places}
         merged = {
             symbol: size for symbol, size in last.items() if size != symbol and not isinstance(size, int)
@@ -64,7 +67,8 @@ class Ran:
         known = {symbol: names[symbol] for symbol in self.places if symbol not in merged}
         asked = [replace(each, asked=each.asked.xreplace(merged)) for each in self.trace.questions]
         questions = tuple(each for each in asked if each.asked.free_symbols)
-        return conditions(Trace(self.trace.call, known, self.trace.sizes, questions, None))
+        found = conditions(Trace(self.trace.call, known, self.trace.sizes, questions, None))
+        return tuple(dict.fromkeys([*found, *fixed]))
 
 
 def recorded(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Ran:
@@ -192,13 +196,18 @@ def paired(
     The earlier symbol stays: that of the argument that comes first. An axis that had to be a number is one.
     """
     order, found = list(sizes), dict[sympy.Symbol, sympy.Basic]()
+    numbers: set[sympy.Symbol] = set()
     for each in questions:
+        if each.is_number:
+            numbers |= each.symbols
         if not each.is_equality or not isinstance(each.asked, sympy.Eq):
             continue
         sides = sorted(
             (side.xreplace(found) for side in each.asked.args), key=lambda side: bool(side.is_Integer)
         )
         if (alone := _determined(sides, order)) is not None:
+            if numbers & each.symbols:  # what is compared may be the number that Python has needed
+                continue
             found = {symbol: kept.xreplace(alone) for symbol, kept in found.items()} | alone
             continue
         left, right = (sympy.Mul.make_args(side) for side in sides)

@@ -20,7 +20,7 @@ from typed_einsum.testing.listing.listing import (
     functions_of,
 )
 from typed_einsum.testing.listing.named import names_of, symbol_names
-from typed_einsum.testing.listing.needed import needed
+from typed_einsum.testing.listing.needed import told_apart
 from typed_einsum.testing.listing.running import Ran, recorded
 from typed_einsum.testing.listing.source import Source
 from typed_einsum.testing.names.glossary import glossary_near
@@ -101,13 +101,13 @@ def shapes(fn_or_module: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Sh
 
 def shapes_of(ran: Ran, entry: Source | None) -> Shapes:
     """The listing of a call that was recorded."""
-    fixed = needed(ran.call, ran, ran.again) if ran.call is not None and ran.again is not None else ()
+    ran = told_apart(ran)
     names = names_of(ran, glossary_near())
     called = symbol_names(ran, names, entry)
     return Shapes(
         tuple(functions_of(ran, names, entry)),
         tuple(axes_of(ran, names)),
-        (*ran.conditions(called), *(f"{called[each]} == {ran.sizes[each]}" for each in fixed)),
+        ran.conditions(called),
         ran.reason,
         failure_of(ran, names),
     )

@@ -65,13 +65,24 @@ def of_layers(source: Source, owner: Any) -> Iterator[tuple[int, ast.expr, int]]
     named = _by_name(owner)
     for name, call in _calls(_class_of(owner)):
         layer = named.get(name)
-        if layer is None or not _builds(_class_of(owner), call.func, type(layer)):
-            continue
-        for parameter, written in _passed(type(layer), call):
-            value = layer.__dict__.get(parameter)
-            value = value[0] if isinstance(value, tuple) and len(value) == 1 else value
-            if type(value) is int and value > 1:
-                yield value, written, written.lineno
+        if layer is not None:
+            yield from _of_layer(_class_of(owner), layer, call)
+
+
+def _of_layer(owner: type, layer: nn.Module, call: ast.Call) -> Iterator[tuple[int, ast.expr, int]]:
+    """The numbers of one layer, or of those in a sequence."""
+    if not _builds(owner, call.func, type(layer)):
+        return
+    if isinstance(layer, nn.Sequential):
+        for inner, written in zip(layer, call.args, strict=False):
+            if isinstance(written, ast.Call):
+                yield from _of_layer(owner, inner, written)
+        return
+    for parameter, written in _passed(type(layer), call):
+        value = layer.__dict__.get(parameter)
+        value = value[0] if isinstance(value, tuple) and len(value) == 1 else value
+        if type(value) is int and value > 1:
+            yield value, written, written.lineno
 
 
 def _class_of(owner: nn.Module) -> Any:
@@ -107,8 +118,9 @@ def _calls(kind: Any) -> tuple[tuple[str, ast.Call], ...]:
     found: list[tuple[str, ast.Call]] = []
     for node in ast.walk(source.node) if source is not None else ():
         match node:
-            case ast.Assign(targets=[*targets], value=ast.Call() as call):
-                found += [(each.attr, call) for each in targets if isinstance(each, ast.Attribute)]
+            case ast.Assign(targets=[ast.Attribute(attr=name)], value=value):
+                choices = (value.body, value.orelse) if isinstance(value, ast.IfExp) else (value,)
+                found += [(name, call) for call in choices if isinstance(call, ast.Call)]
             case ast.keyword(arg=str(name), value=ast.Call() as call):
                 found.append((name, call))
     return tuple(found)
