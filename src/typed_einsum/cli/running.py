@@ -112,7 +112,7 @@ def run_observed(program: Program, packages: Sequence[str], *, append: bool) -> 
         sys.argv[0] = str(main.__file__)
     sys.modules["__main__"] = main
     atexit.register(_tell, observation)  # runs after the program's own, and after its threads
-    return _run(code, main)
+    return _run(code, main, observation)
 
 
 def _refuse(text: str) -> int:
@@ -130,12 +130,34 @@ def _not_begun(error: BaseException) -> int:
             return _raised(error)
 
 
-def _run(code: CodeType, main: ModuleType) -> int:
+def _run(code: CodeType, main: ModuleType, observation: Observation) -> int:
     try:
         exec(code, main.__dict__)
     except BaseException as error:
-        return _raised(error)
+        status = _raised(error)
+        with observation.paused():
+            _tell_shapes(error, observation)
+        return status
     return CLEAN
+
+
+def _tell_shapes(error: BaseException, observation: Observation) -> None:
+    """Below the traceback of a program that died of a shape, the tensors of its functions."""
+    if "torch" not in sys.modules:
+        return
+    from typed_einsum.testing.listing.crash import is_of_shapes, told
+
+    if not is_of_shapes(error):
+        return
+    try:
+        lines = told(error.__traceback__, observation.sources.holds_file)
+    except Exception as ours:  # the traceback stands above, and is what matters
+        lines = [f"  these cannot be shown ({type(ours).__name__}: {ours})"]
+    if lines:
+        print(
+            "\n".join(["\ntyped-einsum: tensors of the functions above, the last call last", *lines]),
+            file=sys.stderr,
+        )
 
 
 def _raised(error: BaseException) -> int:

@@ -32,7 +32,7 @@ def names_of(ran: Ran, glossary: Mapping[str, str]) -> Names:
         Evidence(symbol, place, Kind.ANNOTATION) for symbol, place in free.items() if place.isidentifier()
     ]
     written = expressions(recorder.calls, recorder.equations)
-    return Names(free, ran.sizes, [*given, *evidence], written, _kin(recorder.calls))
+    return Names(free, ran.sizes, [*given, *evidence], written, kin(recorder.calls))
 
 
 def symbol_names(ran: Ran, names: Names, entry: Source | None) -> dict[Any, str]:
@@ -40,7 +40,7 @@ def symbol_names(ran: Ran, names: Names, entry: Source | None) -> dict[Any, str]
     return {symbol: names.text(ran.final(symbol), entry) for symbol in ran.places}
 
 
-def _kin(calls: Iterable[Recorded]) -> dict[Source, dict[int, list[Source]]]:
+def kin(calls: Iterable[Recorded]) -> dict[Source, dict[int, list[Source]]]:
     """The functions in which a tensor of another has the same number, if no shape has it twice."""
     holders: dict[int, dict[Source, Shape]] = {}
     twice: set[tuple[Source, Size]] = set()
