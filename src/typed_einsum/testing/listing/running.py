@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import inspect
-import os
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import permutations
-from pathlib import Path
 from typing import Any
 
 import sympy
-import torch
 from torch import nn
 
 from typed_einsum.checked import shape_checked
@@ -27,10 +24,10 @@ from typed_einsum.testing.axes.trace import Trace, undisturbed
 from typed_einsum.testing.calls.call import Call
 from typed_einsum.testing.calls.variation import copied
 from typed_einsum.testing.inputs.recipe import CannotMake, Recipe
+from typed_einsum.testing.listing.project import sources_near
 from typed_einsum.testing.listing.recorder import Recorder
 from typed_einsum.testing.listing.values import Size
 from typed_einsum.testing.names.gathering import sizes_held
-from typed_einsum.testing.observe.sources import INSTALLED, LIBRARY
 from typed_einsum.testing.observe.values import copied as copied_argument
 from typed_einsum.testing.running.invoke import run
 
@@ -268,41 +265,3 @@ def _started(
     except Exception as error:  # the user's code, or torch, which cannot follow it
         return error
     return None
-
-
-def sources_near(function: Callable[..., Any]) -> Callable[[str], bool]:
-    """Says whether a file is of the project of a function: its package, or what is not installed."""
-    code = getattr(inspect.unwrap(function), "__code__", None)
-    own = "" if code is None else code.co_filename
-    package = _package_of(own)
-    known: dict[str, bool] = {own: True}
-
-    def holds(file: str) -> bool:
-        if file not in known:
-            path = Path(os.path.realpath(file))
-            is_near = package is not None and path.is_relative_to(package)
-            is_own = path.is_relative_to(LIBRARY)
-            is_code = file.endswith(".py") or file.startswith(("<ipython", "/tmp/ipykernel"))
-            known[file] = is_near or (is_code and not is_own and not _is_installed(path))
-        return known[file]
-
-    return holds
-
-
-def _package_of(file: str) -> Path | None:
-    """The folder of the outermost package that holds a file."""
-    folder = Path(os.path.realpath(file)).parent
-    if not (folder / "__init__.py").exists() or folder.is_relative_to(TORCH):
-        return None
-    while (folder.parent / "__init__.py").exists():
-        folder = folder.parent
-    return folder
-
-
-def _is_installed(path: Path) -> bool:
-    return bool(INSTALLED.intersection(path.parts)) or path.is_relative_to(STANDARD)
-
-
-TORCH = Path(os.path.realpath(torch.__file__)).parent
-STANDARD = Path(os.path.realpath(os.__file__)).parent
-"""Where the standard library is."""
