@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from inspect import BoundArguments, Parameter, Signature
+from itertools import chain
 from types import CodeType, MappingProxyType
 from typing import Any
 
@@ -17,12 +18,14 @@ from typed_einsum.annotations import (
     tensors_in,
 )
 from typed_einsum.annotations.judging import Judge
+from typed_einsum.checked.attributes import ATTRIBUTES, AttributeChecks, attributes_of
 from typed_einsum.checked.examination import Examination
 from typed_einsum.checked.owner import axis_sizes_of, prebind
 from typed_einsum.checked.parts import Found, found_at
 from typed_einsum.decorate.functions import field_located, locator
 from typed_einsum.diagnostics import Located
 from typed_einsum.equation.axes import Axis, key
+from typed_einsum.errors import TypedEinsumError
 from typed_einsum.messages import Held, Locate
 from typed_einsum.scopes.body import code_of, identities
 from typed_einsum.solver import Bindings, Origin
@@ -36,7 +39,8 @@ STARS = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
 class CheckedSignature:
     """A function with a hint for each parameter that has one, and for its result.
 
-    `owner` is the parameter that is the object of a method; its `axis_sizes` are known names.
+    `owner` is the parameter that is the object of a method: it knows names by its `axis_sizes` and by its
+    annotated attributes. `_owned` has the attributes of the object that was looked at last.
     """
 
     function: Callable[..., Any]
@@ -49,6 +53,7 @@ class CheckedSignature:
     code: CodeType | None = field(init=False)
     codes: frozenset[int] = field(init=False)
     _judges: dict[tuple[str, ...], Judge] = field(default_factory=dict)
+    _owned: AttributeChecks | None = None
 
     def __post_init__(self) -> None:
         in_function = locator(self.function, self.tensor_at)
@@ -62,11 +67,11 @@ class CheckedSignature:
         return field_located(*found.field, tensor, axis, said)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name not in ("code", "codes")}
+        return {name: value for name, value in vars(self).items() if name not in ("code", "codes", "_owned")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Code has another identity in another process."""
-        vars(self).update(state)
+        vars(self).update(state, _owned=None)
         self._find_code()
 
     def _find_code(self) -> None:
@@ -89,16 +94,26 @@ class CheckedSignature:
 
     def examine(self, bound: BoundArguments) -> Bindings:
         """The names that the arguments of a call bind. Raises what is wrong. Defaults are not checked."""
-        return self.examine_arguments(bound)[0]
+        try:
+            return self.examine_arguments(bound)[0]
+        except TypedEinsumError:  # the call has given an attribute another shape, say that of a cache
+            return self.examine_arguments(bound, with_attributes=False)[0]
 
-    def examine_arguments(self, bound: BoundArguments) -> tuple[Bindings, list[Held]]:
+    def examine_arguments(
+        self, bound: BoundArguments, *, with_attributes: bool = True
+    ) -> tuple[Bindings, list[Held]]:
         """As `examine`; also the tensors with an expression whose names have no size yet."""
         arguments = dict(bound.arguments)
         bindings = Bindings(arguments={**self._defaults(), **arguments})
         if self.owner is not None and self.owner in arguments:
             prebind(axis_sizes_of(arguments[self.owner]), bindings)
         examination = Examination(self, bindings)
-        for label, hint, value in self.given(arguments):
+        given = self.given(arguments)
+        if self.owner is not None and self.owner in arguments and with_attributes:
+            owner = arguments[self.owner]
+            self._owned = ATTRIBUTES.find(type(owner))
+            given = chain(attributes_of(owner, self.owner), given)
+        for label, hint, value in given:
             examination.collect(label, hint, value)
         return bindings, examination.bind(self._integers(bindings.arguments))
 
@@ -131,6 +146,8 @@ class CheckedSignature:
     def _found(self, label: str) -> Found | None:
         name = root_of(label)
         hint = self.result if name == RETURN else self.hints.get(name)
+        if name == self.owner and self._owned is not None:
+            hint = self._owned.hint
         return None if hint is None else found_at(hint, label)
 
     def bound(self, given: Mapping[str, Any]) -> BoundArguments:

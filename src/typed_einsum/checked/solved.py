@@ -64,7 +64,8 @@ class Solved:
         """The result, of a call whose arguments were right. Raises what is wrong with it."""
         here = Scope(*scope)
         given = self.checked.not_defaults(self.checked.named(here.arguments))
-        _, unfinished = self.checked.examine_arguments(self.checked.bound(given))
+        # An attribute may have got another shape meanwhile, and its names are in the scope already.
+        _, unfinished = self.checked.examine_arguments(self.checked.bound(given), with_attributes=False)
         self._examine(result, here, unfinished)
         return result
 

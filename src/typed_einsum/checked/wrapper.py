@@ -20,6 +20,7 @@ from typed_einsum.annotations import (
     tensors_in,
 )
 from typed_einsum.annotations.judging import called_with_names
+from typed_einsum.checked.attributes import ATTRIBUTES
 from typed_einsum.checked.judged import JudgedLines
 from typed_einsum.checked.owner import axis_sizes_of
 from typed_einsum.checked.signature import STARS, CheckedSignature
@@ -113,7 +114,8 @@ class _Wrapper:
             lines.append(f"{self.sizes} = {known}({self.checked.owner})")
         lines += attempt(self.checks, unpackings, self.leave)
         lines += unless([*comparisons, *self._disagreements()], self.leave)
-        return [*lines, *self._names(), *self._joined(rest), *self._open(), *self._judged({}, self.leave)]
+        lines += [*self._names(), *self._attributes(), *self._joined(rest), *self._open()]
+        return [*lines, *self._judged({}, self.leave)]
 
     def _is_plain(self, hint: Hint) -> bool:
         """Whether a value is compared in place: no name of it may stay without a size."""
@@ -175,6 +177,15 @@ class _Wrapper:
             lines.append(f"if {self.sizes}:")
             lines.append(f"    {self.names} = {{**{self.sizes}, **{self.names}}}")
         return lines
+
+    def _attributes(self) -> list[str]:
+        """Lines that hold the annotated attributes of the object against the names."""
+        if self.checked.owner is None:
+            return []
+        found, owner = self.checks.local(), self.checked.owner
+        find = self.checks.constant("attributes_of", ATTRIBUTES.find)
+        wrong = f"{found} is not None and not {found}.check({owner}, {self.names})"
+        return [f"{found} = {find}({self.checks.builtin(type)}({owner}))", *unless([wrong], self.leave)]
 
     def _joined(self, rest: list[tuple[Parameter, Hint]]) -> list[str]:
         """Lines for arguments that may be absent, or whose names are bound one by one; unions come last."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import sys
 from collections.abc import Iterator
 
@@ -32,10 +33,14 @@ def written_field(kind: type, field: str, text: str, span: Span) -> Written | No
 
 
 def _source_of_class(kind: type) -> Source | None:
-    """The file of a class: that in which it was decorated, else that of its module."""
+    """The file of a class: that in which it was decorated, that of a method, or that of its module."""
     known = vars(kind).get(SOURCE)
     if isinstance(known, Source):
         return known
+    for method in filter(inspect.isfunction, vars(kind).values()):
+        written = inspect.unwrap(method)
+        if written.__qualname__.startswith(f"{kind.__qualname__}."):
+            return Source(written.__code__.co_filename, written.__globals__, kind.__qualname__)
     names = vars(sys.modules.get(kind.__module__, ast))
     file = names.get("__file__")
     return Source(file, names, kind.__qualname__) if isinstance(file, str) and file.endswith(".py") else None

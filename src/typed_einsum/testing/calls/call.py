@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from typed_einsum.annotations import TensorHint
-from typed_einsum.checked.owner import axis_sizes_of
+from typed_einsum.checked.attributes import known_sizes
 from typed_einsum.decorate.functions import OWNERS
 from typed_einsum.equation.axes import Axis, Expression, Fixed, Named
 from typed_einsum.equation.expressions import NotArithmetic, Number, Size, factors, read_expression
@@ -89,9 +89,9 @@ class Call:
     @cached_property
     def fixed(self) -> frozenset[str]:
         """The names whose sizes an integer argument or the object says."""
-        known = None if self.object is None else axis_sizes_of(self.object)
+        known = {} if self.object is None else known_sizes(self.object)
         numbers = {name for name, value in self.arguments.items() if type(value) is int}
-        return frozenset({*numbers, *(known or {})})
+        return frozenset({*numbers, *known})
 
     @property
     def bound(self) -> inspect.BoundArguments:

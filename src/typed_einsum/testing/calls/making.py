@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import nn
 
-from typed_einsum.checked.owner import axis_sizes_of
+from typed_einsum.checked.attributes import known_sizes
 from typed_einsum.testing.calls.call import Call
 from typed_einsum.testing.inputs.arrays import ArraySizes, sizes_of_array
 from typed_einsum.testing.inputs.draw import Draw, Variant, numbers_in, primes
@@ -94,7 +94,7 @@ class Maker:
 
     def _own_sizes(self, owner: Any) -> Mapping[str, int]:
         """The sizes that the object of a method says it has."""
-        return {} if owner is None else axis_sizes_of(owner) or {}
+        return {} if owner is None else known_sizes(owner)
 
     def _shape_of(self, owner: Any) -> ArraySizes:
         """What the object of a method knows of axes by a shape of its own."""

@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from typed_einsum.checked.owner import axis_sizes_of
+from typed_einsum.checked.attributes import known_sizes
 from typed_einsum.testing.axes.fit import fitted
 from typed_einsum.testing.axes.resized import on_numbers
 from typed_einsum.testing.calls.making import Maker
@@ -95,7 +95,7 @@ class Body:
 
     def _known(self) -> dict[str, int]:
         """Sizes that the object knows."""
-        return next(({**(axis_sizes_of(owner) or {})} for owner in self.owned.values()), {})
+        return next((known_sizes(owner) for owner in self.owned.values()), {})
 
     def arguments(self, draw: Draw) -> dict[str, Any]:
         """Arguments at the sizes of a draw, the object of a method among them. Raises `CannotMake`."""
