@@ -1,8 +1,11 @@
 """The maximum of a contraction, and the block around it: `python benchmarks/maximum.py`.
 
 Each work is measured against the reference formulation, `einsum(...).max(-1)[0]`, in the same rounds. Peak
-memory is what a call has allocated at once beyond its inputs, by torch's own profiler. Writes maximum.json
-and the tables of docs/maximum.md.
+memory is what a call has allocated at once beyond its inputs, at most, in all threads. Writes a record into
+maximum.json, beside those of other machines, wait policies and neighbours, and the tables of docs/maximum.md.
+
+`--busy 2` runs two busy processes beside it. `OMP_WAIT_POLICY= python benchmarks/maximum.py` measures what
+a user has who sets nothing; without that, the policy is passive.
 """
 
 from __future__ import annotations
@@ -10,17 +13,23 @@ from __future__ import annotations
 import argparse
 import json
 import math
-from collections.abc import Callable
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from timing import machine, medians, peak_bytes, peak_bytes_of_all  # isort: skip  # before torch, which reads what it sets
 
 import torch
 from jaxtyping import Float
 from pages import fill, table
-from timing import machine, medians, peak_bytes
 from torch import Tensor, nn
 
 from typed_einsum import typed_einsum
+from typed_einsum.contraction.maximum import sizes, tiles, workers
 from typed_einsum.nn import MaxSigmoidAttnBlock
 
 HERE = Path(__file__).parent
@@ -52,11 +61,20 @@ def reference_token(query: Tensor, document: Tensor) -> Tensor:
     return torch.einsum("qd,nkd->nqk", query, document).max(-1)[0]
 
 
-def product_alone(embed: Tensor, guide: Tensor) -> Tensor:
-    """The floor: the matrix product whose maximum is wanted."""
+def tile_products(embed: Tensor, guide: Tensor) -> None:
+    """The floor: the products of the same tiles, by the same workers, without any maximum of them."""
     b, m, c, h, w = embed.shape
-    rows = guide.transpose(1, 2).reshape(b * m, -1, c)
-    return torch.bmm(rows, embed.reshape(b * m, c, h * w))
+    rows, columns = guide.transpose(1, 2).reshape(b * m, 1, -1, c), embed.reshape(b * m, c, h * w)
+    count = workers.worker_count(rows, columns)
+    layout = sizes.layout((b * m, 1, rows.shape[2], h * w), count, rows)
+
+    def compute(every: Iterator[sizes.Tile]) -> None:
+        products = tiles.Products.for_tiles_of(layout.entries, rows)
+        for at_b, at_e, at_p in every:
+            for start in range(0, rows.shape[2], layout.height):
+                products.of(rows[at_b, at_e, start : start + layout.height], columns[at_b, :, at_p])
+
+    workers.share(compute, layout.tiles, count)
 
 
 class ReferenceBlock(nn.Module):
@@ -91,7 +109,7 @@ def compared(ours: Callable[[], Any], theirs: Callable[[], Any], rounds: int) ->
     return {
         "times as fast": took["theirs"] / took["ours"],
         "ms": took["ours"] * 1e3,
-        "peak": peak_bytes(ours) / peak_bytes(theirs),
+        "peak": peak_bytes_of_all(ours) / peak_bytes(theirs),
     }
 
 
@@ -111,12 +129,12 @@ def contraction(rounds: int) -> dict[str, Any]:
             took = medians(
                 {
                     "ours": lambda e=embed, g=guide: best_text(e, g),
-                    "floor": lambda e=embed, g=guide: product_alone(e, g),
+                    "floor": lambda e=embed, g=guide: tile_products(e, g),
                 },
                 rounds,
                 seconds=0.0,
             )
-            found[f"{name}, forward"]["of the product alone"] = took["ours"] / took["floor"]
+            found[f"{name}, forward"]["of the tile products"] = took["ours"] / took["floor"]
         found[f"{name}, forward and backward"] = compared(
             lambda e=embed, g=guide: both_ways(best_text, e, g),
             lambda e=embed, g=guide: both_ways(reference_text, e, g),
@@ -151,51 +169,76 @@ def whole_block(rounds: int) -> dict[str, Any]:
 
 
 CONTRACTION_TARGETS = {
-    "n = 1203, forward": (4.0, 1 / 10),
+    "n = 1203, forward": (4.5, 1 / 8),
     "n = 1203, forward and backward": (4.0, 1 / 8),
-    "n = 80, forward": (1.7, None),
+    "n = 80, forward": (1.8, None),
     "n = 80, forward and backward": (1.0, None),
-    "MaxSim, forward": (1.5, 1 / 10),
+    "MaxSim, forward": (1.5, 1 / 8),
 }
+BUSY_TARGETS = {"n = 1203, forward": 3.5, "n = 80, forward": 1.3}
+"""The same with the default wait policy and two busy processes beside it."""
 BLOCK_TARGETS = {
     "n = 80, evaluation": 1.05,
-    "n = 80, training": 0.98,
+    "n = 80, training": 1.0,
     "n = 1203, evaluation": 2.5,
     "n = 1203, training": 2.5,
 }
-FLOOR_TARGET = 1.4
+FLOOR_TARGET = 1.5
+
+
+def setting(record: dict[str, Any]) -> str:
+    """What tells a record from others."""
+    host = record["machine"]
+    beside = record["beside"]
+    return f"{host['processor']}, {host['threads']} threads, {host['OMP_WAIT_POLICY']}, {beside}"
 
 
 def tables(record: dict[str, Any]) -> dict[str, str]:
     """The tables of docs/maximum.md, by marker."""
-    works, blocks, host = record["contraction"], record["block"], record["machine"]
+    records = record["records"]
+    numbered = [str(number) for number in range(1, len(records) + 1)]
     rows = []
     for work, (speed, memory) in CONTRACTION_TARGETS.items():
-        found = works[work]
-        peak = f"1/{1 / found['peak']:.1f}"
+        found = [each["contraction"][work] for each in records]
+        busy = f", busy ≥ {BUSY_TARGETS[work]}" if work in BUSY_TARGETS else ""
+        peak = f"1/{1 / max(each['peak'] for each in found):.1f}"
         target = "" if memory is None else f"≤ 1/{1 / memory:.0f}"
-        rows.append([work, f"≥ {speed}", f"{found['times as fast']:.1f}", target, peak])
-    floor = works["n = 1203, forward"]["of the product alone"]
+        fast = [f"{each['times as fast']:.1f}" for each in found]
+        rows.append([work, f"≥ {speed}{busy}", *fast, target, peak])
+    floors = [each["contraction"]["n = 1203, forward"]["of the tile products"] for each in records]
+    blocks = [
+        [work, f"≥ {target}", *(f"{each['block'][work]['times as fast']:.2f}" for each in records)]
+        for work, target in BLOCK_TARGETS.items()
+    ]
     return {
         "maximum: contraction": table(
-            ["work", "times as fast: target", "measured", "peak memory: target", "measured"], rows
+            ["times as fast", "target", *numbered, "peak memory: target", "measured"], rows
         ),
         "maximum: floor": (
-            f"Against the matrix product alone, whose result it never stores, n = 1203 takes {floor:.2f} "
-            f"of the time (target ≤ {FLOOR_TARGET})."
+            "Against the products of the tiles alone, without any maximum, n = 1203 takes "
+            f"{', '.join(f'{floor:.2f}' for floor in floors)} times as long (target ≤ {FLOOR_TARGET})."
         ),
-        "maximum: block": table(
-            ["the whole block", "times as fast: target", "measured"],
-            [
-                [work, f"≥ {target}", f"{blocks[work]['times as fast']:.2f}"]
-                for work, target in BLOCK_TARGETS.items()
-            ],
-        ),
-        "maximum: machine": (
-            f"{host['processor']}, {host['cores']} cores, {host['threads']} threads, "
-            f"Python {host['python']}, torch {host['torch']}, medians of {record['rounds']} rounds."
+        "maximum: block": table(["the whole block, times as fast", "target", *numbered], blocks),
+        "maximum: machine": "\n".join(
+            f"{number}. {each['machine']['processor']}, {each['machine']['cores']} cores, "
+            f"{each['machine']['threads']} threads, `OMP_WAIT_POLICY` {each['machine']['OMP_WAIT_POLICY']}, "
+            f"{each['beside']}; Python {each['machine']['python']}, torch {each['machine']['torch']}, "
+            f"medians of {each['rounds']} rounds."
+            for number, each in zip(numbered, records, strict=True)
         ),
     }
+
+
+@contextmanager
+def neighbours(count: int) -> Iterator[str]:
+    """Busy processes beside the benchmark, and how a record names them and what ran already."""
+    load = os.getloadavg()[0]
+    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
+    try:
+        yield f"{count or 'no'} busy processes beside it" if load < 1 else f"load average {load + count:.0f}"
+    finally:
+        for each in busy:
+            each.kill()
 
 
 def main() -> None:
@@ -203,20 +246,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=31)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--busy", type=int, default=0)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
-    record = {
-        "machine": machine(),
-        "rounds": options.rounds,
-        "contraction": contraction(options.rounds),
-        "block": whole_block(options.rounds),
-    }
-    RECORD.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    for text in tables(record).values():
+    with neighbours(options.busy) as beside:
+        record = {
+            "machine": machine(),
+            "beside": beside,
+            "rounds": options.rounds,
+            "contraction": contraction(options.rounds),
+            "block": whole_block(options.rounds),
+        }
+    every = json.loads(RECORD.read_text(encoding="utf-8"))["records"] if RECORD.exists() else []
+    kept = [each for each in every if setting(each) != setting(record)]
+    written = {"records": sorted([*kept, record], key=setting)}
+    RECORD.write_text(json.dumps(written, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    for text in tables(written).values():
         print(f"\n{text}")
     for page in (PAGE, FLAGSHIP):
-        fill(page, tables(record))
+        fill(page, tables(written))
 
 
 if __name__ == "__main__":

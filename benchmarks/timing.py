@@ -10,7 +10,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # read when torch loads, so before it
+if not os.environ.setdefault("OMP_WAIT_POLICY", "passive"):  # read when torch loads, so before it
+    del os.environ["OMP_WAIT_POLICY"]  # empty: what a user has who sets nothing
 os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # the profiler announces every start and stop otherwise
 
 import torch
@@ -59,6 +60,19 @@ def peak_bytes(call: Call) -> int:
     return peak
 
 
+def peak_bytes_of_all(call: Call) -> int:
+    """At most so many bytes in all threads: as if each needed all that one thread alone needs.
+
+    The profiler counts the memory of one thread.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        return threads * peak_bytes(call)
+    finally:
+        torch.set_num_threads(threads)
+
+
 def machine() -> dict[str, Any]:
     """What the numbers were measured on."""
     model = ""
@@ -71,5 +85,5 @@ def machine() -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "python": platform.python_version(),
         "torch": torch.__version__,
-        "OMP_WAIT_POLICY": os.environ["OMP_WAIT_POLICY"],
+        "OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "default"),
     }

@@ -6,8 +6,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from typed_einsum.checked import shape_checked
-from typed_einsum.contraction import typed_einsum
-from typed_einsum.nn.max_sigmoid import without_padding
+from typed_einsum.contraction import einsum, typed_einsum
 
 
 @typed_einsum(max="k")
@@ -53,10 +52,12 @@ def late_interaction(
     query: Float[Tensor, "b q c"],
     document: Float[Tensor, "n k c"],
     mask: Bool[Tensor, "n k"] | None = None,
+    query_mask: Bool[Tensor, "b q"] | None = None,
 ) -> Float[Tensor, "b n"]:
     """The score of each document for each query.
 
-    `mask` is False where a token of a document is padding. A document without any token has the score 0.
+    `mask` is False where a token of a document is padding, `query_mask` where one of a query is; nothing is
+    copied for that. A document without any token has the score 0.
 
     Equation: `S[b,n] = Σ_q max_k Σ_c Q[b,q,c] · D[n,k,c]`.
 
@@ -68,6 +69,6 @@ def late_interaction(
         tensor([[24., 24., 24.],
                 [24., 24., 24.]])
     """
-    if mask is not None:
-        document = without_padding(document, mask)
-    return best_matches_of_batch(query, document).sum(-1)
+    given = {"n k": mask, "b q": query_mask}
+    where = {axes: each for axes, each in given.items() if each is not None}
+    return einsum("b q c, n k c -> b n q", query, document, max="k", where=where or None).sum(-1)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import Tensor
 
+from typed_einsum.contraction.masked import Masked, mask_text
 from typed_einsum.contraction.operands import Contraction, Dtypes, straight_lines
 from typed_einsum.contraction.planned import runner, running_lines
 from typed_einsum.diagnostics import Diagnostic, Located, Mark, Span
@@ -21,7 +22,7 @@ from typed_einsum.locations import caller_place, passed_text
 from typed_einsum.messages import Locate, with_article
 from typed_einsum.scopes.body import scope_of_caller
 from typed_einsum.scopes.cache import Cache
-from typed_einsum.scopes.scope import Scope, bindings_of, rebind
+from typed_einsum.scopes.scope import Scope, bindings_of, empty_scope, rebind
 from typed_einsum.scopes.sharing import sharing_lines
 from typed_einsum.solver import Bindings, Origin
 from typed_einsum.switch import switch
@@ -37,7 +38,23 @@ class Compiled:
     within: Callable[..., Tensor]
 
 
-def einsum(equation: str, *operands: Tensor, sum: str | None = None, max: str | None = None) -> Tensor:
+@dataclass(frozen=True)
+class CompiledMasked:
+    """An inline equation with masks: its operands are checked, then its masks, and then it runs."""
+
+    operands: int
+    check: Callable[..., tuple[Tensor, ...]]
+    masks: tuple[Callable[..., Tensor], ...]
+    run: Callable[[Sequence[Tensor], Sequence[Tensor]], Tensor]
+
+
+def einsum(
+    equation: str,
+    *operands: Tensor,
+    sum: str | None = None,
+    max: str | None = None,
+    where: Mapping[str, Tensor] | None = None,
+) -> Tensor:
     """Contract tensors as the equation says, exactly.
 
     The equation names axes with words (`"batch query dim, batch key dim -> batch query key"`) or with
@@ -47,7 +64,9 @@ def einsum(equation: str, *operands: Tensor, sum: str | None = None, max: str | 
     Inside a `shape_checked` function its names are that function's names.
 
     Axes: as the equation names them. `sum` names axes to be summed out of one operand alone, `max` axes
-    to take the maximum over after all sums.
+    to take the maximum over after all sums. `where={"n k": mask}` names the axes of a boolean mask, one or
+    several: only entries where all are True take part in the maximum. Where none does, the result is 0 and
+    has no gradient; what is left out may hold anything, even NaN.
 
     Returns: the contraction, with the axes of the output, in that order.
 
@@ -64,7 +83,12 @@ def einsum(equation: str, *operands: Tensor, sum: str | None = None, max: str | 
         torch.Size([2, 3, 4])
         >>> einsum("b q d, b k d -> b q", query, key, max="k").shape
         torch.Size([2, 3])
+        >>> keep = torch.tensor([[True, True, False, False], [False, False, False, False]])
+        >>> einsum("b q d, b k d -> b q", query, key, max="k", where={"b k": keep})[1]
+        tensor([0., 0., 0.])
     """
+    if where is not None:
+        return _masked(equation, operands, sum, max, where, scope_of_caller())
     compiled = COMPILED.find(equation, sum, max)
     if len(operands) != compiled.operands:
         raise _wrong_count(equation, compiled.operands, len(operands))
@@ -74,7 +98,10 @@ def einsum(equation: str, *operands: Tensor, sum: str | None = None, max: str | 
 
 def compile_inline(equation: str, sum: str | None, max: str | None) -> Compiled:
     """Read, lint and compile an equation. Raises what is wrong with it, at the caller's text."""
-    reductions = Reductions(sum, max)
+    return _compile(_read(equation, Reductions(sum, max)))
+
+
+def _read(equation: str, reductions: Reductions) -> Contraction:
     if not isinstance(equation, str):
         repair = 'the equation comes first: einsum("b q d, b k d -> b q k", query, key)'
         given = with_article(described(equation))
@@ -85,10 +112,66 @@ def compile_inline(equation: str, sum: str | None, max: str | None) -> Compiled:
         read = linted(equation, reductions)
     except EquationError as error:
         raise _at_the_call(error.diagnostic) from None
-    return _compile(read, equation)
+    labels = operand_labels(read)
+    return Contraction(read, labels, tuple(Dtypes() for _ in labels), _locator(read, equation))
 
 
 COMPILED = Cache(compile_inline)
+
+
+def _masked(
+    equation: str,
+    operands: tuple[Tensor, ...],
+    sum: str | None,
+    max: str | None,
+    where: Mapping[str, Tensor],
+    scope: tuple[Any, ...] | None,
+) -> Tensor:
+    if not isinstance(where, Mapping):
+        raise _not_masks(where)
+    compiled = MASKED.find(equation, sum, max, *where)
+    if len(operands) != compiled.operands:
+        raise _wrong_count(equation, compiled.operands, len(operands))
+    scope = empty_scope() if scope is None else scope
+    operands = compiled.check(scope, *operands)
+    masks = [check(scope, mask) for check, mask in zip(compiled.masks, where.values(), strict=True)]
+    return compiled.run(operands, masks)
+
+
+def compile_masked(equation: str, sum: str | None, max: str | None, *masks: str) -> CompiledMasked:
+    """Read, lint and compile an equation and its masks. Raises what is wrong with them."""
+    for text in masks:
+        if not isinstance(text, str):
+            raise _not_masks(text)
+    contraction = _read(equation, Reductions(sum, max))
+    if not contraction.equation.maximised:
+        raise _no_maximum()
+
+    def solve(scope: tuple[Any, ...], *operands: Tensor) -> tuple[Tensor, ...]:
+        if switch.is_off():
+            return operands
+        _examine_within(contraction, Scope(*scope), operands)
+        return tuple(contraction.widened(operands))
+
+    texts = tuple(mask_text(text, contraction.equation) for text in masks)
+    run = Masked(contraction, texts).run
+    check = _checked_function(contraction, solve, shared=True, runs=False)
+    return CompiledMasked(len(contraction.labels), check, tuple(text.check for text in texts), run)
+
+
+MASKED = Cache(compile_masked)
+
+
+def _not_masks(given: object) -> ArgumentError:
+    summary = f"`einsum` takes `where` as a dict of axes and masks, not {with_article(described(given))}"
+    repair = 'name the axes of the mask in a text: where={"n k": mask}'
+    return ArgumentError(Diagnostic("TE408", summary, caller_place(), help=repair))
+
+
+def _no_maximum() -> EquationError:
+    summary = "`where=` keeps entries for a maximum, but there is no `max=`"
+    repair = 'name the axis of the maximum, such as max="n", or multiply by the mask to sum without padding'
+    return EquationError(Diagnostic("TE117", summary, caller_place(), help=repair))
 
 
 def _at_the_call(diagnostic: Diagnostic) -> EquationError:
@@ -101,10 +184,7 @@ def _at_the_call(diagnostic: Diagnostic) -> EquationError:
     return EquationError(replace(diagnostic, place=place, marks=tuple(marks)))
 
 
-def _compile(equation: Equation, text: str) -> Compiled:
-    labels = operand_labels(equation)
-    contraction = Contraction(equation, labels, tuple(Dtypes() for _ in labels), _locator(equation, text))
-
+def _compile(contraction: Contraction) -> Compiled:
     run_planned = runner(contraction)
 
     def solve(*operands: Tensor) -> Tensor:
@@ -120,7 +200,7 @@ def _compile(equation: Equation, text: str) -> Compiled:
         return run_planned(*contraction.widened(operands))
 
     return Compiled(
-        len(labels),
+        len(contraction.labels),
         _checked_function(contraction, solve, shared=False),
         _checked_function(contraction, solve_within, shared=True),
     )
@@ -140,8 +220,8 @@ def _examine_within(contraction: Contraction, scope: Scope, operands: tuple[Tens
 
 
 def _checked_function(
-    contraction: Contraction, solve: Callable[..., Tensor], *, shared: bool
-) -> Callable[..., Tensor]:
+    contraction: Contraction, solve: Callable[..., Any], *, shared: bool, runs: bool = True
+) -> Callable[..., Any]:
     variables = [f"operand_{index + 1}" for index in range(len(contraction.labels))]
     parameters = ["scope", *variables] if shared else variables
     checks = ShapeChecks(prefix_for(parameters), {})
@@ -155,7 +235,10 @@ def _checked_function(
     lines += [f"    {line}" for line in body]
     if shared:
         lines += [f"    {line}" for line in sharing_lines(contraction, checks, f"return {leave}")]
-    before, result = running_lines(contraction, variables, checks)
+    before: list[str] = []
+    result = f"({', '.join(variables)},)"
+    if runs:
+        before, result = running_lines(contraction, variables, checks)
     lines += [*(f"    {line}" for line in before), f"    return {result}"]
     return build("einsum", lines, checks.namespace)[0]
 

@@ -115,7 +115,11 @@ def _keep(functions: dict[tuple[int, ...], Run], key: tuple[int, ...], function:
 
 def _function(equation: Equation, spread: Mapping[str, int], sizes: Mapping[str, int]) -> Run:
     """The plan for these ranks and sizes as a function of the operands."""
-    plan = plan_of(equation, spread, sizes)
+    return planned_function(plan_of(equation, spread, sizes))
+
+
+def planned_function(plan: Plan, best: str | None = None) -> Run:
+    """A plan as a function of its operands; before them of `best`, which replaces `best_products`."""
     checks = ShapeChecks("_", {})
     variables = [operand.name for operand in plan.operands]
     local = {letter: checks.local() for operand in plan.operands for letter in operand.letters}
@@ -123,17 +127,23 @@ def _function(equation: Equation, spread: Mapping[str, int], sizes: Mapping[str,
         f"({''.join(f'{local[letter]}, ' for letter in operand.letters)}) = {operand.name}.shape"
         for operand in plan.operands
     ]
-    before, result = _written(plan, variables, checks, local)
+    before, result = _written(plan, variables, checks, local, best)
     body = [*unpacks, *before, f"return {result}"]
-    lines = [f"def contract({', '.join(variables)}):", *(f"    {line}" for line in body)]
+    parameters = ", ".join(variables if best is None else [best, *variables])
+    lines = [f"def contract({parameters}):", *(f"    {line}" for line in body)]
     return build("contract", lines, checks.namespace)[0]
 
 
 def _written(
-    plan: Plan, variables: Sequence[str], checks: ShapeChecks, sizes: Mapping[str, str]
+    plan: Plan,
+    variables: Sequence[str],
+    checks: ShapeChecks,
+    sizes: Mapping[str, str],
+    best: str | None = None,
 ) -> tuple[list[str], str]:
     """The lines of a plan under the names of a generated function."""
     names = {value.name: variable for value, variable in zip(plan.operands, variables, strict=True)}
     names = assigned(plan, names, checks.local)
     outside = {stem: checks.constant(stem, value) for stem, value in OUTSIDE.items()}
+    outside |= {} if best is None else {"best_products": best}
     return plan_lines(plan, names, sizes, outside)

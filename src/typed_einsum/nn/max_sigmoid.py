@@ -6,11 +6,11 @@ import math
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from typed_einsum.checked import shape_checked, shaped
-from typed_einsum.contraction import typed_einsum
+from typed_einsum.contraction import einsum, typed_einsum
 from typed_einsum.diagnostics import Diagnostic
 from typed_einsum.errors import ArgumentError, ShapeError
 from typed_einsum.locations import caller_place
@@ -34,20 +34,6 @@ def best_score_of_all(
 def gated(
     value: Float[Tensor, "b m d h w"], weight: Float[Tensor, "b m h w"]
 ) -> Float[Tensor, "b m d h w"]: ...
-
-
-@shape_checked
-def without_padding(guide: Float[Tensor, "b n g"], mask: Bool[Tensor, "b n"]) -> Float[Tensor, "b n g"]:
-    """Replace each padded text by the first real text of its image.
-
-    A maximum does not change if one of its scores occurs twice. So the content of the padding, even NaN,
-    affects neither values nor gradients.
-    """
-    place = torch.ones_like(mask, dtype=torch.int64).cumsum(1) - 1
-    first = mask.to(torch.int64).argmax(1, keepdim=True)
-    source = shaped(torch.where(mask, place, first), Int[Tensor, "b n"])
-    real = guide.masked_fill(~mask.unsqueeze(2), 0)
-    return real.take_along_dim(source.unsqueeze(2), 1)
 
 
 class MaxSigmoidAttnBlock(nn.Module):
@@ -139,9 +125,11 @@ class MaxSigmoidAttnBlock(nn.Module):
         if guide.ndim > 3:
             raise _too_many_axes(guide)
         texts = shaped(guide.unsqueeze(1) if guide.ndim == 2 else guide, "b n g")
-        if mask is not None and texts.size(1):  # without texts, the maximum raises the error
-            texts = without_padding(texts, mask)
-        return best_score(embed, self._encoded(texts))
+        if mask is None:
+            return best_score(embed, self._encoded(texts))
+        # What padding holds, even NaN, would reach the gradient of the projection: 0 times NaN is NaN.
+        encoded = self._encoded(texts.masked_fill(~mask.unsqueeze(2), 0))
+        return einsum("b m c h w, b n m c -> b m h w", embed, encoded, max="n", where={"b n": mask})
 
     @shape_checked
     def _encoded(self, texts: Float[Tensor, "*b n g"]) -> Float[Tensor, "*b n m c"]:

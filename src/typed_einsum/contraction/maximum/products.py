@@ -21,28 +21,59 @@ from torch.compiler import is_compiling
 
 from typed_einsum.contraction.maximum import fused, tiles
 from typed_einsum.contraction.maximum.gradients import chosen, differentiable_gradients, gradients
-from typed_einsum.contraction.maximum.tiles import all_products
+from typed_einsum.contraction.maximum.tiles import all_products, least
+from typed_einsum.contraction.maximum.workers import is_plain
 from typed_einsum.tensors import device_of, dtype_of, shape_of
 
 SMALL, SMALL_IN_TRAINING = 2**16, 2**18
 """Up to so many products it is faster to make them all."""
 
 
-def best_products(rows: Tensor, columns: Tensor) -> Tensor:
+def best_products(
+    rows: Tensor,
+    columns: Tensor,
+    allowed_rows: Tensor | None = None,
+    allowed_columns: Tensor | None = None,
+) -> Tensor:
     """For rows `(b, e, n, c)` and columns `(b, c, p)`, the largest product over `n`: `(b, e, p)`.
 
-    Gradients go to the winning row alone, the first one of equals, as with `Tensor.max`.
+    Gradients go to the winning row alone, the first one of equals, as with `Tensor.max`. Masks `(b, e, n)`
+    and `(b, p)` tell which rows and columns take part; where none does, the result is 0.
     """
-    if _is_traced():
-        return _all_at_once(rows, columns, with_row=_requires_grad(rows, columns))
+    if allowed_rows is None and allowed_columns is None:
+        return _best(rows, columns, None)
+    chooses = []
+    if allowed_columns is not None:
+        chooses.append(allowed_columns.unsqueeze(1))
+        if _is_differentiated(rows, columns):  # 0 times NaN is NaN
+            columns = columns.masked_fill(~chooses[0], 0)
+    if allowed_rows is not None:
+        some = allowed_rows.any(2, keepdim=True)
+        chooses.append(some)
+        if _is_differentiated(rows, columns) and (_is_recorded() or not bool(some.all())):
+            rows = rows.masked_fill(~allowed_rows.unsqueeze(3), 0)
+    best = _best(rows, columns, allowed_rows)
+    for choice in chooses:
+        best = best.masked_fill(~choice, 0)
+    return best
+
+
+def _best(rows: Tensor, columns: Tensor, allowed: Tensor | None) -> Tensor:
+    if _is_traced() or (allowed is not None and _is_recorded()):
+        return _all_at_once(rows, columns, allowed, with_row=_is_differentiated(rows, columns))
     differentiated = _is_differentiated(rows, columns)
     if not _can_stream(rows, columns, SMALL_IN_TRAINING if differentiated else SMALL):
-        return _all_at_once(rows, columns, with_row=differentiated)
+        return _all_at_once(rows, columns, allowed, with_row=differentiated)
     rows, columns = _autocast(rows), _autocast(columns)
     if not differentiated:
-        return largest(rows, columns)
-    best: Tensor = BestProducts.apply(rows, columns)[0]  # type: ignore[no-untyped-call]
+        return largest(rows, columns, allowed)
+    best: Tensor = BestProducts.apply(rows, columns, allowed)[0]  # type: ignore[no-untyped-call]
     return best
+
+
+def _is_recorded() -> bool:
+    """Whether values must not decide, since they are symbols, or those of many samples at once."""
+    return _is_traced() or _is_transformed() or forward_ad._current_level >= 0 or not is_plain()
 
 
 def _is_traced() -> bool:
@@ -84,23 +115,27 @@ def _products(rows: Tensor, columns: Tensor) -> int:
     return b * e * n * shape_of(columns)[2]
 
 
-def largest(rows: Tensor, columns: Tensor) -> Tensor:
+def largest(rows: Tensor, columns: Tensor, allowed: Tensor | None = None) -> Tensor:
     """The best products, in one kernel of a GPU or in tiles."""
-    if fused.is_fused(rows, columns):
+    if allowed is None and fused.is_fused(rows, columns):
         return fused.largest(rows, columns)
-    return tiles.largest(rows, columns)
+    return tiles.largest(rows, columns, allowed)
 
 
-def largest_with_rows(rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
+def largest_with_rows(rows: Tensor, columns: Tensor, allowed: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """The best products and their rows, the first one of equals."""
-    if fused.is_fused(rows, columns):
+    if allowed is None and fused.is_fused(rows, columns):
         return fused.largest_with_rows(rows, columns)
-    return tiles.largest_with_rows(rows, columns)
+    return tiles.largest_with_rows(rows, columns, allowed)
 
 
-def _all_at_once(rows: Tensor, columns: Tensor, *, with_row: bool) -> Tensor:
+def _all_at_once(rows: Tensor, columns: Tensor, allowed: Tensor | None, *, with_row: bool) -> Tensor:
     """The plain formulation. A gradient needs the row: that of `amax` is spread over equals."""
+    if allowed is not None and with_row:
+        rows = rows.masked_fill(~allowed.unsqueeze(3), 0)
     products = all_products(rows, columns)
+    if allowed is not None:
+        products = torch.where(allowed.unsqueeze(3), products, least(dtype_of(products)))
     return products.max(2).values if with_row else products.amax(2)
 
 
@@ -108,26 +143,30 @@ class BestProducts(torch.autograd.Function):
     """`best_products` with a derivative that visits the winners alone."""
 
     @staticmethod
-    def forward(rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(rows: Tensor, columns: Tensor, allowed: Tensor | None) -> tuple[Tensor, Tensor]:
         """The best products, and the winners."""
-        return largest_with_rows(rows, columns)
+        return largest_with_rows(rows, columns, allowed)
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: tuple[Tensor, Tensor]) -> None:
+    def setup_context(
+        ctx: Any, inputs: tuple[Tensor, Tensor, Tensor | None], output: tuple[Tensor, Tensor]
+    ) -> None:
         """Keep the operands and the winners."""
         ctx.mark_non_differentiable(output[1])
-        ctx.save_for_backward(*inputs, output[1])
-        ctx.save_for_forward(*inputs, output[1])
+        ctx.save_for_backward(*inputs[:2], output[1])
+        ctx.save_for_forward(*inputs[:2], output[1])
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor, _: Any) -> tuple[Tensor | None, Tensor | None]:
+    def backward(ctx: Any, grad: Tensor, _: Any) -> tuple[Tensor | None, Tensor | None, None]:
         """To each winning row its column times the gradient, and the other way round."""
         if torch.is_grad_enabled() or _is_transformed():
-            return differentiable_gradients(grad, *ctx.saved_tensors)
-        return gradients(grad, *ctx.saved_tensors, *ctx.needs_input_grad)
+            return *differentiable_gradients(grad, *ctx.saved_tensors), None
+        return *gradients(grad, *ctx.saved_tensors, *ctx.needs_input_grad[:2]), None
 
     @staticmethod
-    def jvp(ctx: Any, rows_tangent: Tensor | None, columns_tangent: Tensor | None) -> tuple[Tensor, None]:
+    def jvp(
+        ctx: Any, rows_tangent: Tensor | None, columns_tangent: Tensor | None, _: None
+    ) -> tuple[Tensor, None]:
         """The change of the winning products."""
         rows, columns, winners = ctx.saved_tensors
         change = columns.new_zeros(shape_of(winners))
@@ -141,14 +180,14 @@ class BestProducts(torch.autograd.Function):
 
     @staticmethod
     def vmap(
-        info: Any, in_dims: tuple[int | None, int | None], rows: Tensor, columns: Tensor
+        info: Any, in_dims: tuple[int | None, int | None, None], rows: Tensor, columns: Tensor, _: None
     ) -> tuple[tuple[Tensor, Tensor], tuple[int, int]]:
         """One more batch axis, merged into the first."""
         size = info.batch_size
         each = [
             tensor.expand(size, *shape_of(tensor)) if dim is None else tensor.movedim(dim, 0)
-            for tensor, dim in zip((rows, columns), in_dims, strict=True)
+            for tensor, dim in zip((rows, columns), in_dims[:2], strict=True)
         ]
         merged = (tensor.flatten(0, 1) for tensor in each)
-        best, winners = BestProducts.apply(*merged)  # type: ignore[no-untyped-call]
+        best, winners = BestProducts.apply(*merged, None)  # type: ignore[no-untyped-call]
         return (best.unflatten(0, (size, -1)), winners.unflatten(0, (size, -1))), (0, 0)

@@ -23,19 +23,26 @@ def all_products(rows: Tensor, columns: Tensor) -> Tensor:
     return torch.bmm(rows.reshape(b, e * n, c), columns).reshape(b, e, n, shape_of(columns)[2])
 
 
-def largest(rows: Tensor, columns: Tensor) -> Tensor:
-    """The best products alone."""
-    return _streamed(rows, columns, with_rows=False)[0]
+def least(dtype: torch.dtype) -> float:
+    """What never wins."""
+    return -torch.inf if dtype.is_floating_point else torch.iinfo(dtype).min
 
 
-def largest_with_rows(rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
+def largest(rows: Tensor, columns: Tensor, allowed: Tensor | None = None) -> Tensor:
+    """The best products alone, of the rows that take part: `allowed` is `(b, e, n)`."""
+    return _streamed(rows, columns, allowed, with_rows=False)[0]
+
+
+def largest_with_rows(rows: Tensor, columns: Tensor, allowed: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """The best products and their rows, the first one of equals."""
-    best, winners = _streamed(rows, columns, with_rows=True)
+    best, winners = _streamed(rows, columns, allowed, with_rows=True)
     assert winners is not None
     return best, winners
 
 
-def _streamed(rows: Tensor, columns: Tensor, *, with_rows: bool) -> tuple[Tensor, Tensor | None]:
+def _streamed(
+    rows: Tensor, columns: Tensor, allowed: Tensor | None, *, with_rows: bool
+) -> tuple[Tensor, Tensor | None]:
     b, e, n, _ = shape_of(rows)
     p = shape_of(columns)[2]
     best = rows.new_empty(b, e, p)
@@ -45,9 +52,11 @@ def _streamed(rows: Tensor, columns: Tensor, *, with_rows: bool) -> tuple[Tensor
 
     def compute(every: Iterator[Tile]) -> None:
         products = Products.for_tiles_of(layout.entries, rows) if plain else None
-        for at in every:
-            top, row = _of_tile(rows, columns, at, layout.height, products, with_rows)
-            at_b, at_e, at_p = at
+        for at_b, at_e, at_p in every:
+            some = None if allowed is None else allowed[at_b, at_e]
+            top, row = _of_tile(
+                rows[at_b, at_e], columns[at_b, :, at_p], some, layout.height, products, with_rows
+            )
             best[at_b, at_e, at_p] = top
             if winners is not None and row is not None:
                 winners[at_b, at_e, at_p] = row
@@ -105,17 +114,22 @@ def _multiplies(dtype: torch.dtype) -> bool:
 
 
 def _of_tile(
-    rows: Tensor, columns: Tensor, at: Tile, height: int, products: Products | None, with_rows: bool
+    rows: Tensor,
+    columns: Tensor,
+    allowed: Tensor | None,
+    height: int,
+    products: Products | None,
+    with_rows: bool,
 ) -> tuple[Tensor, Tensor | None]:
     """The best products of a tile, from so many rows at a time."""
-    at_b, at_e, at_p = at
-    some = columns[at_b, :, at_p]
     make = all_products if products is None else products.of
     find = _top_with_row if products is None else _top_with_row_in_place
     top: Tensor | None = None
     row: Tensor | None = None
     for start in range(0, shape_of(rows)[2], height):
-        here = make(rows[at_b, at_e, start : start + height], some)
+        here = make(rows[:, :, start : start + height], columns)
+        if allowed is not None:
+            _leave_out(here, allowed[:, :, start : start + height], one_by_one=products is not None)
         if not with_rows:
             better = _top(here)
             top = better if top is None else torch.maximum(top, better)
@@ -127,6 +141,17 @@ def _of_tile(
             _keep_better(top, row, better, its_row + start)
     assert top is not None
     return top, row
+
+
+def _leave_out(products: Tensor, allowed: Tensor, *, one_by_one: bool) -> None:
+    """Let the products of rows that take no part never win, whatever they are."""
+    never = least(dtype_of(products))
+    if not one_by_one:
+        products.masked_fill_(~allowed.unsqueeze(3), never)
+        return
+    padding = (~allowed).flatten().nonzero().squeeze(1)  # few rows are filled faster than all are looked at
+    if len(padding):
+        products.flatten(0, 2).index_fill_(0, padding, never)
 
 
 def _top(products: Tensor) -> Tensor:
