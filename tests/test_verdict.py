@@ -16,7 +16,7 @@ import torch
 from beartype import beartype
 from hypothesis import given, note, settings
 from hypothesis import strategies as st
-from jaxtyping import AnnotationError, TypeCheckError, jaxtyped
+from jaxtyping import AnnotationError, Float, TypeCheckError, jaxtyped
 from support.signatures import defined
 from support.written_functions import Call, Writer
 from support.written_values import NAMES, Thing
@@ -217,8 +217,8 @@ def test_a_result(annotation: str, result: Any, wanted: str) -> None:
 GENERATORS = [
     ("def function(x: {hint}):\n    yield 1", "accepted"),
     ("def function(x: {hint}) -> Iterator[int]:\n    yield 1", "accepted"),
-    ("def function(x: {hint}) -> Iterator[Float[Tensor, 'a b']]:\n    yield 1", "accepted"),
-    ("def function(x: {hint}) -> Generator[Float[Tensor, 'a'], None, None]:\n    yield 1", "accepted"),
+    ("def function(x: {hint}) -> Generator[int, None, None]:\n    yield 1", "accepted"),
+    ("def function(x: {hint}) -> Iterator:\n    yield 1", "accepted"),
     ("def function(x: {hint}) -> int:\n    yield 1", "result refused"),
     ("async def function(x: {hint}) -> AsyncIterator[Float[Tensor, 'a']]:\n    yield 1", "accepted"),
 ]
@@ -226,7 +226,7 @@ GENERATORS = [
 
 @pytest.mark.parametrize(("source", "wanted"), GENERATORS)
 @pytest.mark.parametrize("fits", [True, False])
-def test_what_a_generator_yields_is_left_alone(source: str, wanted: str, fits: bool) -> None:
+def test_a_generator_is_refused_by_its_arguments_or_its_type(source: str, wanted: str, fits: bool) -> None:
     names = {name: getattr(collections.abc, name) for name in ("Iterator", "Generator", "AsyncIterator")}
     value = f32(3) if fits else f32(3, 2)
     for decorate in (shape_checked, jaxtyping_with_beartype):
@@ -240,6 +240,39 @@ def test_what_a_generator_yields_is_left_alone(source: str, wanted: str, fits: b
 
 
 # The differences, each shown on both sides.
+
+
+@pytest.mark.parametrize(
+    "result", ["Iterator[Float[Tensor, 'a']]", "Generator[Float[Tensor, 'a'], None, None]"]
+)
+def test_what_a_generator_yields_is_checked(result: str) -> None:
+    names = {"Iterator": collections.abc.Iterator, "Generator": collections.abc.Generator}
+    result = result.format(item='Float[Tensor, "a"]')
+    source = f'def function(x: Float[Tensor, "a"], item: Any) -> {result}:\n    yield item'
+    theirs, ours = both(source, {**names, "Any": Any})
+    assert list(theirs(f32(3), 1)) == [1]
+    assert len(list(ours(f32(3), f32(3)))) == 1
+    for wrong in (1, f32(2)):
+        with pytest.raises(errors.TypedEinsumError):
+            list(ours(f32(3), wrong))
+
+
+RECORD = """
+def function(x: Float[Tensor, "a"], record: Record) -> None: ...
+"""
+
+
+def test_a_record_is_looked_into() -> None:
+    class Record(NamedTuple):
+        y: Any
+
+    Record.__annotations__ = {"y": Float[Tensor, "a"]}
+    theirs, ours = both(RECORD, {"Record": Record})
+    for call in (theirs, ours):
+        call(f32(3), Record(f32(3)))
+    theirs(f32(3), Record(f32(2)))
+    with pytest.raises(errors.ShapeError, match=r"`record\.y`"):
+        ours(f32(3), Record(f32(2)))
 
 
 def both(source: str, names: dict[str, Any] | None = None) -> tuple[Any, Any]:

@@ -32,7 +32,7 @@ from typed_einsum.decorate.class_source import SOURCE
 from typed_einsum.decorate.resolution import Unresolved, resolved_fields
 from typed_einsum.equation.expressions import NotArithmetic
 from typed_einsum.generated.checks import ShapeChecks
-from typed_einsum.generated.guards import indent
+from typed_einsum.generated.guards import indent, unless
 from typed_einsum.scopes.cache import Cache
 from typed_einsum.solver import Bindings, Labelled, bind
 from typed_einsum.tensors import is_tensor, shape_of
@@ -117,6 +117,15 @@ def _checks_of(kind: type) -> AttributeChecks | None:
 
 ATTRIBUTES: Cache[AttributeChecks | None] = Cache(_checks_of)
 """The checks of each class whose objects have called a checked method."""
+
+
+def attribute_lines(checks: ShapeChecks, owner: str | None, names: str, leave: str) -> list[str]:
+    """Lines that leave where an attribute of the object in a variable does not fit the names."""
+    if owner is None:
+        return []
+    found, find = checks.local(), checks.constant("attributes_of", ATTRIBUTES.find)
+    wrong = f"{found} is not None and not {found}.check({owner}, {names})"
+    return [f"{found} = {find}({checks.builtin(type)}({owner}))", *unless([wrong], leave)]
 
 
 def _read(hint: RecordHint) -> Mapping[str, RecordField]:

@@ -6,13 +6,14 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from typed_einsum.annotations import AnyHint, describe
+from typed_einsum.annotations import AnyHint, Hint, describe
 from typed_einsum.annotations.judging import asks_jaxtyping
 from typed_einsum.checked.classes import checked_class
 from typed_einsum.checked.signature import CheckedSignature
 from typed_einsum.checked.solved import Solved
 from typed_einsum.checked.unchecked import uses_views
 from typed_einsum.checked.wrapper import wrapper_of
+from typed_einsum.checked.yields import is_generator, yielded_hint
 from typed_einsum.decorate.deferred import deferred
 from typed_einsum.decorate.definition import Definition
 from typed_einsum.decorate.functions import (
@@ -115,7 +116,10 @@ def _read(function: Callable[..., Any], annotations: Mapping[str, Any]) -> Check
     signature = inspect.signature(function)
     known = {name: hint for name, hint in annotations.items() if not isinstance(hint, Unresolved)}
     hints = {name: describe(known.get(name, Any)) for name in signature.parameters}
-    result = describe(known.get(RETURN, Any)) if _returns_its_own(function) else AnyHint()
+    result: Hint = AnyHint()
+    if _returns_its_own(function):
+        returned = known.get(RETURN, Any)
+        result = yielded_hint(returned) if is_generator(function) else describe(returned)
     first = next(iter(signature.parameters), None)
     owner = first if first in OWNERS and isinstance(hints[first], AnyHint) else None
     return CheckedSignature(function, signature, known, hints, result, owner)

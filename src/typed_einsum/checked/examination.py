@@ -88,7 +88,7 @@ class Examination:
                     self._unions.append((at, leaf, part))
                 case JudgedHint(annotation):
                     self._judged[at] = part
-                    if at != label:
+                    if at != root_of(at):
                         self._fields[at] = annotation
 
     def bind(self, integers: Mapping[str, int]) -> list[Held]:

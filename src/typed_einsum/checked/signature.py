@@ -121,12 +121,24 @@ class CheckedSignature:
         self, value: Any, bindings: Bindings, arguments: Mapping[str, Any], unfinished: Sequence[Held] = ()
     ) -> None:
         """Raise what is wrong with the result, and with arguments whose expressions still lack names."""
+        self.examine_part(RETURN, self.result, value, bindings, arguments, unfinished)
+
+    def examine_part(
+        self,
+        label: str,
+        expected: Hint,
+        value: Any,
+        bindings: Bindings,
+        arguments: Mapping[str, Any],
+        unfinished: Sequence[Held],
+    ) -> None:
+        """As `examine_result`, for one item that a generator yields."""
         examination = Examination(self, bindings)
-        if isinstance(self.result, JudgedHint):
-            for label, hint, argument in self.given(arguments):
+        if isinstance(expected, JudgedHint):
+            for name, hint, argument in self.given(arguments):
                 if isinstance(hint, JudgedHint):
-                    examination.collect(label, hint, argument)
-        examination.collect(RETURN, self.result, value)
+                    examination.collect(name, hint, argument)
+        examination.collect(label, expected, value)
         examination.finish(unfinished, self._shown(arguments))
 
     def origin_of(self, name: str) -> Origin | None:

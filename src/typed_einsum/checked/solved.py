@@ -5,13 +5,14 @@ from __future__ import annotations
 import inspect
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from typed_einsum.annotations.judging import called_with_names
 from typed_einsum.checked.signature import CheckedSignature
 from typed_einsum.checked.unchecked import uses_views
+from typed_einsum.checked.yields import Yields, is_generator
 from typed_einsum.decorate.functions import MISSING
 from typed_einsum.equation.expressions import NotArithmetic
 from typed_einsum.errors import TypedEinsumError
@@ -23,10 +24,17 @@ from typed_einsum.switch import switch
 
 @dataclass(eq=False)
 class Solved:
-    """One function whose calls the solver checks. `asks`: its body may ask jaxtyping for names."""
+    """One function whose calls the solver checks. `asks`: its body may ask jaxtyping for names.
+
+    `yields` is there where a call makes a generator.
+    """
 
     checked: CheckedSignature
     asks: bool
+    yields: Yields | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.yields = Yields(self.checked) if is_generator(self.checked.function) else None
 
     @cached_property
     def _uses_views(self) -> bool:
@@ -42,6 +50,8 @@ class Solved:
             with running(self._scope_of_any(bound)):
                 return run()
         scope, unfinished = self._scope(bound)
+        if self.yields is not None:
+            return self.yields.over(run(), scope, unfinished)
         with running(scope):
             result = self._asking(scope, run) if self.asks else run()
         self._examine(result, scope, unfinished)

@@ -20,7 +20,7 @@ from typed_einsum.annotations import (
     tensors_in,
 )
 from typed_einsum.annotations.judging import called_with_names
-from typed_einsum.checked.attributes import ATTRIBUTES
+from typed_einsum.checked.attributes import attribute_lines
 from typed_einsum.checked.judged import JudgedLines
 from typed_einsum.checked.owner import axis_sizes_of
 from typed_einsum.checked.signature import STARS, CheckedSignature
@@ -114,7 +114,8 @@ class _Wrapper:
             lines.append(f"{self.sizes} = {known}({self.checked.owner})")
         lines += attempt(self.checks, unpackings, self.leave)
         lines += unless([*comparisons, *self._disagreements()], self.leave)
-        lines += [*self._names(), *self._attributes(), *self._joined(rest), *self._open()]
+        owned = attribute_lines(self.checks, self.checked.owner, self.names, self.leave)
+        lines += [*self._names(), *owned, *self._joined(rest), *self._open()]
         return [*lines, *self._judged({}, self.leave)]
 
     def _is_plain(self, hint: Hint) -> bool:
@@ -177,15 +178,6 @@ class _Wrapper:
             lines.append(f"if {self.sizes}:")
             lines.append(f"    {self.names} = {{**{self.sizes}, **{self.names}}}")
         return lines
-
-    def _attributes(self) -> list[str]:
-        """Lines that hold the annotated attributes of the object against the names."""
-        if self.checked.owner is None:
-            return []
-        found, owner = self.checks.local(), self.checked.owner
-        find = self.checks.constant("attributes_of", ATTRIBUTES.find)
-        wrong = f"{found} is not None and not {found}.check({owner}, {self.names})"
-        return [f"{found} = {find}({self.checks.builtin(type)}({owner}))", *unless([wrong], self.leave)]
 
     def _joined(self, rest: list[tuple[Parameter, Hint]]) -> list[str]:
         """Lines for arguments that may be absent, or whose names are bound one by one; unions come last."""
@@ -252,6 +244,11 @@ class _Wrapper:
         if self.is_async:
             running = checks.constant("running", running_async)
             return [*lines, f"{self.result} = await {running}({self.scope}, {call})"]
+        if self.solver.yields is not None:
+            if self.waits:  # expressions that the items must decide
+                raise NotStraight(self.checked.function.__name__)
+            over = checks.constant("over", self.solver.yields.over)
+            return [*lines, f"return {over}({call}, {self.scope})"]
         if self.solver.asks:
             named = checks.constant("called_with_names", called_with_names)
             call = f"{named}({self.names}, {self.judged.by_name()}, lambda: {call})"
@@ -266,6 +263,8 @@ class _Wrapper:
         ]
 
     def _result(self) -> list[str]:
+        if self.solver.yields is not None:
+            return []
         leave = f"return {self.checks.constant('check_result', self.solver.check_result)}"
         leave = f"{leave}({self.result}, {self.scope})"
         hint, names, lines = self.checked.result, self.names, list[str]()

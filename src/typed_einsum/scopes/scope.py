@@ -154,19 +154,35 @@ def running(scope: tuple[Any, ...]) -> Iterator[None]:
 @types.coroutine
 def running_async(scope: tuple[Any, ...], coroutine: Coroutine[Any, Any, Any]) -> Generator[Any, Any, Any]:
     """Await a coroutine so that the scope is the innermost one whenever it runs, and only then."""
-    resume: Callable[[Any], Any] = coroutine.send
+    return (yield from resumed(scope, coroutine))
+
+
+def resumed(
+    scope: tuple[Any, ...],
+    inner: Coroutine[Any, Any, Any] | Generator[Any, Any, Any],
+    see: Callable[[Any], None] | None = None,
+) -> Generator[Any, Any, Any]:
+    """Run a coroutine or generator with the scope as the innermost one; `see` is told all that it yields."""
+    resume: Callable[[Any], Any] = inner.send
     value: Any = None
     while True:
         try:
             with running(scope):
-                awaited = resume(value)
+                item = resume(value)
         except StopIteration as stop:
             return stop.value
+        if see is not None:
+            try:
+                see(item)
+            except TypedEinsumError:
+                with running(scope):
+                    inner.close()
+                raise
         try:
-            value = yield awaited
-            resume = coroutine.send
+            value = yield item
+            resume = inner.send
         except BaseException as error:
-            value, resume = error, coroutine.throw
+            value, resume = error, inner.throw
 
 
 def current() -> Scope | None:
