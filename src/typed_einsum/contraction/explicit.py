@@ -19,7 +19,7 @@ from typed_einsum.equation.equation import (
     name_of,
     refuse,
 )
-from typed_einsum.equation.notation import read_equation, style_of
+from typed_einsum.equation.notation import has_words, read_equation, style_of
 from typed_einsum.errors import EquationError
 
 Axes = tuple[Axis, ...]
@@ -59,6 +59,8 @@ def agreed_axes(
 
 
 def _read(text: str, annotated: Sequence[Axes]) -> Equation:
+    if has_words(text) and all(len(axes) == 1 for axes in annotated[:-1]):
+        return read_equation(text, "named")
     try:
         return read_equation(text)
     except EquationError as error:

@@ -3,30 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NoReturn
 
 from torch import Tensor
 
 from typed_einsum.contraction.masked import Masked, mask_text
-from typed_einsum.contraction.operands import Contraction, Dtypes, straight_lines
+from typed_einsum.contraction.operands import Contraction, straight_lines
+from typed_einsum.contraction.passed import at_the_call, contraction_of
 from typed_einsum.contraction.planned import runner, running_lines
-from typed_einsum.diagnostics import Diagnostic, Located, Mark, Span
-from typed_einsum.equation.axes import ELLIPSIS, Axis
-from typed_einsum.equation.equation import Equation
-from typed_einsum.equation.reading import Reductions, linted, not_a_text, operand_labels
+from typed_einsum.diagnostics import Diagnostic, Span
+from typed_einsum.equation.axes import ELLIPSIS
+from typed_einsum.equation.equation import ARROW, Style
+from typed_einsum.equation.notation import has_words
+from typed_einsum.equation.reading import Reductions, linted, not_a_text
 from typed_einsum.errors import ArgumentError, EquationError
 from typed_einsum.generated.checks import NotStraight, ShapeChecks, prefix_for
 from typed_einsum.generated.compile import build
 from typed_einsum.locations import caller_place, passed_text
-from typed_einsum.messages import Locate, with_article
+from typed_einsum.messages import with_article
 from typed_einsum.scopes.body import scope_of_caller
 from typed_einsum.scopes.cache import Cache
 from typed_einsum.scopes.scope import Scope, bindings_of, empty_scope, rebind
 from typed_einsum.scopes.sharing import sharing_lines
 from typed_einsum.solver import Bindings, Origin
 from typed_einsum.switch import switch
-from typed_einsum.tensors import described
+from typed_einsum.tensors import described, is_tensor
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class Compiled:
     operands: int
     alone: Callable[..., Tensor]
     within: Callable[..., Tensor]
+    is_wrong: bool = False
 
 
 @dataclass(frozen=True)
@@ -91,32 +94,68 @@ def einsum(
         return _masked(equation, operands, sum, max, where, scope_of_caller())
     compiled = COMPILED.find(equation, sum, max)
     if len(operands) != compiled.operands:
-        raise _wrong_count(equation, compiled.operands, len(operands))
+        raise _wrong_count(equation, compiled.operands, operands)
     scope = scope_of_caller()
     return compiled.alone(*operands) if scope is None else compiled.within(scope, *operands)
 
 
 def compile_inline(equation: str, sum: str | None, max: str | None) -> Compiled:
     """Read, lint and compile an equation. Raises what is wrong with it, at the caller's text."""
-    return _compile(_read(equation, Reductions(sum, max)))
+    reductions = Reductions(sum, max)
+    _require_texts(equation, reductions)
+    if not has_words(equation):
+        return _compile(_read(equation, reductions))
+    letters, words = (_compiled_or_refusing(equation, reductions, style) for style in STYLES)
+    return letters if words.is_wrong and not letters.is_wrong else _by_rank(words, letters)
 
 
-def _read(equation: str, reductions: Reductions) -> Contraction:
+def _require_texts(equation: object, reductions: Reductions) -> None:
     if not isinstance(equation, str):
         repair = 'the equation comes first: einsum("b q d, b k d -> b q k", query, key)'
         given = with_article(described(equation))
         raise not_a_text("einsum", "equation", given, caller_place(), repair)
     for option, value in reductions.not_texts():
         raise not_a_text("einsum", option, with_article(described(value)), caller_place())
+
+
+def _read(equation: str, reductions: Reductions) -> Contraction:
     try:
-        read = linted(equation, reductions)
+        return contraction_of(equation, linted(equation, reductions))
     except EquationError as error:
-        raise _at_the_call(error.diagnostic) from None
-    labels = operand_labels(read)
-    return Contraction(read, labels, tuple(Dtypes() for _ in labels), _locator(read, equation))
+        raise at_the_call(error.diagnostic) from None
 
 
 COMPILED = Cache(compile_inline)
+STYLES: tuple[Style, Style] = ("classic", "named")
+
+
+def _by_rank(words: Compiled, letters: Compiled) -> Compiled:
+    """Words are names where every tensor has one axis, which no word of several letters fits as letters."""
+
+    def alone(*operands: Tensor) -> Tensor:
+        return (words if _have_one_axis(operands) else letters).alone(*operands)
+
+    def within(scope: tuple[Any, ...], *operands: Tensor) -> Tensor:
+        return (words if _have_one_axis(operands) else letters).within(scope, *operands)
+
+    return Compiled(words.operands, alone, within)
+
+
+def _have_one_axis(operands: tuple[Tensor, ...]) -> bool:
+    return all(is_tensor(operand) and operand.ndim == 1 for operand in operands)
+
+
+def _compiled_or_refusing(equation: str, reductions: Reductions, style: Style) -> Compiled:
+    """The equation in one style. If it is wrong so, every call that means it raises what is wrong."""
+    try:
+        return _compile(contraction_of(equation, linted(equation, reductions, style)))
+    except EquationError as error:
+        diagnostic = error.diagnostic
+
+    def refuse(*_: Any) -> NoReturn:
+        raise at_the_call(diagnostic)
+
+    return Compiled(equation.partition(ARROW)[0].count(",") + 1, refuse, refuse, is_wrong=True)
 
 
 def _masked(
@@ -131,7 +170,7 @@ def _masked(
         raise _not_masks(where)
     compiled = MASKED.find(equation, sum, max, *where)
     if len(operands) != compiled.operands:
-        raise _wrong_count(equation, compiled.operands, len(operands))
+        raise _wrong_count(equation, compiled.operands, operands)
     scope = empty_scope() if scope is None else scope
     operands = compiled.check(scope, *operands)
     masks = [check(scope, mask) for check, mask in zip(compiled.masks, where.values(), strict=True)]
@@ -143,7 +182,9 @@ def compile_masked(equation: str, sum: str | None, max: str | None, *masks: str)
     for text in masks:
         if not isinstance(text, str):
             raise _not_masks(text)
-    contraction = _read(equation, Reductions(sum, max))
+    reductions = Reductions(sum, max)
+    _require_texts(equation, reductions)
+    contraction = _read(equation, reductions)
     if not contraction.equation.maximised:
         raise _no_maximum()
 
@@ -172,16 +213,6 @@ def _no_maximum() -> EquationError:
     summary = "`where=` keeps entries for a maximum, but there is no `max=`"
     repair = 'name the axis of the maximum, such as max="n", or multiply by the mask to sum without padding'
     return EquationError(Diagnostic("TE117", summary, caller_place(), help=repair))
-
-
-def _at_the_call(diagnostic: Diagnostic) -> EquationError:
-    """The error about an equation, at its text in the user's running call."""
-    place = caller_place()
-    marks: list[Mark] = []
-    for mark in diagnostic.marks:
-        at = passed_text(mark.text, mark.span, mark.label)
-        place, marks = at.place, [*marks, *at.marks]
-    return EquationError(replace(diagnostic, place=place, marks=tuple(marks)))
 
 
 def _compile(contraction: Contraction) -> Compiled:
@@ -243,28 +274,13 @@ def _checked_function(
     return build("einsum", lines, checks.namespace)[0]
 
 
-def _locator(equation: Equation, text: str) -> Locate:
-    operands = dict(zip(operand_labels(equation), equation.operands, strict=True))
-
-    def locate(label: str, axis: Axis | None, said: str) -> Located:
-        axes = operands.get(label)
-        if axes is None:
-            return Located()
-        if axis is not None:
-            span = axis.span
-        elif axes:
-            span = Span(axes[0].span.start, axes[-1].span.stop)
-        else:
-            span = Span(0, len(text))
-        return passed_text(text, span, said)
-
-    return locate
-
-
-def _wrong_count(equation: str, wanted: int, given: int) -> ArgumentError | EquationError:
+def _wrong_count(equation: str, wanted: int, operands: tuple[Any, ...]) -> ArgumentError | EquationError:
+    given = len(operands)
     code = "TE401" if given < wanted else "TE403"
     named = f"the equation names {wanted} operand{'' if wanted == 1 else 's'}"
     summary = f"{named}, but {given} {'was' if given == 1 else 'were'} given"
     at = passed_text(equation, Span(0, equation.index("->")), f"{wanted} here")
     repair = "commas separate operands: one tensor for each, in that order"
+    if given == 1 and isinstance(operands[0], list | tuple) and len(operands[0]) == wanted:
+        repair = f"pass the tensors one by one: a star before the {type(operands[0]).__name__} does"
     return ArgumentError(Diagnostic(code, summary, at.place, at.marks, help=repair))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from typed_einsum.diagnostics import Span
 
@@ -109,6 +110,12 @@ def spelled(axis: Axis) -> str:
 def is_variadic(axis: Axis) -> bool:
     """Whether the axis stands for any number of axes."""
     return isinstance(axis, Variadic) or (isinstance(axis, Anonymous) and axis.variadic)
+
+
+def are_letters(axes: tuple[Axis, ...]) -> bool:
+    """Whether axes are written as letters beside one another, without spaces."""
+    spans = [axis.span for axis in axes]
+    return len(axes) > 1 and all(a.start < a.stop == b.start for a, b in pairwise(spans))
 
 
 def variadic_index(axes: tuple[Axis, ...]) -> int | None:

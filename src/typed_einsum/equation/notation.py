@@ -11,6 +11,8 @@ from typed_einsum.equation.equation import ARROW, Equation, Flaw, Site, Style, a
 from typed_einsum.equation.expressions import NotArithmetic, read_expression
 from typed_einsum.errors import EquationError
 
+SHORTEST_WORD = 3
+"""Letters of a word that may be a name where no space says so."""
 LONGEST = 4096
 """Equations beyond this many characters are refused."""
 _NAMED_ONLY = re.compile(r"[*#=_]")
@@ -20,8 +22,11 @@ _OTHER_ARROW = re.compile(r"[-=]*\s?>|[→⇒⟶]|(?<![\w\s])=|=(?!\d)")
 _GROUP = re.compile(r"\([^()]*\)")
 
 
-def read_equation(text: str) -> Equation:
-    """Read an equation from text. Raises `EquationError` (TE101 to TE105, TE112 to TE115)."""
+def read_equation(text: str, style: Style | None = None) -> Equation:
+    """Read an equation from text, in a style or in the one that its operands show.
+
+    Raises `EquationError` (TE101 to TE105, TE112 to TE115).
+    """
     if len(text) > LONGEST:
         raise EquationError(
             Diagnostic(
@@ -35,9 +40,9 @@ def read_equation(text: str) -> Equation:
         raise refuse(
             Flaw("TE103", "the equation is empty", help='write one, such as "b q d, b k d -> b q k"'), text
         )
-    style = style_of(inputs)
+    style = style or style_of(inputs)
     if not arrow:
-        raise refuse(_arrow_of_another_kind(text) or _implied_output(text, style), text)
+        raise _no_arrow(text, style)
     if ARROW in result:
         second = Span(text.rindex(ARROW), text.rindex(ARROW) + 2)
         summary = "the equation has more than one `->`"
@@ -45,12 +50,9 @@ def read_equation(text: str) -> Equation:
             Flaw("TE102", summary, Site(None, second), "a second arrow", "keep one output, after one `->`"),
             text,
         )
-    parts = [*_split(inputs), (result, len(inputs) + len(ARROW))]
-    read = [
-        _read_part(part, offset, style, text, index if index < len(parts) - 1 else None)
-        for index, (part, offset) in enumerate(parts)
-    ]
-    return assemble(read[:-1], read[-1], style, text)
+    operands = _read_operands(inputs, style, text)
+    output = _read_part(result, len(inputs) + len(ARROW), style, text, None)
+    return assemble(operands, output, style, text)
 
 
 def style_of(inputs: str) -> Style:
@@ -59,12 +61,37 @@ def style_of(inputs: str) -> Style:
     return "named" if spaced or _NAMED_ONLY.search(inputs) else "classic"
 
 
+def has_words(text: str) -> bool:
+    """Whether operands are one word each, of which one is long enough for a name.
+
+    As in `"time, time -> "`: letters, as torch reads them, or the names of tensors with one axis each.
+    """
+    words = [part.split() for part in text.partition(ARROW)[0].split(",")]
+    spelled = all(len(part) == 1 and part[0].isalpha() for part in words)
+    return spelled and max(len(part[0]) for part in words) >= SHORTEST_WORD
+
+
 def reduced_names(text: str | None, style: Style) -> tuple[str, ...]:
     """The axis names in `sum=` or `max=`: words, or single letters for a classic equation."""
     if text is None:
         return ()
     words = _NAMED_AXIS if style == "named" else _CLASSIC_AXIS
     return tuple(dict.fromkeys(words.findall(text.replace(",", " "))))
+
+
+def _no_arrow(text: str, style: Style) -> EquationError:
+    """The error of an equation without an output; or of its operands, if no output makes them right."""
+    flaw = _arrow_of_another_kind(text)
+    if flaw is None:
+        assemble(_read_operands(text, style, text), (), style, text)
+        flaw = _implied_output(text, style)
+    return refuse(flaw, text)
+
+
+def _read_operands(inputs: str, style: Style, text: str) -> list[tuple[Axis, ...]]:
+    return [
+        _read_part(part, offset, style, text, index) for index, (part, offset) in enumerate(_split(inputs))
+    ]
 
 
 def _split(inputs: str) -> list[tuple[str, int]]:
@@ -119,7 +146,10 @@ def _spelling_flaw(word: str, site: Site, style: Style) -> Flaw | None:
     except AxisSyntaxError as error:
         return Flaw("TE105", summary, site, error.reason, "an axis is `b`, `*batch`, `...`, `rgb=3` or `#b`")
     except NotArithmetic:
-        return Flaw("TE105", summary, site, "not a name", "a name is a Python identifier, such as `d_model`")
+        repair = "a name is a Python identifier, such as `d_model`"
+        if ELLIPSIS in word:
+            repair = "`...` takes no sign: write `*#batch` in the operands, and `*batch` in the output"
+        return Flaw("TE105", summary, site, "not a name", repair)
     return None
 
 

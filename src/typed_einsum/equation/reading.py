@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from typed_einsum.diagnostics import Diagnostic, Place
-from typed_einsum.equation.equation import Equation, FlawError, refuse
+from typed_einsum.equation.equation import Equation, FlawError, Style, refuse
 from typed_einsum.equation.lint import lint
-from typed_einsum.equation.notation import read_equation, reduced_names
-from typed_einsum.errors import ArgumentError
+from typed_einsum.equation.notation import has_words, read_equation, reduced_names
+from typed_einsum.errors import ArgumentError, EquationError
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +34,27 @@ class Reductions:
 NO_REDUCTIONS = Reductions()
 
 
-def linted(text: str, reductions: Reductions = NO_REDUCTIONS) -> Equation:
+def linted(text: str, reductions: Reductions = NO_REDUCTIONS, style: Style | None = None) -> Equation:
     """The equation of a text, free of flaws. Raises `EquationError`."""
-    equation = reductions.of(read_equation(text))
+    equation = reductions.of(read_equation(text, style))
     try:
         require_no_flaw(equation, operand_labels(equation))
     except FlawError as error:
         raise refuse(error.flaw, text) from None
     return equation
+
+
+def in_words(text: str, reductions: Reductions = NO_REDUCTIONS) -> Equation | None:
+    """The equation in which words without a space are names, if it could be meant so and has no flaw.
+
+    It holds for tensors with one axis each. For all others, letters are axes.
+    """
+    if not has_words(text):
+        return None
+    try:
+        return linted(text, reductions, "named")
+    except EquationError:
+        return None
 
 
 def require_no_flaw(equation: Equation, labels: Sequence[str]) -> None:

@@ -139,6 +139,9 @@ def _size_repair(conflict: WrongSize, case: Case) -> str:
     if origin.label == AXIS_SIZES:
         return f"give {holder} {conflict.expected} entries there, or correct `{name}` in `axis_sizes`"
     if tensor.label == MASK:
+        if tensor.sizes[position] > conflict.expected:
+            before = ":, " * position
+            return f"pass the part of the mask that belongs to the scores: mask[{before}:{conflict.expected}]"
         return f"make the mask for {conflict.expected} entries of `{name}`, as many as the scores have"
     if origin.label == name:
         return (
@@ -249,7 +252,9 @@ def _repeated(position: int, size: int, rank: int) -> str:
 def _variadic_repair(conflict: WrongVariadic, case: Case) -> str:
     name, origin, tensor = conflict.axis.name, conflict.origin, conflict.tensor
     shape = broadcast_shapes(conflict.found, conflict.expected)
-    marked = "write the axes out" if name == ELLIPSIS else f"mark both `*#{name}`"
+    marked = f"mark both `*#{name}`"
+    if name == ELLIPSIS:
+        marked = "write `*#batch` for both `...`, and `*batch` in the output, with spaces between axes"
     if shape is None:
         shown, apart = f"*{name}", "give them another name"
         if name == ELLIPSIS:
@@ -257,6 +262,8 @@ def _variadic_repair(conflict: WrongVariadic, case: Case) -> str:
         return f"`{shown}` stands for the same axes everywhere: if these are others, {apart}"
     if len(conflict.found) != len(conflict.expected):
         fewer = title(tensor.label if len(conflict.found) < len(conflict.expected) else origin.label)
+        if name == ELLIPSIS:
+            return f"{fewer} lacks axes: to align at the right, {marked}"
         return f"{fewer} lacks axes: insert them with unsqueeze and expand; to align at the right, {marked}"
     shrunk = tensor if shape == conflict.expected else case.tensor(origin.label)
     if shrunk is None or (shape not in (conflict.expected, conflict.found)):

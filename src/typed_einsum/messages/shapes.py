@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from typed_einsum.diagnostics import Diagnostic, Located, Mark
-from typed_einsum.equation.axes import ELLIPSIS, Axis, Named, Variadic, spelled
+from typed_einsum.equation.axes import ELLIPSIS, Axis, Named, Variadic, are_letters, spelled
 from typed_einsum.errors import ShapeError
 from typed_einsum.messages.facts import Held, facts, is_given, shown_shape, title
 from typed_einsum.messages.repairs import Case, repair
@@ -80,12 +80,14 @@ def _told(conflict: Conflict) -> tuple[str, str]:
 
 
 def _rank_summary(tensor: Labelled) -> str:
-    axes = " ".join(spelled(axis) for axis in tensor.axes)
+    letters = are_letters(tensor.axes)
+    axes = ("" if letters else " ").join(spelled(axis) for axis in tensor.axes)
     rank, singles = len(tensor.sizes), len(placed(tensor.axes, len(tensor.axes)))
     has = f"{title(tensor.label)} has {rank} {'axis' if rank == 1 else 'axes'}"
     if len(tensor.axes) != singles:
         return f"{has}, but `{axes}` needs at least {singles}"
-    return f"{has}, but {f'`{axes}` names {singles}' if axes else 'a scalar has none'}"
+    counted = f"{singles}, one for each letter" if letters else f"{singles}"
+    return f"{has}, but {f'`{axes}` names {counted}' if axes else 'a scalar has none'}"
 
 
 def _located(conflict: Conflict, locate: Locate) -> Located:

@@ -12,7 +12,7 @@ from typed_einsum.equation.axes import AxisSyntaxError, read_axes
 from typed_einsum.equation.equation import ARROW, Equation, Flaw, FlawError, Site, assemble, name_of
 from typed_einsum.equation.lint import lint
 from typed_einsum.equation.notation import read_equation
-from typed_einsum.equation.reading import Reductions, operand_labels
+from typed_einsum.equation.reading import Reductions, in_words, operand_labels
 from typed_einsum.errors import EquationError
 from typed_einsum.static.verdict import Verdict
 
@@ -60,6 +60,8 @@ def named_verdicts(text: str, operands: int | None) -> Iterator[Verdict]:
 
 def our_verdicts(text: str, reductions: Reductions) -> Iterator[Verdict]:
     """An equation of `typed_einsum.einsum`, judged as at its first call."""
+    if in_words(text, reductions) is not None:  # what it means is seen in its tensors
+        return
     try:
         equation = reductions.of(read_equation(text))
     except EquationError as error:
