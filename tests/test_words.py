@@ -54,9 +54,7 @@ def test_both_readings_of_one_equation() -> None:
 
 
 def test_two_letters_are_never_a_word() -> None:
-    with pytest.raises(
-        errors.ShapeError, match="`ij` names 2, one for each letter"
-    ):
+    with pytest.raises(errors.ShapeError, match="`ij` names 2, one for each letter"):
         einsum("ij,ij->", X, Y)
 
 
