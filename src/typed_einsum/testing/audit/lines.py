@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from types import FrameType
 
@@ -62,4 +63,9 @@ def _is_passed_over(file: str) -> bool:
 
 def _is_rewriter(file: str) -> bool:
     files = (getattr(sys.modules.get(name), "__file__", None) for name in EINSUM_PACKAGES)
-    return any(found is not None and file.startswith(str(Path(found).parent) + os.sep) for found in files)
+    return any(found is not None and _is_beside(file, found) for found in files)
+
+
+@lru_cache(maxsize=4096)
+def _is_beside(file: str, package: str) -> bool:
+    return file.startswith(os.path.dirname(package) + os.sep)

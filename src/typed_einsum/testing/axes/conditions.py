@@ -9,11 +9,13 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import combinations, permutations, product
 from math import prod
 
 import sympy
+from torch.utils._sympy.functions import Max
 
 from typed_einsum.testing.axes.shape_env import Point, Question
 from typed_einsum.testing.axes.trace import Trace
@@ -58,7 +60,14 @@ def _is_of_paths(question: Question) -> bool:
 
 
 def _simple(question: Question) -> Question:
-    return without_common_factors(question) or question
+    plain = replace(question, asked=_of_entries(question.asked))
+    return without_common_factors(plain) or plain
+
+
+def _of_entries(asked: sympy.Basic) -> sympy.Basic:
+    """A condition for tensors with entries: strides are computed with `Max(1, size)` for those without."""
+    least = [each for each in asked.atoms(Max) if sympy.S.One in each.args]
+    return asked.xreplace({each: Max(*(set(each.args) - {sympy.S.One})) for each in least})
 
 
 def without_common_factors(question: Question) -> Question | None:
@@ -74,7 +83,7 @@ def without_common_factors(question: Question) -> Question | None:
     return Question(found, True, question.place)
 
 
-def _alone(asked: Sequence[Question], name: str, symbol: sympy.Symbol) -> Iterator[str]:
+def _alone(asked: Sequence[Question], name: str, symbol: str) -> Iterator[str]:
     """What one axis must be, whatever the others are."""
     own = [each for each in asked if each.symbols == {symbol}]
     fits = [size for size in SIZES if all(each.holds_at({symbol: size}) for each in own)]
@@ -124,11 +133,11 @@ def _together(trace: Trace, asked: Sequence[Question]) -> Iterator[str]:
             yield text
 
 
-def _points(trace: Trace, symbols: Sequence[sympy.Symbol]) -> Iterator[Point]:
+def _points(trace: Trace, symbols: Sequence[str]) -> Iterator[Point]:
     """Sizes taken at random, often such that one is a multiple of others."""
     dice = random.Random(0)
     for _ in range(SAMPLES):
-        point: dict[sympy.Symbol, int] = {}
+        point: dict[str, int] = {}
         for symbol in dice.sample(list(symbols), len(symbols)):
             factors = dice.sample(list(point.values()), dice.randint(0, min(2, len(point))))
             size = dice.choice((1, 1, 2, 3, 4)) if factors else dice.choice((2, 3, 4, 5, 6, 7, 8, 12))
@@ -138,7 +147,7 @@ def _points(trace: Trace, symbols: Sequence[sympy.Symbol]) -> Iterator[Point]:
         yield {**trace.sizes, **point}
 
 
-def _equal(trace: Trace, symbols: Sequence[sympy.Symbol]) -> Iterator[tuple[str, Condition]]:
+def _equal(trace: Trace, symbols: Sequence[str]) -> Iterator[tuple[str, Condition]]:
     """Plain equations that two axes or three may be held to, the strictest first."""
     names = trace.names
     pairs, threes = list(permutations(symbols, 2)), list(permutations(symbols, 3))
@@ -156,29 +165,31 @@ def _equal(trace: Trace, symbols: Sequence[sympy.Symbol]) -> Iterator[tuple[str,
         yield f"{names[a]} % {k} == 0", partial(_is_multiple, a, k, ())
 
 
-def _ordered(trace: Trace, symbols: Sequence[sympy.Symbol]) -> Iterator[tuple[str, Condition]]:
+def _ordered(trace: Trace, symbols: Sequence[str]) -> Iterator[tuple[str, Condition]]:
     """Which of two axes is longer."""
     for a, b in permutations(symbols, 2):
         yield f"{trace.names[a]} < {trace.names[b]}", partial(_is_less, a, b, 1)
         yield f"{trace.names[a]} <= {trace.names[b]}", partial(_is_less, a, b, 0)
 
 
-def _is_product(axis: sympy.Symbol, number: int, factors: Sequence[sympy.Symbol], point: Point) -> bool:
+def _is_product(axis: str, number: int, factors: Sequence[str], point: Point) -> bool:
     return point[axis] == number * prod(point[factor] for factor in factors)
 
 
-def _is_multiple(axis: sympy.Symbol, number: int, factors: Sequence[sympy.Symbol], point: Point) -> bool:
+def _is_multiple(axis: str, number: int, factors: Sequence[str], point: Point) -> bool:
     return point[axis] % (number * prod(point[factor] for factor in factors)) == 0
 
 
-def _is_less(one: sympy.Symbol, other: sympy.Symbol, by: int, point: Point) -> bool:
+def _is_less(one: str, other: str, by: int, point: Point) -> bool:
     return point[one] + by <= point[other]
 
 
 def shown(trace: Trace, question: Question) -> str:
     """A condition in the reader's names."""
     asked = question.asked if question.outcome else sympy.Not(question.asked)
-    renamed = asked.xreplace({symbol: sympy.Symbol(trace.names[symbol]) for symbol in asked.free_symbols})
+    renamed = asked.xreplace(
+        {symbol: sympy.Symbol(trace.names[symbol.name]) for symbol in asked.free_symbols}
+    )
     if isinstance(renamed, sympy.Eq | sympy.Ne):
         sign = "==" if isinstance(renamed, sympy.Eq) else "!="
         return f"{_tidy(renamed.lhs)} {sign} {_tidy(renamed.rhs)}"

@@ -201,7 +201,7 @@ class _Fitting:
                 if failed.names[symbol] in self.movable:
                     yield from self._flip(failed, question, symbol)
 
-    def _flip(self, failed: Trace, question: Question, symbol: sympy.Symbol) -> Iterator[Sizes]:
+    def _flip(self, failed: Trace, question: Question, symbol: str) -> Iterator[Sizes]:
         name, sizes = failed.names[symbol], dict(failed.call.sizes)
         taken = {size: other for other, size in sizes.items() if other != name and other in failed.symbols}
         earlier = [
@@ -258,7 +258,7 @@ def _divides(asked: sympy.Basic) -> bool:
     return any("Mod" in type(each).__name__ for each in sympy.preorder_traversal(asked))
 
 
-def candidates(sizes: Point, question: Question, symbol: sympy.Symbol) -> Iterator[int]:
+def candidates(sizes: Point, question: Question, symbol: str) -> Iterator[int]:
     """Sizes for one axis: primes, multiples of numbers and of other axes, and then all that are small."""
     others = [sizes[each] for each in question.symbols if each != symbol and each in sizes]
     products = (prod(some) for count in range(1, len(others) + 1) for some in combinations(others, count))

@@ -40,7 +40,7 @@ def _forced(trace: Trace, question: Question) -> Forced | None:
     simple = without_common_factors(question) or question
     if not simple.is_equality or not isinstance(simple.asked, sympy.Eq | sympy.Ne):
         return None
-    sides = [trace.names.get(side, side) for side in simple.asked.args]
+    sides = [trace.names.get(str(side), side) for side in simple.asked.args]
     match sides:
         case [str(name), str(other)] if name.isidentifier() and other.isidentifier():
             return Forced(name, other, question.place)

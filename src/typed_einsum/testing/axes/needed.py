@@ -24,7 +24,7 @@ def told_apart(first: Trace) -> tuple[Trace, dict[str, tuple[int, ...]]]:
     names = [name for name in dict.fromkeys(names) if name in movable(first.call)]
     if not names:
         return first, {}
-    alone = [name for name in names if any(first.names.get(each.asked) == name for each in needed)]
+    alone = [name for name in names if any(first.names.get(str(each.asked)) == name for each in needed)]
     # A number within an expression, such as a count of chunks, may go with few sizes of its axes.
     second = next(chain(_seconds(first, names), _seconds(first, alone)), None)
     if second is None:

@@ -39,10 +39,12 @@ def _following(
     for name in followers:
         if name not in sizes:
             continue
+        point = dict(trace.point(sizes))
         known = [size for other, size in sizes.items() if other != name]
         multiples = (factor * prime for factor in known for prime in (1, 2, 3, 5, 7, 11, 13))
         for size in chain(multiples, range(2, 100)):
-            if size > 1 and broken.holds_at(trace.point({**sizes, name: size})):
+            point[trace.symbols[name]] = size
+            if size > 1 and broken.holds_at(point):
                 yield {**sizes, name: size}
                 break
 

@@ -6,7 +6,7 @@ import math
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -37,8 +37,8 @@ VIEWS = (
 """What splits axes, which the sizes must allow."""
 
 Place = tuple[str, int]
-Point = Mapping[sympy.Symbol, int]
-"""A size for each symbol."""
+Point = Mapping[str, int]
+"""A size for each symbol, which stands for itself by its name: sympy takes long to compare symbols."""
 
 
 @dataclass(frozen=True)
@@ -73,11 +73,10 @@ class Question:
         is_equal = isinstance(self.asked, sympy.Eq) and self.outcome is True
         return is_equal or (isinstance(self.asked, sympy.Ne) and self.outcome is False)
 
-    @property
-    def symbols(self) -> frozenset[sympy.Symbol]:
-        """The symbols in it."""
-        found: frozenset[sympy.Symbol] = frozenset(self.asked.free_symbols)
-        return found
+    @cached_property
+    def symbols(self) -> frozenset[str]:
+        """The symbols in it, by name."""
+        return names_of(self.asked)
 
     def at(self, point: Point) -> bool | int | None:
         """The outcome at other sizes; None where that is not known."""
@@ -88,12 +87,15 @@ class Question:
         return self.at(point) == self.outcome
 
 
+def names_of(expression: sympy.Basic) -> frozenset[str]:
+    """The names of the symbols in an expression."""
+    return frozenset(symbol.name for symbol in expression.free_symbols)
+
+
 def value_at(expression: sympy.Basic, point: Point) -> bool | int | None:
     """What an expression is at a point; None where a symbol has no size, or it divides by zero."""
     try:
-        found = eval(
-            _compiled(expression), _ARITHMETIC, {symbol.name: size for symbol, size in point.items()}
-        )
+        found = eval(_compiled(expression), _ARITHMETIC, point)
     except (
         ArithmeticError,
         NameError,
@@ -132,7 +134,7 @@ class Asked(ShapeEnv):
             allow_dynamic_output_shape_ops=True,
         )
         self.questions: list[Question] = []
-        self.sizes: dict[sympy.Symbol, int] = {}
+        self.sizes: dict[str, int] = {}
 
     def evaluate_expr(self, orig_expr: Any, *args: Any, **kwargs: Any) -> Any:
         """Torch's answer, kept where it became known by asking.
@@ -140,12 +142,11 @@ class Asked(ShapeEnv):
         A number that Python needs, as in `d**-0.5` or a loop, is given without making the size one number:
         whether that matters is seen in the shapes.
         """
-        symbols: frozenset[sympy.Symbol] = getattr(orig_expr, "free_symbols", frozenset())
-        if not symbols:
+        if not getattr(orig_expr, "free_symbols", None):
             return super().evaluate_expr(orig_expr, *args, **kwargs)
         promised, written, place = asker(sys._getframe(1))
         is_number = not getattr(orig_expr, "is_Boolean", False)
-        if (promised or is_number) and symbols <= self.sizes.keys():
+        if (promised or is_number) and names_of(orig_expr) <= self.sizes.keys():
             outcome = value_at(orig_expr, self.sizes)
             if outcome is not None:
                 self.questions.append(Question(orig_expr, outcome, place, promised))

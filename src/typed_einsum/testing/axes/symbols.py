@@ -5,12 +5,11 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-import sympy
 import torch
 from torch import Tensor, nn
 from torch._dynamo.source import ConstantSource
 from torch._subclasses.fake_tensor import FakeTensorMode
-from torch.fx.experimental.symbolic_shapes import DimDynamic, StatelessSymbolicContext
+from torch.fx.experimental.symbolic_shapes import DimDynamic
 
 from typed_einsum.annotations.arrays import ArrayHint
 from typed_einsum.equation.axes import Axis
@@ -30,7 +29,7 @@ class Symbols:
         self.mode = FakeTensorMode(shape_env=self.env, allow_non_fake_inputs=True)
         self.mode.cache_enabled = False  # to look a result up takes longer than to find it again
         self.by_name: dict[str, Any] = {}
-        self.names: dict[sympy.Symbol, str] = {}
+        self.names: dict[str, str] = {}
 
     def arguments(self) -> dict[str, Any]:
         """The arguments of the call, every tensor fake."""
@@ -88,17 +87,11 @@ class Symbols:
         return self.by_name[name]
 
     def _symbol(self, name: str, size: int) -> Any:
-        context: Any = StatelessSymbolicContext(dynamic_sizes=[DimDynamic.DYNAMIC], constraint_sizes=[None])
-        line = self.mode.from_tensor(
-            torch.empty(size, device="meta"),
-            source=ConstantSource(f"axis{len(self.names)}"),
-            symbolic_context=context,
-        )
-        [made] = shape_of(line)
-        symbol = made.node.expr  # type: ignore[attr-defined]
-        self.names[symbol] = name
-        self.env.sizes[symbol] = size
-        return made
+        source = ConstantSource(f"axis{len(self.names)}")
+        symbol: Any = self.env.create_symbol(size, source, DimDynamic.DYNAMIC)
+        self.names[symbol.name] = name
+        self.env.sizes[symbol.name] = size
+        return self.env.create_symintnode(symbol, hint=size, source=source)
 
 
 def _device(tensor: Tensor) -> torch.device:

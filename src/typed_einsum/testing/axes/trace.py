@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 
-import sympy
 import torch
 
 from typed_einsum.errors import TypedEinsumError
@@ -24,11 +23,14 @@ from typed_einsum.testing.running.invoke import run
 
 @dataclass(frozen=True)
 class Trace:
-    """What a symbolic run has asked, in order, and what it raised. `names` are those of the symbols."""
+    """What a symbolic run has asked, in order, and what it raised.
+
+    `names` are those of the axes, by the names of the symbols, and `sizes` those of the run.
+    """
 
     call: Call
-    names: Mapping[sympy.Symbol, str]
-    sizes: Mapping[sympy.Symbol, int]
+    names: Mapping[str, str]
+    sizes: Point
     questions: tuple[Question, ...]
     error: Exception | None
 
@@ -43,15 +45,15 @@ class Trace:
         return tuple(dict.fromkeys(each for each in self.needs if not each.asked.is_Symbol))
 
     @cached_property
-    def symbols(self) -> Mapping[str, sympy.Symbol]:
-        """The symbols by their names."""
+    def symbols(self) -> Mapping[str, str]:
+        """The symbols by the names of their axes."""
         return {name: symbol for symbol, name in self.names.items()}
 
     def point(self, sizes: Mapping[str, int]) -> Point:
         """The sizes of the symbols where the names have some."""
         return {symbol: sizes.get(name, self.sizes[symbol]) for symbol, name in self.names.items()}
 
-    def ordered(self, symbols: Iterable[sympy.Symbol]) -> list[sympy.Symbol]:
+    def ordered(self, symbols: Iterable[str]) -> list[str]:
         """Symbols of axes, the last that the arguments have first."""
         order = list(self.names)
         return sorted((each for each in symbols if each in self.names), key=order.index, reverse=True)
