@@ -47,6 +47,8 @@ def _is_of_paths(question: Question) -> bool:
     """Whether an operation asked which way to take: if something is 0 or 1, or how small it is."""
     if question.written or question.is_equality:
         return False
+    if question.asker == "path":
+        return True
     asked = question.asked
     if isinstance(asked, sympy.Eq | sympy.Ne):
         return True
@@ -67,7 +69,7 @@ def _simple(question: Question) -> Question:
 def _of_entries(asked: sympy.Basic) -> sympy.Basic:
     """A condition for tensors with entries: strides are computed with `Max(1, size)` for those without."""
     least = [each for each in asked.atoms(Max) if sympy.S.One in each.args]
-    return asked.xreplace({each: Max(*(set(each.args) - {sympy.S.One})) for each in least})
+    return asked.xreplace({each: sympy.Max(*(set(each.args) - {sympy.S.One})) for each in least})
 
 
 def without_common_factors(question: Question) -> Question | None:
@@ -151,10 +153,16 @@ def _equal(trace: Trace, symbols: Sequence[str]) -> Iterator[tuple[str, Conditio
     """Plain equations that two axes or three may be held to, the strictest first."""
     names = trace.names
     pairs, threes = list(permutations(symbols, 2)), list(permutations(symbols, 3))
+    fours = ((a, rest) for a in symbols for rest in combinations(symbols, 3) if a not in rest)
     for a, b in combinations(symbols, 2):
         yield f"{names[a]} == {names[b]}", partial(_is_product, a, 1, (b,))
     for (a, b), k in product(pairs, (2, 3, 4, 8)):
         yield f"{names[a]} == {k}*{names[b]}", partial(_is_product, a, k, (b,))
+    for a, rest in fours:
+        yield (
+            f"{names[a]} % ({'*'.join(names[each] for each in rest)}) == 0",
+            partial(_is_multiple, a, 1, rest),
+        )
     for a, b, c in threes:
         if symbols.index(b) < symbols.index(c):
             yield f"{names[a]} == {names[b]}*{names[c]}", partial(_is_product, a, 1, (b, c))

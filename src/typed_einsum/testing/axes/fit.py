@@ -263,12 +263,13 @@ def candidates(sizes: Point, question: Question, symbol: str) -> Iterator[int]:
     others = [sizes[each] for each in question.symbols if each != symbol and each in sizes]
     products = (prod(some) for count in range(1, len(others) + 1) for some in combinations(others, count))
     factors, few = sorted({*products}), list(islice(primes(11), 12))
+    own = [prime for prime in (*few, 2, 3, 5) if prime not in others]  # else the product has a size twice
     numbers = sorted({int(each) for each in question.asked.atoms(sympy.Integer) if 1 < each <= 4096})
     found = chain(
         few,
         (number * prime for number in COMMON for prime in few),
         (number * prime for number in numbers for prime in few),
-        (number * prime for number in factors for prime in (*few, 2, 3, 5, 1)),
+        (number * prime for number in factors for prime in (*own, 1)),
         (number * factor * prime for number in numbers for factor in factors for prime in few[:3]),
         numbers,
         range(2, 600),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, Literal
 
 import beartype
 import jaxtyping
@@ -36,6 +36,7 @@ VIEWS = (
 )
 """What splits axes, which the sizes must allow."""
 
+Asker = Literal["annotation", "code", "operation", "path"]
 Place = tuple[str, int]
 Point = Mapping[str, int]
 """A size for each symbol, which stands for itself by its name: sympy takes long to compare symbols."""
@@ -45,16 +46,25 @@ Point = Mapping[str, int]
 class Question:
     """What a run asked of sizes: a condition with its outcome, or a size that was needed as a number.
 
-    `place` is the line of the user's code. `promised` are questions that checks of annotations have asked:
-    their outcome is what an annotation says, not what the code needs. What is `written` stands in the code
-    itself, as in `if t > 64`; other questions are those of torch's operations.
+    `place` is the line of the user's code. The outcome of what an `"annotation"` asks is what it says, not
+    what the code needs. The `"code"` asks by itself, as in `if t > 64`. Other questions are those of its
+    operations, and of some the answer only says how an `"operation"` is computed: it chooses a `"path"`.
     """
 
     asked: sympy.Basic
     outcome: bool | int
     place: Place
-    promised: bool = False
-    written: bool = False
+    asker: Asker = "operation"
+
+    @property
+    def promised(self) -> bool:
+        """Whether a check of an annotation has asked it."""
+        return self.asker == "annotation"
+
+    @property
+    def written(self) -> bool:
+        """Whether it stands in the code itself."""
+        return self.asker == "code"
 
     @property
     def is_number(self) -> bool:
@@ -144,42 +154,48 @@ class Asked(ShapeEnv):
         """
         if not getattr(orig_expr, "free_symbols", None):
             return super().evaluate_expr(orig_expr, *args, **kwargs)
-        promised, written, place = asker(sys._getframe(1))
+        asker, place = asked_by(sys._getframe(1))
         is_number = not getattr(orig_expr, "is_Boolean", False)
-        if (promised or is_number) and names_of(orig_expr) <= self.sizes.keys():
+        if (asker == "annotation" or is_number) and names_of(orig_expr) <= self.sizes.keys():
             outcome = value_at(orig_expr, self.sizes)
             if outcome is not None:
-                self.questions.append(Question(orig_expr, outcome, place, promised))
+                self.questions.append(Question(orig_expr, outcome, place, asker))
                 return sympy.sympify(outcome)
         known = len(self.guards)
         found = super().evaluate_expr(orig_expr, *args, **kwargs)
         if len(self.guards) > known:
             is_condition = found in (sympy.true, sympy.false)
-            self.questions.append(
-                Question(orig_expr, bool(found) if is_condition else int(found), place, written=written)
-            )
+            outcome = bool(found) if is_condition else int(found)
+            self.questions.append(Question(orig_expr, outcome, place, asker))
         return found
 
 
-def asker(frame: FrameType | None) -> tuple[bool, bool, Place]:
-    """Whether a check of an annotation asks, whether the code itself does, and the line of the code."""
-    promised: bool | None = None
+def asked_by(frame: FrameType | None) -> tuple[Asker, Place]:
+    """Who asks a question, and the line of the code.
+
+    What operations within this library ask, as those of an einsum, is a matter of how it is computed.
+    """
+    found: Asker | None = None
     last = ""
     while frame is not None:
         file = frame.f_code.co_filename
         match _kind(file):
-            case "dispatch":
-                promised = promised or False
+            case "dispatch" if found is None or frame.f_code.co_name in CHOOSES_KERNELS:
+                found = "path" if frame.f_code.co_name in CHOOSES_KERNELS else "operation"
             case "check":
-                promised = True if promised is None else promised
+                found = "annotation" if found in (None, "annotation") else "path"
             case "view":  # it needs what it compares
-                promised = False
+                found = "operation"
             case "user":
-                written = promised is None and last == torch.__file__
-                return bool(promised), written, (file, frame.f_lineno)
+                found = found or ("code" if last == torch.__file__ else "operation")
+                return found, (file, frame.f_lineno)
         last = file
         frame = frame.f_back
-    return bool(promised), False, ("", 0)
+    return found or "operation", ("", 0)
+
+
+CHOOSES_KERNELS = ("conv",)
+"""Functions of torch's fake tensors that ask which kernel is the fastest: for a batch of 16, another one."""
 
 
 DISPATCH = ("fake_tensor.py", "_ops.py", "fake_impls.py", "functional.py")
