@@ -151,22 +151,21 @@ def _points(trace: Trace, symbols: Sequence[str]) -> Iterator[Point]:
 
 def _equal(trace: Trace, symbols: Sequence[str]) -> Iterator[tuple[str, Condition]]:
     """Plain equations that two axes or three may be held to, the strictest first."""
-    names = trace.names
-    pairs, threes = list(permutations(symbols, 2)), list(permutations(symbols, 3))
-    fours = ((a, rest) for a in symbols for rest in combinations(symbols, 3) if a not in rest)
+    names, pairs = trace.names, list(permutations(symbols, 2))
+    several = [
+        (axis, factors, "*".join(names[each] for each in factors))
+        for count in (3, 2)
+        for axis in symbols
+        for factors in combinations([each for each in symbols if each != axis], count)
+    ]
     for a, b in combinations(symbols, 2):
         yield f"{names[a]} == {names[b]}", partial(_is_product, a, 1, (b,))
     for (a, b), k in product(pairs, (2, 3, 4, 8)):
         yield f"{names[a]} == {k}*{names[b]}", partial(_is_product, a, k, (b,))
-    for a, rest in fours:
-        yield (
-            f"{names[a]} % ({'*'.join(names[each] for each in rest)}) == 0",
-            partial(_is_multiple, a, 1, rest),
-        )
-    for a, b, c in threes:
-        if symbols.index(b) < symbols.index(c):
-            yield f"{names[a]} == {names[b]}*{names[c]}", partial(_is_product, a, 1, (b, c))
-            yield f"{names[a]} % ({names[b]}*{names[c]}) == 0", partial(_is_multiple, a, 1, (b, c))
+    for axis, factors, text in several:
+        yield f"{names[axis]} == {text}", partial(_is_product, axis, 1, factors)
+    for axis, factors, text in several:
+        yield f"{names[axis]} % ({text}) == 0", partial(_is_multiple, axis, 1, factors)
     for a, b in pairs:
         yield f"{names[a]} % {names[b]} == 0", partial(_is_multiple, a, 1, (b,))
     for a, k in product(symbols, (16, 12, 9, 8, 6, 5, 4, 3, 2)):

@@ -14,6 +14,7 @@ from typed_einsum.testing.axes.blame import blamed, excuse, raised_at
 from typed_einsum.testing.axes.conditions import conditions
 from typed_einsum.testing.axes.fit import Fit, fitted
 from typed_einsum.testing.axes.forced import forced, forced_by
+from typed_einsum.testing.axes.needed import as_numbers, numbers_tried
 from typed_einsum.testing.axes.numbers import numbers
 from typed_einsum.testing.axes.points import broken
 from typed_einsum.testing.axes.resized import first_that_runs
@@ -156,10 +157,7 @@ def _followed(
     built = {} if call.maker is None else call.maker.own_shape
     fixed = [f"{name} == {size}" for name, size in built.items() if name not in fit.trace.symbols]
     known = tuple(each for each in [*fixed, *conditions(fit.trace)] if each not in once)
-    known += tuple(
-        f"{name} in {sizes}" if len(sizes) > 1 else f"{name} == {sizes[0]}"
-        for name, sizes in fit.tried.items()
-    )
+    known = (*known, *numbers_tried(fit.tried))
     findings = [*wrong, *_rest(call, ran, promises, place, numbers_too, fit)]
     return _judged(place, extent, ran, findings, known, reason)
 
@@ -168,8 +166,8 @@ def _extent(fit: Fit) -> tuple[Extent, str]:
     """How far a call that ran reaches: an axis that Python needed as a number is known at the sizes tried."""
     unsure = [name for name in broken(fit.trace) if name not in fit.tried]
     if unsure or len(fit.tried) == len(fit.trace.names) > 0:
-        names = " and ".join(f"`{name}`" for name in unsure or fit.tried)
-        return "these sizes", f"{names} needed as a number"
+        names = [f"`{name}`" for name in unsure or fit.tried]
+        return "these sizes", f"Python needs {' and '.join(names)} as {as_numbers(names)}"
     return "all sizes", ""
 
 

@@ -6,7 +6,7 @@ other sizes of these axes, tells the two apart.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence, Sized
 from dataclasses import replace
 from itertools import chain, islice
 
@@ -28,14 +28,18 @@ def told_apart(first: Trace) -> tuple[Trace, dict[str, tuple[int, ...]]]:
     # A number within an expression, such as a count of chunks, may go with few sizes of its axes.
     second = next(chain(_seconds(first, names), _seconds(first, alone)), None)
     if second is None:
-        matter = [name for name in names if name in broken(first) or _is_fixed(first, name)]
+        own = {first.names.get(str(each.asked)) for each in needed if each.asker == "code"}
+        matter = [name for name in names if name in {*broken(first), *own} or _is_fixed(first, name)]
         return first, {name: (first.call.sizes[name],) for name in matter}
     other = first.point(second.call.sizes)
-    kept = tuple(each for each in first.questions if each.promised or each.is_number or each.holds_at(other))
+    kept = tuple(each for each in first.questions if each.promised or each.holds_at(other))
     told = replace(first, questions=kept)
-    unsure = {name for name in broken(told) if name in names}
+    whole = [each for each in needed if each.asker == "code" and not each.holds_at(other)]
+    unsure = {name for each in whole for symbol, name in first.names.items() if symbol in each.symbols}
+    unsure |= {name for name in broken(told) if name in names}
     unsure |= {name for name in names if len(kept) < len(first.questions) and _is_fixed(first, name)}
-    return told, {name: (first.call.sizes[name], second.call.sizes[name]) for name in names if name in unsure}
+    sizes = first.call.sizes, second.call.sizes
+    return told, {name: tuple(sorted(each[name] for each in sizes)) for name in names if name in unsure}
 
 
 def _seconds(first: Trace, names: list[str]) -> Iterator[Trace]:
@@ -61,3 +65,18 @@ def _is_fixed(first: Trace, name: str) -> bool:
     others = [{**first.sizes, symbol: size} for size in islice(primes(2), 12) if size != first.sizes[symbol]]
     asked = [each for each in first.conditions if symbol in each.symbols and each.is_equality]
     return any(not any(each.holds_at(point) for point in others) for each in asked)
+
+
+def numbers_tried(tried: Mapping[str, Sequence[int]]) -> Iterator[str]:
+    """The condition that axes which Python needed as numbers have the sizes tried."""
+    if tried:
+        sizes = [
+            f"{name} {'==' if len(few) == 1 else 'in'} {few[0] if len(few) == 1 else few}"
+            for name, few in tried.items()
+        ]
+        yield f"{' and '.join(sizes)}, which Python needs as {as_numbers(tried)}"
+
+
+def as_numbers(names: Sized) -> str:
+    """One number, or several."""
+    return "a number" if len(names) == 1 else "numbers"

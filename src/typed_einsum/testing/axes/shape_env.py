@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import linecache
 import math
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -36,7 +38,7 @@ VIEWS = (
 )
 """What splits axes, which the sizes must allow."""
 
-Asker = Literal["annotation", "code", "operation", "path"]
+Asker = Literal["annotation", "code", "value", "operation", "path"]
 Place = tuple[str, int]
 Point = Mapping[str, int]
 """A size for each symbol, which stands for itself by its name: sympy takes long to compare symbols."""
@@ -47,8 +49,9 @@ class Question:
     """What a run asked of sizes: a condition with its outcome, or a size that was needed as a number.
 
     `place` is the line of the user's code. The outcome of what an `"annotation"` asks is what it says, not
-    what the code needs. The `"code"` asks by itself, as in `if t > 64`. Other questions are those of its
-    operations, and of some the answer only says how an `"operation"` is computed: it chooses a `"path"`.
+    what the code needs. The `"code"` asks by itself, as in `if t > 64`, or for a
+    `"value"` to compute with, as in `sqrt(d)`. Other questions are those of its operations. Of some the
+    answer only says how an `"operation"` is computed: it chooses a `"path"`.
     """
 
     asked: sympy.Basic
@@ -154,11 +157,13 @@ class Asked(ShapeEnv):
         """
         if not getattr(orig_expr, "free_symbols", None):
             return super().evaluate_expr(orig_expr, *args, **kwargs)
-        asker, place = asked_by(sys._getframe(1))
+        asker, frame = asked_by(sys._getframe(1))
+        place = ("", 0) if frame is None else (frame.f_code.co_filename, frame.f_lineno)
         is_number = not getattr(orig_expr, "is_Boolean", False)
         if (asker == "annotation" or is_number) and names_of(orig_expr) <= self.sizes.keys():
             outcome = value_at(orig_expr, self.sizes)
             if outcome is not None:
+                asker = "value" if asker == "code" and _is_for_a_value(frame) else asker
                 self.questions.append(Question(orig_expr, outcome, place, asker))
                 return sympy.sympify(outcome)
         known = len(self.guards)
@@ -170,8 +175,8 @@ class Asked(ShapeEnv):
         return found
 
 
-def asked_by(frame: FrameType | None) -> tuple[Asker, Place]:
-    """Who asks a question, and the line of the code.
+def asked_by(frame: FrameType | None) -> tuple[Asker, FrameType | None]:
+    """Who asks a question, and the frame of the code.
 
     What operations within this library ask, as those of an einsum, is a matter of how it is computed.
     """
@@ -188,11 +193,23 @@ def asked_by(frame: FrameType | None) -> tuple[Asker, Place]:
                 found = "operation"
             case "user":
                 found = found or ("code" if last == torch.__file__ else "operation")
-                return found, (file, frame.f_lineno)
+                return found, frame
         last = file
         frame = frame.f_back
-    return found or "operation", ("", 0)
+    return found or "operation", None
 
+
+def _is_for_a_value(frame: FrameType | None) -> bool:
+    """Whether a size is but the argument of a root or a logarithm, of which no number of anything is made."""
+    if frame is None:
+        return False
+    line, _, start, end = list(frame.f_code.co_positions())[frame.f_lasti // 2]
+    text = linecache.getline(frame.f_code.co_filename, line or 0)
+    return VALUE.match(text[start:end]) is not None and WHOLE.search(text) is None
+
+
+VALUE = re.compile(r"(\w+\.)?(sqrt|log|log2|log10|log1p|exp|float)\(")
+WHOLE = re.compile(r"\b(int|round|floor|ceil|range)\(|//")
 
 CHOOSES_KERNELS = ("conv",)
 """Functions of torch's fake tensors that ask which kernel is the fastest: for a batch of 16, another one."""

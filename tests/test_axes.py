@@ -1,0 +1,383 @@
+"""The judge of calls, on torch's symbolic shapes: what is wrong, and for which sizes that is known."""
+
+from __future__ import annotations
+
+import linecache
+import math
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from typed_einsum import einsum, shape_checked, shaped
+from typed_einsum.testing import Report, check_contract
+from typed_einsum.testing.observe.judging import judged
+from typed_einsum.testing.observe.records import Pattern
+
+
+def told(report: Report) -> list[tuple[str, str, str]]:
+    """The code of each finding, the line that it names, and its whole text."""
+    return [
+        (each.code, linecache.getline(each.file, each.line).strip(), each.message) for each in report.findings
+    ]
+
+
+def sizes(report: Report) -> dict[str, int]:
+    return {name: int(size) for name, _, size in (each.partition("=") for each in report.sizes.split())}
+
+
+# Two names that the code needs to be one size.
+
+
+def masked(scores: Float[Tensor, "b h t s"], mask: Float[Tensor, "b t s"]) -> Float[Tensor, "b h t s"]:
+    b, t, _ = mask.shape
+    return (scores + mask.reshape(b, 1, t, t)).softmax(-1)
+
+
+def added(x: Float[Tensor, "b t d"], y: Float[Tensor, "b s d"]) -> Float[Tensor, "b t d"]:
+    return x + y
+
+
+def crossed(x: Float[Tensor, "b t d"], y: Float[Tensor, "b s e"]) -> Float[Tensor, "b t s"]:
+    return x @ y.mT
+
+
+ONE_SIZE = "to be one size, which no annotation says: give both axes one name, or mend this line"
+
+
+@pytest.mark.parametrize(
+    ("function", "line", "text"),
+    [
+        (
+            masked,
+            "return (scores + mask.reshape(b, 1, t, t)).softmax(-1)",
+            f"`reshape` of (b, t, s) needs `t` and `s` {ONE_SIZE}",
+        ),
+        (added, "return x + y", f"`add` of (b, t, d) and (b, s, d) needs `t` and `s` {ONE_SIZE}"),
+        (crossed, "return x @ y.mT", f"`matmul` of (b, t, d) and (b, e, s) needs `d` and `e` {ONE_SIZE}"),
+    ],
+)
+def test_two_names_that_must_be_one_size_are_a_finding(
+    function: Callable[..., Any], line: str, text: str
+) -> None:
+    report = check_contract(function)
+    assert told(report) == [("TE719", line, text)]
+    found = sizes(report)
+    assert len({*found.values()}) == len(found), "no two names were made equal to get it to run"
+
+
+def test_the_repairs_of_te719_work() -> None:
+    def one_name(x: Float[Tensor, "b t d"], y: Float[Tensor, "b t d"]) -> Float[Tensor, "b t d"]:
+        return x + y
+
+    def mended(scores: Float[Tensor, "b h t s"], mask: Float[Tensor, "b t s"]) -> Float[Tensor, "b h t s"]:
+        return (scores + mask[:, None]).softmax(-1)
+
+    assert str(check_contract(one_name)) == "one_name: ok for all sizes"
+    assert str(check_contract(mended)) == "mended: ok for all sizes"
+
+
+# A name that the code fixes to a number, and one that Python only needs as a number.
+
+
+def grey(image: Float[Tensor, "b c h w"]) -> Float[Tensor, "b h w"]:
+    weights = torch.tensor([0.3, 0.59, 0.11])
+    return (image * weights[:, None, None]).sum(1)
+
+
+def cells(x: Float[Tensor, "b n d"]) -> Float[Tensor, "b 6 7 d"]:
+    return x.unflatten(1, (6, 7))
+
+
+@pytest.mark.parametrize(
+    ("function", "name", "size", "line"),
+    [
+        (grey, "c", 3, "return (image * weights[:, None, None]).sum(1)"),
+        (cells, "n", 42, "return x.unflatten(1, (6, 7))"),
+    ],
+)
+def test_a_name_that_must_be_a_number_is_a_finding(
+    function: Callable[..., Any], name: str, size: int, line: str
+) -> None:
+    text = f"this needs `{name}` to be {size}, which no annotation says: write `{name}={size}` in the "
+    text += "annotation, or mend this line"
+    assert told(check_contract(function)) == [("TE720", line, text)]
+
+
+def test_the_repair_of_te720_works() -> None:
+    def fixed(x: Float[Tensor, "b n=42 d"]) -> Float[Tensor, "b 6 7 d"]:
+        return x.unflatten(1, (6, 7))
+
+    assert str(check_contract(fixed)) == "fixed: ok for all sizes"
+
+
+def running(x: Float[Tensor, "b t d"]) -> Float[Tensor, "b t d"]:
+    rows = [x[:, : i + 1].sum(1) for i in range(x.shape[1])]
+    return torch.stack(rows, 1)
+
+
+def identity(x: Float[Tensor, "b t"]) -> Float[Tensor, "b t t"]:
+    return x[:, None] * torch.eye(int(x.shape[1]))
+
+
+def in_pieces(x: Float[Tensor, "b t d"]) -> Float[Tensor, "b t d"]:
+    return torch.cat([2 * x[:, start : start + 8] for start in range(0, x.shape[1], 8)], 1)
+
+
+def short_or_not(x: Float[Tensor, "b t d"]) -> Float[Tensor, "b t d"]:
+    return x if len(x) < 64 else x[0]
+
+
+@pytest.mark.parametrize(
+    ("function", "known"),
+    [
+        (running, "t in (13, 19)"),
+        (identity, "t in (13, 17)"),
+        (in_pieces, "t in (13, 19)"),
+        (short_or_not, "b in (11, 19)"),
+    ],
+)
+def test_a_size_that_python_needs_as_a_number_is_no_finding(function: Callable[..., Any], known: str) -> None:
+    """Nothing is known of other sizes: a comparison of Python's own numbers is not seen."""
+    report = check_contract(function)
+    text = f"{function.__name__}: ok for all sizes with {known}, which Python needs as a number"
+    assert [str(report)] == [text]
+
+
+def test_a_size_of_which_a_root_is_taken_is_no_number_of_anything() -> None:
+    def scores(q: Float[Tensor, "b q d"], k: Float[Tensor, "b k d"]) -> Float[Tensor, "b q k"]:
+        return q @ k.mT / math.sqrt(q.shape[-1])
+
+    def scaled(q: Float[Tensor, "b q d"], k: Float[Tensor, "b k d"]) -> Float[Tensor, "b q k"]:
+        return q @ k.mT * q.shape[-1] ** -0.5
+
+    assert check_contract(scores).conditions == ()
+    assert check_contract(scaled).conditions == ()
+
+
+def test_a_number_that_an_argument_gives_is_no_finding() -> None:
+    def reshaped(x: Float[Tensor, "b n d"], rows: int) -> Float[Tensor, "b rows n/rows d"]:
+        return x.unflatten(1, (rows, -1))
+
+    report = check_contract(reshaped)
+    assert report.findings == ()
+    assert not report.skipped
+
+
+# Conditions.
+
+
+class Attention(nn.Module):
+    def __init__(self, heads: int = 4, longest: int = 64) -> None:
+        super().__init__()
+        self.heads = heads
+        self.register_buffer("causal", torch.ones(longest, longest).tril())
+
+    def forward(self, x: Float[Tensor, "b t d"]) -> Float[Tensor, "b t d"]:
+        t = x.shape[1]
+        value = x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        scores = (value @ value.mT).masked_fill(self.causal[:t, :t] == 0, -torch.inf)
+        return (scores.softmax(-1) @ value).transpose(1, 2).flatten(2)
+
+
+def windows(x: Float[Tensor, "b h w c"]) -> Float[Tensor, "b h//4 w//4 16 c"]:
+    split = x.unflatten(2, (-1, 4)).unflatten(1, (-1, 4))
+    return split.transpose(2, 3).flatten(3, 4)
+
+
+def tokens(x: Float[Tensor, "b n d"], like: Float[Tensor, "b h w c d"]) -> Float[Tensor, "b h w c d"]:
+    return x.reshape(like.shape)
+
+
+def placed(x: Float[Tensor, "b t d"], table: Float[Tensor, "longest d"]) -> Float[Tensor, "b t d"]:
+    return x + table[: x.shape[1]]
+
+
+def two_ways(x: Float[Tensor, "b t d"]) -> Float[Tensor, "b t d"]:
+    if x.shape[1] > 40:
+        return x[:, :40]
+    return 2 * x
+
+
+def convolved(x: Float[Tensor, "b c=5 h w"]) -> Float[Tensor, "b 7 h w"]:
+    """With 16 samples or more, torch takes another kernel: that is no condition."""
+    return nn.functional.conv2d(x, x.new_ones(7, 5, 3, 3), padding=1)
+
+
+def in_windows(x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c*16 n"]:
+    """Strides are computed with `max(1, size)`: that is no condition."""
+    return x.unfold(2, 4, 4).unfold(3, 4, 4).permute(0, 1, 4, 5, 2, 3).flatten(1, 3).flatten(2)
+
+
+@pytest.mark.parametrize(
+    ("function", "known"),
+    [
+        (windows, "h % 4 == 0 and w % 4 == 0"),
+        (tokens, "n == h*w*c"),
+        (placed, "t <= longest"),
+        (two_ways, "t <= 40"),
+        (convolved, ""),
+        (in_windows, ""),
+    ],
+)
+def test_what_sizes_must_be_is_said_in_plain_conditions(function: Callable[..., Any], known: str) -> None:
+    text = f"{function.__name__}: ok for all sizes" + (f" with {known}" if known else "")
+    assert str(check_contract(function)) == text
+
+
+def test_conditions_of_a_module_are_those_of_its_object() -> None:
+    report = check_contract(Attention())
+    assert str(report) == "Attention: ok for all sizes with t <= 64 and d % 4 == 0"
+
+
+def test_conditions_that_an_einsum_sets_itself_are_not_told() -> None:
+    """A maximum over `n` is computed in tiles of as many cells as fit a limit."""
+
+    def best(x: Float[Tensor, "b m c h w"], y: Float[Tensor, "b n m c"]) -> Float[Tensor, "b m h w"]:
+        return einsum("b m c h w, b n m c -> b m h w", x, y, max="n")
+
+    assert str(check_contract(best)) == "best: ok for all sizes"
+
+
+# What the annotations say, at all sizes.
+
+
+def test_a_result_is_held_to_its_annotation_as_an_expression() -> None:
+    def halves(x: Float[Tensor, "b t d"]) -> Float[Tensor, "b t d//2"]:
+        return x[..., ::2]
+
+    [(code, _, text)] = told(check_contract(halves))
+    assert (code, text) == ("TE205", "axis `d//2` is 9 in the result, but its names make it 8")
+
+
+def test_a_local_is_held_to_its_names_as_an_expression() -> None:
+    def swapped(x: Float[Tensor, "b t d"], y: Float[Tensor, "b s d"]) -> Float[Tensor, "b s t"]:
+        return shaped(x @ y.mT, "b s t").mT
+
+    [(code, line, text)] = told(check_contract(shape_checked(swapped)))
+    assert (code, line) == ("TE201", 'return shaped(x @ y.mT, "b s t").mT')
+    assert text == "axis `s` is 19 in `y` but 13 in the value"
+
+
+# The program is not disturbed.
+
+
+class Cached(nn.Module):
+    """Writes what it was passed into itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.project = nn.Linear(6, 5)
+        self.drop = nn.Dropout(0.5)
+        self.seen: dict[str, Tensor] = {}
+        self.calls = 0
+
+    def forward(self, x: Float[Tensor, "b t e"]) -> Float[Tensor, "b t f"]:
+        self.calls += 1
+        self.seen["x"] = x
+        return self.drop(self.project(x))
+
+
+def test_the_object_of_a_call_is_copied_and_random_numbers_stay() -> None:
+    module, x = Cached(), torch.randn(2, 7, 6)
+    torch.manual_seed(3)
+    expected, own = torch.randn(4), {name: each.clone() for name, each in module.state_dict().items()}
+    torch.manual_seed(3)
+    assert str(check_contract(module, x)) == "Cached: ok for all sizes with e == 6"
+    assert torch.equal(torch.randn(4), expected)
+    assert (module.seen, module.calls, module.training) == ({}, 0, True)
+    assert all(torch.equal(each, own[name]) for name, each in module.state_dict().items())
+
+
+def seen(function: Callable[..., Any], result: Any, **arguments: Any) -> Pattern:
+    """What is said of a call that a program has made."""
+    return judged(function, arguments, result, Pattern({}), Path.cwd(), 5.0)
+
+
+def test_random_numbers_of_a_program_go_on_as_they_would() -> None:
+    module, x = Cached(), torch.randn(2, 7, 6)
+    torch.manual_seed(3)
+    random.seed(5)
+    expected = torch.randn(4), random.random()
+    torch.manual_seed(3)
+    random.seed(5)
+    found = seen(Cached.forward, module(x).new_ones(2, 7, 5), self=module, x=x)
+    assert found.text == "for all sizes with e == 6"
+    module.calls = 0
+    torch.manual_seed(3)
+    random.seed(5)
+    seen(Cached.forward, torch.ones(2, 7, 5), self=module, x=x)
+    assert torch.equal(torch.randn(4), expected[0])
+    assert (random.random(), module.calls) == (expected[1], 0)
+    assert module.seen["x"] is x
+
+
+def test_the_result_of_the_program_is_held_to_its_annotation() -> None:
+    """It is not computed again for that: what the program got is what counts."""
+
+    def taken(x: Float[Tensor, "b t"], index: Int[Tensor, "b"]) -> Float[Tensor, "b"]:
+        return x.gather(1, index[:, None])[:, 0]
+
+    x, index = torch.randn(2, 5), torch.tensor([4, 3])
+    assert seen(taken, taken(x, index), x=x, index=index).text == "for all sizes"
+    [found] = seen(taken, torch.ones(3), x=x, index=index).findings
+    assert (found.code, found.text) == (
+        "TE201",
+        "axis `b` is 2 in `x` but 3 in the result, in a call that the program makes",
+    )
+
+
+def test_a_program_whose_sizes_coincide_is_judged_at_others() -> None:
+    scores, mask = torch.randn(2, 3, 5, 5), torch.randn(2, 5, 5)
+    found = seen(masked, masked(scores, mask), scores=scores, mask=mask)
+    assert [each.code for each in found.findings] == ["TE719"]
+
+
+def test_errors_of_the_judge_are_none_of_the_program() -> None:
+    class Stubborn(nn.Module):
+        def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+            raise RuntimeError("cannot be copied")
+
+        def forward(self, x: Float[Tensor, "b t"]) -> Float[Tensor, "b t"]:
+            return x
+
+    module, x = Stubborn(), torch.randn(2, 5)
+    found = seen(Stubborn.forward, x, self=module, x=x)
+    assert (found.extent, found.findings) == ("not judged", ())
+
+
+# Where torch cannot follow.
+
+
+class Last(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.lstm = nn.LSTM(6, 5, batch_first=True)
+
+    def forward(self, x: Float[Tensor, "b t e=6"]) -> Float[Tensor, "b 5"]:
+        return self.lstm(x)[0][:, -1]
+
+
+def selected(x: Float[Tensor, "b t"]) -> Float[Tensor, "n"]:
+    return x[x > 0]
+
+
+def test_where_torch_cannot_follow_it_is_said_at_which_sizes_it_ran() -> None:
+    assert str(check_contract(Last())) == "Last: ok at b=11 t=13"
+
+
+def test_torch_follows_a_mask_whatever_it_selects() -> None:
+    assert str(check_contract(selected)) == "selected: ok for all sizes"
+
+
+def test_an_error_of_an_annotation_is_told_as_it_is() -> None:
+    def swapped(x: Float[Tensor, "b t d"]) -> Float[Tensor, "b d t"]:
+        return x
+
+    [(code, _, text)] = told(check_contract(swapped))
+    assert (code, text) == ("TE201", "axis `d` is 17 in `x` but 13 in the result")
