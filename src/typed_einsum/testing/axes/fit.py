@@ -18,7 +18,7 @@ import sympy
 
 from typed_einsum.testing.axes.forced import Forced
 from typed_einsum.testing.axes.needed import told_apart
-from typed_einsum.testing.axes.points import apart
+from typed_einsum.testing.axes.points import apart, at_other_sizes
 from typed_einsum.testing.axes.shape_env import Point, Question
 from typed_einsum.testing.axes.trace import Trace, breaks_annotations, is_untraceable, trace
 from typed_einsum.testing.calls.call import Call
@@ -234,6 +234,9 @@ class _Fitting:
         fresh = apart(ran, frozenset(loose), 11)
         if fresh == dict(sizes):
             return ran
+        moved = at_other_sizes(ran, fresh)
+        if moved is not None:
+            return moved
         found = self._trace(fresh)
         return found if found.error is None else ran
 

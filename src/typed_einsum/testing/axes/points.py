@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import chain, islice
 
 from typed_einsum.testing.axes.shape_env import Question
 from typed_einsum.testing.axes.trace import Trace
+from typed_einsum.testing.calls.variation import without_numbers
 from typed_einsum.testing.inputs.draw import primes
 
 
@@ -71,6 +73,18 @@ def apart(trace: Trace, names: frozenset[str], start: int) -> dict[str, int]:
                 sizes = found
                 break
     return sizes
+
+
+def at_other_sizes(trace: Trace, sizes: dict[str, int]) -> Trace | None:
+    """A trace as it would be at other sizes at which it takes its path; None where that is not known.
+
+    What Python needed as a number is known at its size alone, and so is what an annotation says, unless it
+    holds at both.
+    """
+    point = trace.point(sizes)
+    if any((each.is_number or each.promised) and not each.holds_at(point) for each in trace.questions):
+        return None
+    return replace(trace, call=without_numbers(trace.call, sizes), sizes=point)
 
 
 def broken(trace: Trace) -> tuple[str, ...]:
