@@ -354,13 +354,18 @@ def test_errors_of_the_judge_are_none_of_the_program() -> None:
 # Where torch cannot follow.
 
 
-class Last(nn.Module):
+class States(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.lstm = nn.LSTM(6, 5, batch_first=True)
 
-    def forward(self, x: Float[Tensor, "b t e=6"]) -> Float[Tensor, "b 5"]:
-        return self.lstm(x)[0][:, -1]
+    def forward(self, x: Float[Tensor, "b t e"]) -> Float[Tensor, "b t 5"]:
+        return self.lstm(x)[0]
+
+
+def padded(x: Float[Tensor, "b t d"], lengths: Int[Tensor, "b"]) -> Float[Tensor, "b t d"]:
+    pairs = zip(x, lengths.tolist(), strict=True)
+    return torch.stack([nn.functional.pad(row[:n], (0, 0, 0, len(row) - n)) for row, n in pairs])
 
 
 def selected(x: Float[Tensor, "b t"]) -> Float[Tensor, "n"]:
@@ -368,11 +373,12 @@ def selected(x: Float[Tensor, "b t"]) -> Float[Tensor, "n"]:
 
 
 def test_where_torch_cannot_follow_it_is_said_at_which_sizes_it_ran() -> None:
-    assert str(check_contract(Last())) == "Last: ok at b=11 t=13"
+    assert str(check_contract(padded)) == "padded: ok at b=11 t=13 d=17"
 
 
-def test_torch_follows_a_mask_whatever_it_selects() -> None:
+def test_torch_follows_a_mask_whatever_it_selects_and_recurrent_layers() -> None:
     assert str(check_contract(selected)) == "selected: ok for all sizes"
+    assert str(check_contract(States())) == "States: ok for all sizes with e == 6"
 
 
 def test_an_error_of_an_annotation_is_told_as_it_is() -> None:

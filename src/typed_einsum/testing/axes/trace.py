@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import torch
+from torch._dispatch.python import enable_python_dispatcher
 
 from typed_einsum.errors import TypedEinsumError
 from typed_einsum.testing.axes.shape_env import Point, Question
@@ -102,7 +103,8 @@ def trace(call: Call) -> Trace:
             return Trace(call, {}, {}, (), CannotTrace(first_line(raised)))
         bound = inspect.BoundArguments(call.recipe.signature, OrderedDict(arguments))
         try:
-            with symbols.mode:
+            # Composites are followed in Python: some of those in C++ turn sizes into numbers.
+            with symbols.mode, enable_python_dispatcher():
                 run(call.function, bound)
         except Exception as raised:  # the user's code, or torch's symbolic shapes: both are looked at again
             error = raised
