@@ -32,7 +32,7 @@ from typed_einsum.testing.inputs.contents import (
 from typed_einsum.testing.inputs.draw import Draw
 from typed_einsum.testing.inputs.leaves import changed, tensors_with_hints
 from typed_einsum.testing.inputs.recipe import CannotMake
-from typed_einsum.testing.running.fitting import AtMost, Between, Body, Fit, Times
+from typed_einsum.testing.running.fitting import Body
 from typed_einsum.testing.targets.given import not_made
 
 try:
@@ -42,9 +42,6 @@ except ImportError as error:
     raise ImportError(
         'typed_einsum.testing.strategies needs Hypothesis: pip install "typed-einsum[hypothesis]"'
     ) from error
-
-MOST_FACTOR = 3
-"""An axis that must be a multiple is up to so many times the least that will do."""
 
 _LACKING = re.compile(r"not implemented for|not supported|written-to tensor refers to a single memory")
 """What torch says of a dtype or a layout that it has nothing for, whatever the shapes."""
@@ -107,12 +104,13 @@ def inputs(
 def _arguments(draw: st.DrawFn, choices: _Choices) -> dict[str, Any]:
     body = choices.body
     variant = draw(st.sampled_from(body.maker.recipe.variants()))
-    sizes: dict[str, int] = {}
-    for name, fit in body.fits.items():
-        sizes[name] = draw(_sizes(fit, sizes, choices.largest))
+    sizes = dict(body.start)
+    for name in body.names:
+        if taken := body.taken(sizes, name, choices.largest):
+            sizes = body.at(sizes, name, draw(st.sampled_from(taken))) or sizes
     unnamed = count(draw(st.integers(1, choices.largest)) if choices.has_unnamed else 1)
     wanted = {group: draw(st.sampled_from(allowed)) for group, allowed in choices.dtypes.items()}
-    made_at = Draw(unnamed, "cpu", variant, {**body.rest, **sizes})
+    made_at = Draw(unnamed, "cpu", variant, sizes)
     try:
         with torch.random.fork_rng(devices=[]):
             made = body.arguments(made_at)
@@ -143,18 +141,6 @@ def each_changed(hints: Mapping[str, Any], arguments: Mapping[str, Any], change:
         name: changed(hints[name], value, of(name)) if name in hints else value
         for name, value in arguments.items()
     }
-
-
-def _sizes(fit: Fit, sizes: Mapping[str, int], largest: int) -> st.SearchStrategy[int]:
-    """The sizes that fit, given those of the axes that were drawn before."""
-    match fit:
-        case Between(low, high):
-            return st.integers(low, max(low, largest if high is None else min(high, largest)))
-        case AtMost(of):
-            return st.integers(1, sizes[of])
-        case Times(number, of, exact):
-            least = number * (1 if of is None else sizes[of])
-            return st.just(least) if exact else st.integers(1, MOST_FACTOR).map(lambda n: n * least)
 
 
 @st.composite

@@ -34,13 +34,19 @@ LONGEST = 60
 
 def conditions(trace: Trace) -> tuple[str, ...]:
     """The conditions, in the names of the annotations."""
-    asked = [each for each in map(_simple, trace.conditions) if not _is_of_paths(each)]
     asked = [
-        each for each in asked if all("." not in trace.names.get(symbol, ".") for symbol in each.symbols)
+        each
+        for each in demands(trace)
+        if all("." not in trace.names.get(symbol, ".") for symbol in each.symbols)
     ]
     asked = list({(each.asked, each.outcome): each for each in asked}.values())
     alone = [text for name, symbol in trace.symbols.items() for text in _alone(asked, name, symbol)]
     return tuple(dict.fromkeys([*alone, *_together(trace, asked)]))
+
+
+def demands(trace: Trace) -> list[Question]:
+    """What the code needs of sizes: not what only chooses a way to compute it."""
+    return [each for each in map(_simple, trace.conditions) if not _is_of_paths(each)]
 
 
 def _is_of_paths(question: Question) -> bool:

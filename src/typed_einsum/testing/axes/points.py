@@ -8,7 +8,7 @@ from itertools import chain, islice
 
 from typed_einsum.testing.axes.shape_env import Question
 from typed_einsum.testing.axes.trace import Trace
-from typed_einsum.testing.calls.variation import without_numbers
+from typed_einsum.testing.calls.variation import movable, without_numbers
 from typed_einsum.testing.inputs.draw import primes
 
 
@@ -20,12 +20,13 @@ def allows(trace: Trace, sizes: dict[str, int], besides: Question | None = None)
 
 def moved(trace: Trace, sizes: dict[str, int], name: str, size: int) -> dict[str, int] | None:
     """Sizes in which one axis has another size, and those that must follow it have theirs; None if none."""
-    found = {**sizes, name: size}
+    found, free = {**sizes, name: size}, movable(trace.call)
     for _ in range(3):
         broken = next(allows(trace, found), None)
         if broken is None:
             return found
-        followers = [own for symbol in broken.symbols if (own := trace.names.get(symbol)) and own != name]
+        own = (trace.names.get(symbol) for symbol in broken.symbols)
+        followers = [each for each in own if each in free and each != name]
         solved = next((each for each in _following(trace, found, broken, followers)), None)
         if solved is None:
             return None
