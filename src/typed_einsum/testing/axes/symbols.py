@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+import sympy
 import torch
 from torch import Tensor, nn
 from torch._dynamo.source import ConstantSource
@@ -30,6 +31,7 @@ class Symbols:
         self.mode.cache_enabled = False  # to look a result up takes longer than to find it again
         self.by_name: dict[str, Any] = {}
         self.names: dict[str, str] = {}
+        self.made: list[sympy.Symbol] = []
 
     def arguments(self) -> dict[str, Any]:
         """The arguments of the call, every tensor fake."""
@@ -89,6 +91,7 @@ class Symbols:
     def _symbol(self, name: str, size: int) -> Any:
         source = ConstantSource(f"axis{len(self.names)}")
         symbol: Any = self.env.create_symbol(size, source, DimDynamic.DYNAMIC)
+        self.made.append(symbol)
         self.names[symbol.name] = name
         self.env.sizes[symbol.name] = size
         return self.env.create_symintnode(symbol, hint=size, source=source)

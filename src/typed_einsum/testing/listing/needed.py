@@ -22,7 +22,7 @@ def told_apart(ran: Ran) -> Ran:
         return ran
     asked = ran.trace.questions
     numbers = {symbol for each in asked if each.is_number and not each.promised for symbol in each.symbols}
-    moved = [symbol for symbol in ran.places if symbol in numbers and ran.final(symbol) == symbol]
+    moved = [symbol for symbol in ran.places if symbol.name in numbers and ran.final(symbol) == symbol]
     if not moved:
         return ran
     sizes = {

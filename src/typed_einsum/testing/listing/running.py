@@ -61,7 +61,7 @@ class Ran:
         merged = {
             symbol: size for symbol, size in last.items() if size != symbol and not isinstance(size, int)
         }
-        known = {symbol: names[symbol] for symbol in self.places if symbol not in merged}
+        known = {symbol.name: names[symbol] for symbol in self.places if symbol not in merged}
         asked = [replace(each, asked=each.asked.xreplace(merged)) for each in self.trace.questions]
         questions = tuple(each for each in asked if each.asked.free_symbols)
         found = conditions(Trace(self.trace.call, known, self.trace.sizes, questions, None))
@@ -175,14 +175,15 @@ def _on_symbols(
             return Ran(recorder, {}, {}, lambda size: size, error)
         raised = _started(start, bound, recorder, symbols.mode)
     env = symbols.env
-    equal = paired(env.questions, env.sizes)
+    sizes = {symbol: env.sizes[symbol.name] for symbol in symbols.made}
+    equal = paired(env.questions, sizes)
 
     def final(size: Size) -> Size:
         return size if isinstance(size, int) else size_of_expression(env.replace(size).xreplace(equal))
 
-    places = dict(symbols.names)
-    traced = Trace(call, places, dict(env.sizes), tuple(env.questions), raised)
-    return Ran(recorder, places, dict(env.sizes), final, raised, trace=traced)
+    places = {symbol: symbols.names[symbol.name] for symbol in symbols.made}
+    traced = Trace(call, dict(symbols.names), dict(env.sizes), tuple(env.questions), raised)
+    return Ran(recorder, places, sizes, final, raised, trace=traced)
 
 
 def paired(
@@ -196,14 +197,14 @@ def paired(
     numbers: set[sympy.Symbol] = set()
     for each in questions:
         if each.is_number:
-            numbers |= each.symbols
+            numbers |= each.asked.free_symbols
         if not each.is_equality or not isinstance(each.asked, sympy.Eq):
             continue
         sides = sorted(
             (side.xreplace(found) for side in each.asked.args), key=lambda side: bool(side.is_Integer)
         )
         if (alone := _determined(sides, order)) is not None:
-            if numbers & each.symbols:  # what is compared may be the number that Python has needed
+            if numbers & each.asked.free_symbols:  # what is compared may be the number that Python has needed
                 continue
             found = {symbol: kept.xreplace(alone) for symbol, kept in found.items()} | alone
             continue
