@@ -45,12 +45,14 @@ MOST = 10**7  # the largest size of an axis
 class Fit:
     """The last trace of a call, which ran through unless it has an error, and what the code forces.
 
-    The axes in `tried` are known at these sizes alone.
+    The axes in `tried` are known at these sizes alone. Where the search `gave_up`, there was no time to look
+    further.
     """
 
     trace: Trace
     forced: tuple[Forced, ...] = ()
     tried: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    gave_up: bool = False
 
     @property
     def runs(self) -> bool:
@@ -131,7 +133,7 @@ class _Fitting:
             ran = self._repaired(self._trace(equal))
             if ran is not None:
                 return Fit(ran, (forced,))
-        return Fit(first)
+        return Fit(first, gave_up=self._is_late)
 
     def _with_sizes_apart(self, ran: Trace) -> Trace:
         """A trace of a program's own call in which axes share a size by chance; at others, if it runs there.
@@ -148,7 +150,11 @@ class _Fitting:
 
     @property
     def _is_over(self) -> bool:
-        return self.traces >= self.most or self.stuck is not None or time.process_time() - self.begun > LONG
+        return self.traces >= self.most or self.stuck is not None or self._is_late
+
+    @property
+    def _is_late(self) -> bool:
+        return time.process_time() - self.begun > LONG
 
     def _trace(self, sizes: Sizes) -> Trace:
         self.traces += 1

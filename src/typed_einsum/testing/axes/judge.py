@@ -12,7 +12,7 @@ from typed_einsum.locations import definition_place
 from typed_einsum.testing.audit import Finding
 from typed_einsum.testing.axes.blame import blamed, excuse, raised_at
 from typed_einsum.testing.axes.conditions import conditions
-from typed_einsum.testing.axes.fit import Fit, fitted
+from typed_einsum.testing.axes.fit import LONG, Fit, fitted
 from typed_einsum.testing.axes.forced import forced, forced_by
 from typed_einsum.testing.axes.needed import as_numbers, numbers_tried
 from typed_einsum.testing.axes.numbers import numbers
@@ -70,6 +70,9 @@ def judge(call: Call, promises: Promises = NONE, *, numbers_too: bool = True) ->
         reason = f"torch cannot follow its shapes: {first_line(fit.trace.error)}" if fit.trace.error else ""
         rest = _rest(call, ran, promises, place, numbers_too)
         return _judged(place, "these sizes", ran, rest, reason=reason)
+    if fit.gave_up and not ran.names_axes and not ran.findings:
+        reason = f"no sizes at which it runs were found in {LONG:g} seconds: {first_line(ran.error)}"
+        return _judged(place, "not judged", ran, [], reason=reason)
     return _failed(ran, place)
 
 

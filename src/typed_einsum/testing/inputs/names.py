@@ -64,6 +64,9 @@ CONFIG = (
 )
 CONFIG_CLASS = r"(config|configuration|args|arguments|hparams|hyperparameters|options|params|cfg|settings)$"
 
+DEPTH = r"^(depth|(num|n)_(layers|blocks))$|_depth$"
+"""How many equal blocks a module stacks."""
+
 INPUT = r"^(in|input)_(dim|channels|features|size)$"
 """The width of what a module takes."""
 

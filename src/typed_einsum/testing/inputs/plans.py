@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from typed_einsum.testing.inputs.draw import Draw
-from typed_einsum.testing.inputs.names import CONFIG, INPUT, counts_entries, role_of, says
+from typed_einsum.testing.inputs.names import CONFIG, DEPTH, INPUT, counts_entries, role_of, says
 from typed_einsum.testing.inputs.signatures import compared_texts, configurations
 
 SIZES: Mapping[str, tuple[int, ...]] = {
@@ -32,6 +32,9 @@ FALLING = (8, 4, 2, 12, 6, 3)
 """Counts of which a later one may divide an earlier, such as groups that share heads."""
 
 COUNTS = SIZES["count"], FALLING
+
+FEW = 4
+"""More blocks than this are not built."""
 
 WIDE = (384, 768, 1152, 1920)
 """Widths that the usual widths of a head divide, where those are defaults."""
@@ -83,10 +86,13 @@ class Guess(Draw):
     def replaces(self, name: str, default: object) -> bool:
         """What an error asked for is passed, and so is a count of 1: a mistake about it broadcasts.
 
-        The width of an input is passed, too: without it a module may wait for another call that sets it.
+        The width of an input is passed, too: without it a module may wait for another call that sets it. Of
+        many equal blocks, a few tell the same.
         """
         if default is None and says(INPUT, name):
             return True
+        if type(default) is int and default > FEW and says(DEPTH, name):
+            return not self.plan.keeps_ones
         is_one = default == 1 and type(default) is int and counts_entries(name)
         return name in self.plan.asked or (is_one and not self.plan.keeps_ones)
 

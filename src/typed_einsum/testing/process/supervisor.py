@@ -166,7 +166,7 @@ class Supervisor:
         while True:
             worker = self._asked(str(file), done)
             doing: dict[str, Any] = {}
-            optional = False
+            optional = late = False
             try:
                 while (event := worker.answer(self._patience(doing))) is not None:
                     match event.pop("event"):
@@ -185,13 +185,17 @@ class Supervisor:
                             yield Outcome(**event)
                 how = worker.ending()
             except queue.Empty:
-                how = f"ran for more than {self.time_limit:g} seconds"
+                how, late = f"ran for more than {self.time_limit:g} seconds", True
             self.close()
             if not doing:
                 raise WorkerFailed(f"the worker {how}")
             what = "the call" if doing["name"] else "importing the file"
             if optional:
                 yield Outcome("skipped", **doing, text=f"it runs at first sizes, but then {what} {how}")
+            elif late and doing["name"]:  # in code that cannot be interrupted, of torch or of this library
+                yield Outcome(
+                    "skipped", **doing, text=f"{what} {how}, with arguments that were made up for it"
+                )
             else:
                 yield Outcome("finding", **doing, text=f"{what} {how}", code="TE702")
             if not doing["name"]:

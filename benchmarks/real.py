@@ -1,0 +1,292 @@
+"""Packages of PyPI under `check` and `pytest --shapes`: real.json and docs/real.md, by `python benchmarks/real.py`.
+
+Measured are those that are installed in the environment that runs this, or those of them that are named; the
+record of the others stays. A package with tests in its wheel is observed in these. real_argued.json holds what
+a reader made of each error: `bug`, `annotation` or `false`, with the reason. An error without a verdict counts as
+false.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from pages import fill, table
+from timing import machine
+
+from typed_einsum.static.reading import survey
+
+HERE = Path(__file__).parent
+RECORD, ARGUED = HERE / "real.json", HERE / "real_argued.json"
+PAGE = HERE.parent / "docs" / "real.md"
+
+TESTS = ("test_*.py", "*_test.py", "conftest.py")
+VERDICTS = {
+    "bug": "a mistake in the code",
+    "annotation": "an annotation that does not say what the function takes or returns",
+    "false": "the function and its annotations are right",
+}
+MOST_REASONS = 12
+
+
+@dataclass(frozen=True)
+class Project:
+    """A package whose functions have shape annotations; `tests` says whether its wheel holds its tests."""
+
+    distribution: str
+    package: str
+    tests: bool = False
+
+    @property
+    def folder(self) -> Path | None:
+        """Where it is installed; None where it is not."""
+        spec = find_spec(self.package)
+        found = spec.submodule_search_locations if spec is not None else None
+        return Path(found[0]) if found else None
+
+
+PROJECTS = (
+    Project("alphafold3-pytorch", "alphafold3_pytorch"),
+    Project("chai-lab", "chai_lab"),
+    Project("linear-operator", "linear_operator"),
+    Project("nerfstudio", "nerfstudio"),
+    Project("sparse-autoencoder", "sparse_autoencoder", tests=True),
+    Project("transformer-lens", "transformer_lens"),
+)
+
+
+def sources(folder: Path) -> Iterator[Path]:
+    """The files of a package that are no tests."""
+    for file in sorted(folder.rglob("*.py")):
+        if not any(fnmatch(file.name, name) for name in TESTS):
+            yield file
+
+
+def annotated(folder: Path) -> int:
+    """How many functions of a package have shape annotations, counted in its source."""
+    return sum(survey(str(file), file.read_text(encoding="utf-8")).annotated for file in sources(folder))
+
+
+def checked(folder: Path) -> dict[str, Any]:
+    """What `check` alone makes of a package, without its tests."""
+    begun = _processor_time()
+    found = _command(["check", "--format", "json", *map(str, sources(folder))])
+    return {"seconds": round(_processor_time() - begun), **counted(found["outcomes"], folder)}
+
+
+def observed(folder: Path) -> dict[str, Any]:
+    """What `report` says after the package's own tests have run under `pytest --shapes`."""
+    with tempfile.TemporaryDirectory() as work:
+        alone, alone_s = _tests(folder, work, [])
+        shapes, shapes_s = _tests(folder, work, [f"--shapes={folder.name}"])
+        found = _command(["report", "--format", "json"], work)
+    counts = counted(found["outcomes"], folder)
+    return {"alone": alone, "observed": shapes, "slower": round(shapes_s / alone_s, 2), **counts}
+
+
+def _tests(folder: Path, work: str, options: Sequence[str]) -> tuple[str, float]:
+    """What pytest says last of the package's tests, and how long they took."""
+    begun = _processor_time()
+    line = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options, str(folder)]
+    done = subprocess.run(line, cwd=work, capture_output=True, encoding="utf-8", env=_quiet())
+    last = next((each for each in reversed(done.stdout.splitlines()) if " passed" in each), "no test passed")
+    return last.partition(" in ")[0].strip("= "), _processor_time() - begun
+
+
+def _command(arguments: Sequence[str], work: str | None = None) -> dict[str, Any]:
+    """What the command prints, as data."""
+    line = [sys.executable, "-m", "typed_einsum.cli", *arguments]
+    done = subprocess.run(line, cwd=work, capture_output=True, encoding="utf-8", env=_quiet())
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def _quiet() -> dict[str, str]:
+    """One thread, which does not spin, and no GPU."""
+    return {**os.environ, "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive", "CUDA_VISIBLE_DEVICES": ""}
+
+
+def _processor_time() -> float:
+    """Seconds of processor time of all that was started here: another program does not change it."""
+    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return spent.ru_utime + spent.ru_stime
+
+
+def counted(outcomes: Sequence[Mapping[str, Any]], folder: Path) -> dict[str, Any]:
+    """How many functions were judged, for which sizes, every error, and the reasons of those not judged."""
+    functions: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for outcome in outcomes:
+        if outcome["name"]:
+            functions.setdefault((outcome["file"], outcome["name"]), []).append(outcome)
+    kinds = [{outcome["kind"] for outcome in each} for each in functions.values()]
+    everywhere = [any(_is_for_all(outcome) for outcome in each) for each in functions.values()]
+    errors = [outcome for outcome in outcomes if outcome["kind"] == "finding"]
+    reasons = Counter(_reason(o["text"]) for o in outcomes if o["kind"] == "skipped" and o["name"])
+    return {
+        "functions": len(functions),
+        "judged": sum(bool(each & {"ok", "finding"}) for each in kinds),
+        "all sizes": sum(everywhere),
+        "errors": sorted(_error(each, folder) for each in errors),
+        "advice": dict(sorted(Counter(o["code"] for o in outcomes if o["kind"] == "advice").items())),
+        "not judged": dict(reasons.most_common(MOST_REASONS)),
+        "files not imported": sum(outcome["kind"] == "failed" for outcome in outcomes),
+    }
+
+
+def _is_for_all(outcome: Mapping[str, Any]) -> bool:
+    said = outcome["sizes"] or outcome["text"]
+    return outcome["kind"] == "ok" and str(said).startswith("for all sizes")
+
+
+def _error(outcome: Mapping[str, Any], folder: Path) -> list[str]:
+    """An error: in which function, its code, and what it says."""
+    file = Path(outcome["file"])
+    inside = file.resolve().relative_to(folder.resolve()) if file.is_absolute() else file
+    return [f"{inside.as_posix()}::{outcome['name']}", outcome["code"], outcome["text"]]
+
+
+REASONS = {
+    "it was defined inside another function": "it is defined inside",
+    "its class cannot be built": "cannot build",
+    "nothing says how to make an argument": ("nothing says", "has no annotation"),
+    "its own code refuses an argument that was made": ("refuses", "refused"),
+    "it failed with an argument that is a guess": "a guess, it raised",
+    "it has no body": ("it is abstract", "it has no body", "is a Protocol"),
+    "it took too long": ("ran for more than", "no sizes at which"),
+    "what was made does not fit an annotation": "does not fit",
+    "the name does not lead to it": "its name stands for something else",
+    "its dtype is open": "with the dtype",
+}
+
+
+def _reason(text: str) -> str:
+    """Why a function is not judged, in general terms."""
+    for reason, parts in REASONS.items():
+        if any(part in text for part in ((parts,) if isinstance(parts, str) else parts)):
+            return reason
+    return "other"
+
+
+def measured(project: Project, folder: Path) -> dict[str, Any]:
+    """One package's part of the record."""
+    check = checked(folder)
+    found = {
+        "version": version(project.distribution),
+        "torch": machine()["torch"],
+        # Names of a package's own for annotations are known only where it runs.
+        "annotated": max(annotated(folder), check["functions"]),
+        "check": check,
+    }
+    return {**found, "tests": observed(folder)} if project.tests else found
+
+
+def verdict_of(argued: Mapping[str, Any], package: str, error: Sequence[str]) -> str:
+    """What a reader made of an error; `false` where nobody has read it."""
+    where, code, _ = error
+    found: str = argued.get(package, {}).get(f"{where} {code}", ["false"])[0]
+    return found
+
+
+def tables(record: Mapping[str, Any], argued: Mapping[str, Any]) -> dict[str, str]:
+    """The tables for the page."""
+    return {
+        "real: check": _check_table(record, argued),
+        "real: tests": _tests_table(record, argued),
+        "real: errors": _errors_table(record, argued),
+        "real: not judged": _reasons_table(record),
+    }
+
+
+def _check_table(record: Mapping[str, Any], argued: Mapping[str, Any]) -> str:
+    header = ["package", "annotated", "judged", "for all sizes", "errors", "false", "processor time"]
+    rows, sums = [], Counter[str]()
+    for name, found in record.items():
+        check = found["check"]
+        false = sum(verdict_of(argued, name, each) == "false" for each in check["errors"])
+        own = Counter(
+            annotated=found["annotated"], judged=check["judged"], everywhere=check["all sizes"],
+            errors=len(check["errors"]), false=false, seconds=check["seconds"],
+        )  # fmt: skip
+        sums.update(own)
+        rows.append([f"{name} {found['version']}", *_cells(own)])
+    return table(header, [*rows, ["all", *_cells(sums)]])
+
+
+def _cells(counts: Mapping[str, int]) -> list[str]:
+    return [
+        str(counts["annotated"]),
+        f"{counts['judged']} ({_share(counts['judged'], counts['annotated'])})",
+        f"{counts['everywhere']} ({_share(counts['everywhere'], counts['judged'])})",
+        str(counts["errors"]),
+        str(counts["false"]),
+        f"{counts['seconds']} s",
+    ]
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{100 * part / max(1, whole):.0f} %"
+
+
+def _tests_table(record: Mapping[str, Any], argued: Mapping[str, Any]) -> str:
+    header = [
+        "package", "tests alone", "observed", "functions called", "judged", "for all sizes", "errors", "false",
+        "slower",
+    ]  # fmt: skip
+    rows = []
+    for name, found in record.items():
+        if "tests" in found:
+            tests = found["tests"]
+            false = sum(verdict_of(argued, name, each) == "false" for each in tests["errors"])
+            called = tests["functions"] - tests["not judged"].get("no call was seen", 0)
+            row = [name, tests["alone"], tests["observed"], str(called)]
+            row += [f"{tests['judged']} ({_share(tests['judged'], called)})"]
+            row += [f"{tests['all sizes']} ({_share(tests['all sizes'], tests['judged'])})"]
+            rows.append([*row, str(len(tests["errors"])), str(false), f"{tests['slower']}×"])
+    return table(header, rows)
+
+
+def _errors_table(record: Mapping[str, Any], argued: Mapping[str, Any]) -> str:
+    rows = []
+    for name, found in record.items():
+        every = [*found["check"]["errors"], *found.get("tests", {}).get("errors", [])]
+        for where, code in dict.fromkeys((where, code) for where, code, _ in every):
+            verdict, why = argued.get(name, {}).get(f"{where} {code}", ("false", "not read yet"))
+            function = where.partition("::")[2] or where
+            rows.append([name, f"`{function}`", f"[{code}](errors/{code}.md)", verdict, why])
+    return table(["package", "function", "code", "verdict", "why"], rows)
+
+
+def _reasons_table(record: Mapping[str, Any]) -> str:
+    counts: Counter[str] = Counter()
+    for found in record.values():
+        counts.update(found["check"]["not judged"])
+    return table(["reason", "functions"], [[reason, str(count)] for reason, count in counts.most_common()])
+
+
+def main() -> None:
+    """Measure the packages that are installed, or those of them that are named, and fill the page."""
+    record = json.loads(RECORD.read_text(encoding="utf-8")) if RECORD.exists() else {}
+    for project in PROJECTS:
+        folder = project.folder
+        if folder is not None and (len(sys.argv) == 1 or project.distribution in sys.argv[1:]):
+            record[project.distribution] = measured(project, folder)
+            kept = {each.distribution: record.get(each.distribution) for each in PROJECTS}
+            record = {name: found for name, found in kept.items() if found is not None}
+            RECORD.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    fill(PAGE, tables(record, json.loads(ARGUED.read_text(encoding="utf-8"))))
+
+
+if __name__ == "__main__":
+    main()
