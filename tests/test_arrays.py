@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 import torch
@@ -19,7 +19,6 @@ from typed_einsum.testing.inputs.arrays import array_with
 from typed_einsum.testing.inputs.constructors import build
 from typed_einsum.testing.inputs.recipe import CannotMake
 from typed_einsum.testing.targets.discovery import discover
-from typed_einsum.testing.targets.written import WrittenFunction, written_functions
 
 
 class Operator:
@@ -176,13 +175,3 @@ def test_a_method_of_an_abstract_class_is_called_on_one_that_inherits_from_it() 
 def test_an_abstract_class_without_heirs_is_not_built() -> None:
     with pytest.raises(CannotMake, match="it is an abstract class"):
         build(Unfinished, "meta")
-
-
-def choose(mode: Literal["row", "column"]) -> str:
-    return mode
-
-
-def test_a_literal_of_two_texts_has_no_shape() -> None:
-    found: dict[str, WrittenFunction] = {each.name: each for each in written_functions(__import__(__name__))}
-    assert not found["choose"].has_shapes
-    assert found["Loss.mean"].has_shapes

@@ -14,6 +14,13 @@ REMEMBERED = "__typed_einsum_fields__"
 """The attribute of a decorated class with the annotations that need the names around it."""
 
 
+GENERIC = {
+    *("Annotated", "Callable", "DefaultDict", "Dict", "Generator", "Literal", "Mapping", "MutableMapping"),
+    *("Optional", "OrderedDict", "Tuple", "Type", "Union", "defaultdict", "dict", "tuple", "type"),
+}
+"""Types of Python that take texts: names of classes, or values."""
+
+
 @dataclass(frozen=True)
 class Unresolved:
     """A string annotation whose names are not (yet) known."""
@@ -28,7 +35,7 @@ class Unresolved:
         except SyntaxError:
             return False
         subscripts = [node for node in ast.walk(tree) if isinstance(node, ast.Subscript)]
-        subscripts = [each for each in subscripts if not ast.unparse(each.value).endswith("Literal")]
+        subscripts = [each for each in subscripts if ast.unparse(each.value).split(".")[-1] not in GENERIC]
         slices = [node.slice.elts for node in subscripts if isinstance(node.slice, ast.Tuple)]
         return any(isinstance(e, ast.Constant) and isinstance(e.value, str) for s in slices for e in s)
 

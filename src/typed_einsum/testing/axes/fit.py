@@ -25,6 +25,8 @@ from typed_einsum.testing.calls.call import Call
 from typed_einsum.testing.calls.variation import movable, without_numbers
 from typed_einsum.testing.inputs.draw import falling, is_prime, multiples, primes, rising
 from typed_einsum.testing.inputs.recipe import CannotMake
+from typed_einsum.testing.running.attempts import file_of, is_refusal
+from typed_einsum.testing.running.excuses import excuse_of
 
 Sizes = Mapping[str, int]
 
@@ -98,7 +100,8 @@ class _Fitting:
     """The search for sizes at which one call runs. `movable` are the names whose sizes may be chosen.
 
     `pairs` are names that a condition would be met by with one size, and `told` is the first failure that
-    breaks an annotation: it says more than one of torch. From `stuck` on, torch cannot follow the shapes.
+    breaks an annotation: it says more than one of torch. The first failure for a value that the code refuses
+    is `beyond` those for sizes. From `stuck` on, torch cannot follow the shapes.
     """
 
     call: Call
@@ -108,6 +111,7 @@ class _Fitting:
     traces: int = 0
     pairs: dict[Forced, Sizes] = field(default_factory=dict)
     told: Trace | None = None
+    beyond: Trace | None = None
     stuck: Trace | None = None
     most: int = MOST_TRACES
 
@@ -133,7 +137,7 @@ class _Fitting:
             ran = self._repaired(self._trace(equal))
             if ran is not None:
                 return Fit(ran, (forced,))
-        return Fit(first, gave_up=self._is_late)
+        return Fit(self.beyond or first, gave_up=self._is_late)
 
     def _with_sizes_apart(self, ran: Trace) -> Trace:
         """A trace of a program's own call in which axes share a size by chance; at others, if it runs there.
@@ -195,9 +199,16 @@ class _Fitting:
                 elif is_untraceable(found.error):
                     self.stuck = found
                     return None
+                elif self._is_beyond(found.error):
+                    self.beyond = self.beyond or found
                 else:
                     frontier.append(found)
         return None
+
+    def _is_beyond(self, error: Exception) -> bool:
+        """Whether the sizes are right, and the code refuses something else."""
+        refused = excuse_of(error, self.call.function) or is_refusal(error, file_of(self.call))
+        return bool(refused)
 
     def _flips(self, failed: Trace) -> Iterator[Sizes]:
         """Sizes that give one of the last conditions its other outcome."""

@@ -24,6 +24,7 @@ from typed_einsum.decorate.functions import OWNERS
 from typed_einsum.equation.axes import Axis, Expression, Fixed, Named
 from typed_einsum.equation.expressions import NotArithmetic, Number, Size, factors, read_expression
 from typed_einsum.tensors import dtype_of, shape_of
+from typed_einsum.testing.inputs.arrays import sizes_of_array
 from typed_einsum.testing.inputs.draw import Draw, Variant
 from typed_einsum.testing.inputs.leaves import changed, tensors_with_hints
 from typed_einsum.testing.inputs.recipe import Recipe
@@ -92,6 +93,15 @@ class Call:
         known = {} if self.object is None else known_sizes(self.object)
         numbers = {name for name, value in self.arguments.items() if type(value) is int}
         return frozenset({*numbers, *known})
+
+    @cached_property
+    def held(self) -> frozenset[str]:
+        """The names whose sizes an object with a shape has, which stays as it is."""
+        arrays = self.recipe.arrays.items()
+        shapes = [
+            sizes_of_array(each, self.arguments[name]) for name, each in arrays if name in self.arguments
+        ]
+        return frozenset(axis for shape in shapes for axis in shape.sizes)
 
     @property
     def bound(self) -> inspect.BoundArguments:

@@ -14,6 +14,7 @@ from typed_einsum.equation.axes import Axis
 from typed_einsum.tensors import device_of, shape_of
 from typed_einsum.testing.calls.call import Call
 from typed_einsum.testing.calls.shapes import size_at, sizes_in, with_axes
+from typed_einsum.testing.inputs.arrays import tensors_inside
 from typed_einsum.testing.inputs.recipe import CannotMake
 
 
@@ -33,8 +34,8 @@ def without_numbers(call: Call, sizes: Mapping[str, int], others: Iterator[int] 
 
 
 def movable(call: Call) -> frozenset[str]:
-    """The names whose sizes may be chosen: neither the user, nor the object, nor a number says them."""
-    return frozenset(call.sizes) - (call.fixed if call.maker is None else call.maker.known)
+    """The names whose sizes may be chosen: neither the user, nor an object, nor a number says them."""
+    return frozenset(call.sizes) - (call.fixed | call.held if call.maker is None else call.maker.known)
 
 
 def with_sizes(call: Call) -> Call:
@@ -71,7 +72,9 @@ def _with_shape(tensor: Tensor, shape: list[int], device: str) -> Tensor:
 
 def copied(owner: Any, device: str) -> Any:
     """A copy of an object; of a module on `meta`, without its numbers. Raises `CannotMake`."""
-    memo: dict[int, Any] = {}
+    # Python copies no tensor that torch has computed with gradients.
+    computed = [each for each in tensors_inside(owner) if not each.is_leaf]
+    memo: dict[int, Any] = {id(each): each.detach().clone() for each in computed}
     if device == "meta" and isinstance(owner, nn.Module):
         for parameter in owner.parameters():
             memo[id(parameter)] = nn.Parameter(

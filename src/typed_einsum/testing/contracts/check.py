@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -27,6 +28,8 @@ from typed_einsum.testing.inputs.recipe import CannotMake, Recipe
 from typed_einsum.testing.running.excuses import excuse_of
 from typed_einsum.testing.targets.given import subject
 from typed_einsum.testing.targets.target import is_checked
+
+_SAME_AXES = re.compile(r"\*\w+\[\d+\] == \*\w+\[\d+\]")
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,8 @@ class Check:
             except CannotMake:
                 continue
             if other.extent != "not judged" and not _has_errors(other):
-                return [replace(other, conditions=(*self._said(variant), *other.conditions))]
+                rest = (each for each in other.conditions if not _SAME_AXES.fullmatch(each))
+                return [replace(other, conditions=(*self._said(variant), *rest))]
             if found and not _is_judged(found) and variant == Variant.SINGLE:
                 found.insert(0, other)
         if refused is not None and not found:

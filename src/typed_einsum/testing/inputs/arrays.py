@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from inspect import Parameter, Signature
 from itertools import islice
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -20,6 +21,9 @@ from typed_einsum.testing.inputs.draw import Draw, primes
 from typed_einsum.testing.inputs.names import says
 from typed_einsum.testing.inputs.recipe import CannotMake, Recipe
 from typed_einsum.testing.inputs.signatures import heirs, recipe_of
+
+MOST_PARTS = 10_000
+"""So many parts of an object are looked at for tensors."""
 
 MOST_CLASSES = 20
 """So many classes are looked at for one that takes a tensor and has its shape."""
@@ -56,15 +60,22 @@ def sizes_of_array(array: ArrayHint, value: Any) -> ArraySizes:
     )
 
 
-def tensors_inside(value: Any, depth: int = 4) -> Iterator[Tensor]:
+def tensors_inside(value: Any) -> Iterator[Tensor]:
     """The tensors that an object holds, in its attributes and in what these hold."""
-    if isinstance(value, Tensor):
-        yield value
-    elif depth and isinstance(value, list | tuple | dict):
-        for part in value.values() if isinstance(value, dict) else value:
-            yield from tensors_inside(part, depth - 1)
-    elif depth and not isinstance(value, type):
-        yield from tensors_inside(getattr(value, "__dict__", {}), depth - 1)
+    seen, waiting = set[int](), [value]
+    while waiting and len(seen) < MOST_PARTS:
+        part = waiting.pop()
+        if id(part) in seen:
+            continue
+        seen.add(id(part))
+        if isinstance(part, Tensor):
+            yield part
+        elif isinstance(part, list | tuple):
+            waiting += part
+        elif isinstance(part, dict):
+            waiting += part.values()
+        elif not isinstance(part, type | ModuleType):
+            waiting += getattr(part, "__dict__", {}).values()
 
 
 def axis_by_size(sizes: Mapping[str, int], size: int) -> str | None:

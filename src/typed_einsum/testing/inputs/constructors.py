@@ -53,6 +53,8 @@ def build(kind: type, device: str, array: ArrayHint | None = None) -> Any:
     try:
         return _Search(kind, device).object()
     except CannotMake as error:
+        if device == "meta" and "meta" in str(error):  # it asks for the numbers in a tensor
+            return build(kind, "cpu", array)
         raise CannotMake(f"cannot build {kind.__name__}: {error} ({REMEDY})") from error
 
 

@@ -21,6 +21,7 @@ from typed_einsum.testing.inputs.names import (
     ACTIVATION,
     AXIS,
     CONFIG,
+    INPUT,
     NORM,
     OUTSIDE,
     TRUE,
@@ -106,6 +107,8 @@ class Guesses:
                 yield from self.candidates(name, bound)
             case NewType():
                 yield from self._by_type(name, annotation.__supertype__)
+            case abc.Hashable:
+                yield partial(_given, name)
             case None:
                 yield partial(_given, None)
             case type() if is_tensor_annotation(annotation):
@@ -128,7 +131,7 @@ class Guesses:
                 yield from self._of_generic(name, origin, arguments)
 
     def _of_union(self, name: str, members: tuple[Any, ...]) -> Iterator[Maker]:
-        if NoneType in members:
+        if NoneType in members and not says(INPUT, name):
             yield partial(_given, None)
         for member in members:
             if member is not NoneType:

@@ -33,7 +33,7 @@ FALLING = (8, 4, 2, 12, 6, 3)
 
 COUNTS = SIZES["count"], FALLING
 
-FEW = 4
+FEW = 2
 """More blocks than this are not built."""
 
 WIDE = (384, 768, 1152, 1920)

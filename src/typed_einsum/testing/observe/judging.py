@@ -70,7 +70,7 @@ def _held_to_annotations(function: Callable[..., Any], arguments: Mapping[str, A
     bindings, waiting = signature.examine_arguments(bound)
     if not inspect.isgeneratorfunction(function) and not inspect.isasyncgenfunction(function):
         signature.examine_result(result, bindings, bound.arguments, waiting)
-    recipe = Recipe(signature.signature, signature.hints, signature.result)
+    recipe = Recipe(signature.signature, signature.hints, signature.result, signature.annotations)
     return Call(checked, recipe, bound.arguments, dict(bindings.sizes), origin="observed")
 
 

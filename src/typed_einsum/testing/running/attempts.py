@@ -59,7 +59,7 @@ def attempt(call: Call) -> Attempt:
     except Exception as raised:  # whatever the user's function raises is what we are here to see
         error = raised
     repairs = (*watch.repairs, *(told_by(error, call.sizes) if error is not None else ()))
-    refused = error is not None and _refused(error, file_of(call))
+    refused = error is not None and is_refusal(error, file_of(call))
     seen = tuple(watch.findings), repairs, watch.calls, watch.failed, watch.squeezed, watch.entries
     return Attempt(call, error, refused, *seen)
 
@@ -74,7 +74,7 @@ def needs_numbers(error: Exception) -> bool:
     return re.search(r"\bmeta\b|register_meta", str(error), re.IGNORECASE) is not None
 
 
-def _refused(error: Exception, file: str) -> bool:
+def is_refusal(error: Exception, file: str) -> bool:
     """Whether the last step was a `raise` or an `assert` in the user's own code, beside the file that is
     checked."""
     last = error.__traceback__

@@ -12,6 +12,9 @@ from typed_einsum.testing.running.alarm import alarm
 SEARCH = 5
 """How many times the limit of one call all calls together may take, until sizes are found that run."""
 
+OPTIONAL = 10.0
+"""Seconds from which on nothing is begun that a check can do without."""
+
 TOLD_EVERY = 0.5
 """Seconds between two messages that calls go on."""
 
@@ -46,7 +49,7 @@ class Limits:
     def begin_call(self) -> None:
         """Say that a call begins. Raises `OutOfTime` where those before took all the time."""
         now = monotonic()
-        allowed = self.seconds if self.optional else SEARCH * self.seconds
+        allowed = min(self.seconds, OPTIONAL) if self.optional else SEARCH * self.seconds
         if now - self.began > allowed:
             raise OutOfTime(allowed, of_one_call=False)
         if now - self.told > TOLD_EVERY:
