@@ -289,7 +289,7 @@ def _jit_traced(*operands: Tensor) -> Callable[..., Tensor]:
 
 
 def _graph_traced(*operands: Tensor) -> Callable[..., Tensor]:
-    return make_fx(best_products, tracing_mode="symbolic")(*operands)
+    return make_fx(lambda rows, columns: best_products(rows, columns), tracing_mode="symbolic")(*operands)
 
 
 @pytest.mark.filterwarnings("ignore:`torch.jit.trace` is deprecated", "ignore::torch.jit.TracerWarning")

@@ -29,7 +29,7 @@ from typed_einsum.attention.positions import (
     offset_position_scores,
     relative_position,
 )
-from typed_einsum.attention.retrieval import late_interaction
+from typed_einsum.attention.retrieval import late_interaction, packed_late_interaction, top_documents
 from typed_einsum.attention.state_space import chunked_scan
 from typed_einsum.attention.talking import talking_heads
 from typed_einsum.contraction.declared import TypedEinsum
@@ -60,6 +60,7 @@ __all__ = [
     "multi_query",
     "offset_position_scores",
     "offsets",
+    "packed_late_interaction",
     "performer",
     "positive_features",
     "region_text",
@@ -68,6 +69,7 @@ __all__ = [
     "slot_attention",
     "talking_heads",
     "tensor_train",
+    "top_documents",
 ]
 
 FAMILIES = (

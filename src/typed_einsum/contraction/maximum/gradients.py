@@ -21,14 +21,33 @@ Share = tuple[int, slice]
 def gradients(
     grad: Tensor, rows: Tensor, columns: Tensor, winners: Tensor, of_rows: bool, of_columns: bool
 ) -> tuple[Tensor | None, Tensor | None]:
-    """The gradients, from some positions at a time. Many add up, so half precision is too short for that.
-
-    A worker has samples and channels of its own, and adds in the order of positions: the sums are the same
-    with any number of workers.
-    """
+    """The gradients for rows `(b, e, n, c)` and columns `(b, c, p)`; winners and grad are `(b, e, p)`."""
     b, e, n, c = shape_of(rows)
+    first = torch.arange(0, e * n, n, device=device_of(winners))
+    to_rows, to_columns = gradients_of_groups(
+        grad, rows.reshape(b, e * n, c), columns, winners, first, of_rows, of_columns
+    )
+    return None if to_rows is None else to_rows.view(b, e, n, c), to_columns
+
+
+def gradients_of_groups(
+    grad: Tensor,
+    rows: Tensor,
+    columns: Tensor,
+    winners: Tensor,
+    first: Tensor,
+    of_rows: bool,
+    of_columns: bool,
+) -> tuple[Tensor | None, Tensor | None]:
+    """The same for rows `(b, r, c)` in groups, each with its first row in `first`, `(e,)`.
+
+    They come from some positions at a time. Many add up, so half precision is too short for that. A worker
+    has samples and channels of its own, and adds in the order of positions: the sums are the same with any
+    number of workers.
+    """
+    b, r, c = shape_of(rows)
     dtype = torch.float64 if dtype_of(rows) == torch.float64 else torch.float32
-    to_rows = rows.new_zeros(b, e, n, c, dtype=dtype) if of_rows else None
+    to_rows = rows.new_zeros(b, r, c, dtype=dtype) if of_rows else None
     to_columns = torch.zeros_like(columns, dtype=dtype) if of_columns else None
     workers = worker_count(grad, rows, columns)
 
@@ -36,11 +55,12 @@ def gradients(
         for sample, channels in every:
             _add_share(
                 grad[sample],
-                rows[sample, :, :, channels],
+                rows[sample, :, channels],
                 columns[sample, channels],
                 winners[sample],
+                first,
                 dtype,
-                None if to_rows is None else to_rows[sample, :, :, channels],
+                None if to_rows is None else to_rows[sample, :, channels],
                 None if to_columns is None else to_columns[sample, channels],
             )
 
@@ -65,30 +85,30 @@ def _add_share(
     rows: Tensor,
     columns: Tensor,
     winners: Tensor,
+    first: Tensor,
     dtype: torch.dtype,
     to_rows: Tensor | None,
     to_columns: Tensor | None,
 ) -> None:
-    """Add the gradients of one sample: rows are `(e, n, c)`, columns `(c, p)`, winners and grad `(e, p)`."""
-    e, n, c = shape_of(rows)
-    p = shape_of(columns)[1]
-    for _, at_e, at_p in sizes.slices((1, e, p), p, max(1, sizes.numbers_in_cache(rows) // max(1, c))):
-        winner, weight = winners[at_e, at_p], grad[at_e, at_p].to(dtype)
+    """Add the gradients of one sample: rows are `(r, c)`, columns `(c, p)`, winners and grad `(e, p)`."""
+    c, p = shape_of(columns)
+    most = max(1, sizes.numbers_in_cache(rows) // max(1, c))
+    for _, at_e, at_p in sizes.slices((1, len(first), p), p, most):
+        winner, weight = winners[at_e, at_p] + first[at_e].unsqueeze(1), grad[at_e, at_p].to(dtype)
         if to_columns is not None:
-            to_columns[:, at_p] += _weighted_rows(rows[at_e], winner, weight)
+            to_columns[:, at_p] += _weighted_rows(rows, winner, weight)
         if to_rows is not None:
             # Laid out anew, as it is added row by row.
             some = columns[:, at_p].t().contiguous() * weight.unsqueeze(2)
-            sums = to_rows[at_e].view(-1, c)
-            sums.index_add_(0, _flat(winner.unsqueeze(0), n), some.flatten(0, 1))
+            to_rows.index_add_(0, winner.flatten(), some.flatten(0, 1))
 
 
 def _weighted_rows(rows: Tensor, winner: Tensor, weight: Tensor) -> Tensor:
     """The sum over `e` of the winning rows times their gradients: `(c, p)`."""
-    e, n, _ = shape_of(rows)
-    if e == 1 and n <= shape_of(winner)[1]:  # few rows are turned faster than what is chosen
-        return rows[0].t().contiguous().index_select(1, winner[0]) * weight
-    parts = chosen(rows.unsqueeze(0), winner.unsqueeze(0)).squeeze(0) * weight.unsqueeze(2)
+    e, p = shape_of(winner)
+    if e == 1 and len(rows) <= p:  # few rows are turned faster than what is chosen
+        return rows.t().contiguous().index_select(1, winner[0]) * weight
+    parts = rows.index_select(0, winner.flatten()).view(e, p, -1) * weight.unsqueeze(2)
     return (parts.squeeze(0) if e == 1 else parts.sum(0)).t()
 
 

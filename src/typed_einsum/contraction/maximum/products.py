@@ -17,12 +17,11 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd import forward_ad
-from torch.compiler import is_compiling
 
 from typed_einsum.contraction.maximum import fused, tiles
 from typed_einsum.contraction.maximum.gradients import chosen, differentiable_gradients, gradients
 from typed_einsum.contraction.maximum.tiles import all_products, least
-from typed_einsum.contraction.maximum.workers import is_plain
+from typed_einsum.contraction.maximum.tracing import is_recorded, is_traced, is_transformed
 from typed_einsum.tensors import device_of, dtype_of, shape_of
 
 SMALL, SMALL_IN_TRAINING = 2**16, 2**18
@@ -50,7 +49,7 @@ def best_products(
     if allowed_rows is not None:
         some = allowed_rows.any(2, keepdim=True)
         chooses.append(some)
-        if _is_differentiated(rows, columns) and (_is_recorded() or not bool(some.all())):
+        if _is_differentiated(rows, columns) and (is_recorded() or not bool(some.all())):
             rows = rows.masked_fill(~allowed_rows.unsqueeze(3), 0)
     best = _best(rows, columns, allowed_rows)
     for choice in chooses:
@@ -59,7 +58,7 @@ def best_products(
 
 
 def _best(rows: Tensor, columns: Tensor, allowed: Tensor | None) -> Tensor:
-    if _is_traced() or (allowed is not None and _is_recorded()):
+    if is_traced() or (allowed is not None and is_recorded()):
         return _all_at_once(rows, columns, allowed, with_row=_is_differentiated(rows, columns))
     differentiated = _is_differentiated(rows, columns)
     if not _can_stream(rows, columns, SMALL_IN_TRAINING if differentiated else SMALL):
@@ -69,18 +68,6 @@ def _best(rows: Tensor, columns: Tensor, allowed: Tensor | None) -> Tensor:
         return largest(rows, columns, allowed)
     best: Tensor = BestProducts.apply(rows, columns, allowed)[0]  # type: ignore[no-untyped-call]
     return best
-
-
-def _is_recorded() -> bool:
-    """Whether values must not decide, since they are symbols, or those of many samples at once."""
-    return _is_traced() or _is_transformed() or forward_ad._current_level >= 0 or not is_plain()
-
-
-def _is_traced() -> bool:
-    """Whether operations are recorded, to run again at other sizes: tiles chosen now would not fit then."""
-    if is_compiling() or torch._C._is_tracing():
-        return True
-    return torch._C._get_dispatch_mode(torch._C._TorchDispatchModeKey.PROXY) is not None
 
 
 def _autocast(operand: Tensor) -> Tensor:
@@ -93,16 +80,11 @@ def _autocast(operand: Tensor) -> Tensor:
 
 def _is_differentiated(rows: Tensor, columns: Tensor) -> bool:
     """Whether a derivative may be asked for: backward, forward, or by a transform of `torch.func`."""
-    return _requires_grad(rows, columns) or forward_ad._current_level >= 0 or _is_transformed()
+    return _requires_grad(rows, columns) or forward_ad._current_level >= 0 or is_transformed()
 
 
 def _requires_grad(rows: Tensor, columns: Tensor) -> bool:
     return torch.is_grad_enabled() and (rows.requires_grad or columns.requires_grad)
-
-
-def _is_transformed() -> bool:
-    """Whether a transform of `torch.func` is running."""
-    return torch._C._functorch.peek_interpreter_stack() is not None
 
 
 def _can_stream(rows: Tensor, columns: Tensor, small: int) -> bool:
@@ -159,7 +141,7 @@ class BestProducts(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor, _: Any) -> tuple[Tensor | None, Tensor | None, None]:
         """To each winning row its column times the gradient, and the other way round."""
-        if torch.is_grad_enabled() or _is_transformed():
+        if torch.is_grad_enabled() or is_transformed():
             return *differentiable_gradients(grad, *ctx.saved_tensors), None
         return *gradients(grad, *ctx.saved_tensors, *ctx.needs_input_grad[:2]), None
 

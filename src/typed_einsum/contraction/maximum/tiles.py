@@ -123,7 +123,6 @@ def _of_tile(
 ) -> tuple[Tensor, Tensor | None]:
     """The best products of a tile, from so many rows at a time."""
     make = all_products if products is None else products.of
-    find = _top_with_row if products is None else _top_with_row_in_place
     top: Tensor | None = None
     row: Tensor | None = None
     for start in range(0, shape_of(rows)[2], height):
@@ -134,7 +133,7 @@ def _of_tile(
             better = _top(here)
             top = better if top is None else torch.maximum(top, better)
             continue
-        better, its_row = find(here)
+        better, its_row = top_with_row(here, plain=products is not None)
         if top is None or row is None:
             top, row = better, its_row
         else:
@@ -159,22 +158,20 @@ def _top(products: Tensor) -> Tensor:
     return products.max(2).values if 1 < shape_of(products)[3] < NARROW else products.amax(2)
 
 
-def _top_with_row(products: Tensor) -> tuple[Tensor, Tensor]:
-    """The maximum of a tile and its row, the first one of equals."""
-    top, row = products.max(2)
-    return top, row
+def top_with_row(products: Tensor, *, plain: bool) -> tuple[Tensor, Tensor]:
+    """The maximum of a tile and its row, the first one of equals. Plain products are overwritten.
 
-
-def _top_with_row_in_place(products: Tensor) -> tuple[Tensor, Tensor]:
-    """The same, many times faster than `max` with its index: each pass is one vectorised operation.
-
-    Rows are ranked, the first one highest, and the rank of each that reaches the maximum is written over its
-    product: the highest rank tells the row.
+    `max` with its index is many times slower than passes that are one vectorised operation each: rows are
+    ranked, the first one highest, and the rank of each that reaches the maximum is written over its product.
+    The highest rank tells the row.
     """
+    if not plain:
+        best, found = products.max(2)
+        return best, found
     n = shape_of(products)[2]
     top = products.amax(2, keepdim=True)
     if bool(top.isnan().any()):  # equal to nothing
-        return _top_with_row(products)
+        return top_with_row(products, plain=False)
     ranks = torch.arange(n, 0, -1, dtype=dtype_of(products), device=device_of(products)).unsqueeze(1)
     row = n - products.eq_(top).mul_(ranks).amax(2)
     return top.squeeze(2), row.to(torch.int32)
