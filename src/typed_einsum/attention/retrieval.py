@@ -12,6 +12,7 @@ from typed_einsum.contraction.maximum.packed import best_packed
 from typed_einsum.diagnostics import Diagnostic
 from typed_einsum.errors import ArgumentError
 from typed_einsum.locations import caller_place
+from typed_einsum.tensors import device_of, shape_of
 
 
 @typed_einsum(max="k")
@@ -108,7 +109,7 @@ def packed_late_interaction(
     if query_mask is not None:
         query = query.masked_fill(~query_mask.unsqueeze(2), 0)
     best = best_packed(tokens, query.flatten(0, 1).t(), offsets)
-    return best.view(len(offsets), *query.shape[:2]).sum(-1).t()
+    return best.view(len(offsets), *shape_of(query)[:2]).sum(-1).t()
 
 
 @shape_checked
@@ -159,9 +160,9 @@ def _ranked(
     for start in range(0, len(document), DOCUMENTS_AT_ONCE):
         some = slice(start, start + DOCUMENTS_AT_ONCE)
         scores = late_interaction(query, document[some], None if mask is None else mask[some], query_mask)
-        numbers = torch.arange(start, start + scores.shape[1], device=found.device).expand(scores.shape)
+        numbers = torch.arange(start, start + shape_of(scores)[1], device=device_of(found)).expand_as(scores)
         best, found = torch.cat([best, scores], 1), torch.cat([found, numbers], 1)
-        best, places = best.topk(min(top, best.shape[1]), 1)
+        best, places = best.topk(min(top, shape_of(best)[1]), 1)
         found = found.gather(1, places)
     return best, found
 

@@ -38,7 +38,7 @@ def best_packed(rows: Tensor, columns: Tensor, first: Tensor) -> Tensor:
 def _all_at_once(rows: Tensor, columns: Tensor, first: Tensor) -> Tensor:
     """The plain formulation; a gradient is divided among equals."""
     places = torch.arange(len(rows), device=device_of(rows))
-    group = torch.bucketize(places, first.to(places.dtype), right=True) - 1
+    group = torch.bucketize(places, first.long(), right=True) - 1
     products = rows @ columns
     at = group.unsqueeze(1).expand_as(products)
     empty = products.new_zeros(len(first), shape_of(columns)[1])
