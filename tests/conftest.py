@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 
 import pytest
 from hypothesis import settings
@@ -18,6 +19,18 @@ settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "cell(cell): what a test of `transformations` shows on its page")
+    config.addinivalue_line("markers", "one_in(n): of the cases, all but every n-th are thorough tests")
+
+
+@pytest.hookimpl(tryfirst=True)  # before `-m` selects
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    met = Counter[str]()
+    for item in items:
+        if marker := item.get_closest_marker("one_in"):
+            test = item.nodeid.partition("[")[0]
+            if met[test] % marker.args[0]:
+                item.add_marker("thorough")
+            met[test] += 1
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -87,6 +87,7 @@ def test_there_is_something_to_test() -> None:
 
 
 @by_name
+@pytest.mark.one_in(7)
 def test_it_compiles_into_one_graph(name: str) -> None:
     torch.compiler.reset()
     given = arguments(PUBLIC[name])
@@ -95,6 +96,7 @@ def test_it_compiles_into_one_graph(name: str) -> None:
 
 
 @by_name
+@pytest.mark.one_in(7)
 def test_gradients_are_those_of_finite_differences(name: str) -> None:
     given = arguments(PUBLIC[name])
     floating = [each for each, value in given.items() if torch.is_tensor(value) and value.is_floating_point()]
@@ -122,6 +124,7 @@ def test_a_lower_precision_stays_and_is_near(name: str, dtype: torch.dtype) -> N
 
 
 @by_name
+@pytest.mark.one_in(7)
 def test_it_maps_over_an_axis_that_it_does_not_know(name: str) -> None:
     given = arguments(PUBLIC[name])
     tensors = [each for each, value in given.items() if torch.is_tensor(value)]
@@ -136,6 +139,7 @@ def test_it_maps_over_an_axis_that_it_does_not_know(name: str) -> None:
 
 
 @by_any_name
+@pytest.mark.one_in(7)
 def test_every_axis_that_arguments_share_is_held_to_one_size(name: str) -> None:
     assert accepted(EVERY[name]) == []
 
@@ -158,6 +162,7 @@ def test_an_axis_that_is_not_held_to_one_size_is_noticed() -> None:
 
 
 @by_any_name
+@pytest.mark.one_in(7)
 def test_axes_do_not_mix(name: str) -> None:
     """At sizes that tell axes apart, nothing that the library can see is wrong inside."""
     found = [finding for finding in check_contract(EVERY[name]).findings if finding.severity == "error"]

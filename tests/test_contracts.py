@@ -42,6 +42,7 @@ def load(path: Path) -> ModuleType:
 
 @pytest.mark.filterwarnings("ignore:Using a target size")
 @pytest.mark.parametrize("path", BUGS, ids=lambda path: path.stem)
+@pytest.mark.one_in(7)
 def test_a_real_bug_is_found_and_its_repair_is_not_accused(path: Path) -> None:
     module = load(path)
     buggy, fixed = check_contract(module.buggy), check_contract(module.fixed)

@@ -46,6 +46,7 @@ def test_a_repair_agrees_with_its_reference(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", PATHS, ids=by_name(PATHS))
+@pytest.mark.one_in(7)
 def test_a_bug_is_found_and_its_repair_alarms_nobody(path: Path) -> None:
     found = fresh.of_bug(path)
     assert bool(found["buggy"]["error"]) == (path.stem not in OF_INTENTION)
@@ -55,6 +56,7 @@ def test_a_bug_is_found_and_its_repair_alarms_nobody(path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in SOUND if name not in SIZES_NOT_FOUND])
+@pytest.mark.one_in(7)
 def test_a_sound_function_alarms_nobody(name: str) -> None:
     assert fresh.told(fresh.report_of(SOUND[name]))["error"] == []
 

@@ -78,6 +78,7 @@ def test_a_cited_repair_is_right_and_its_bug_is_not(path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore")
+@pytest.mark.thorough
 def test_no_sound_code_alarms() -> None:
     assert len(sound()) >= 90
     alarms = {name: str(report) for name, value in sound() if not (report := report_of(value)).ok}
@@ -85,6 +86,7 @@ def test_no_sound_code_alarms() -> None:
 
 
 @pytest.mark.filterwarnings("ignore")  # of the functions themselves
+@pytest.mark.thorough
 def test_no_repaired_function_alarms() -> None:
     assert len(PAIRS) >= 160
     alarms = {name: str(report) for name, _, fixed in PAIRS if not (report := report_of(fixed)).ok}
@@ -92,6 +94,7 @@ def test_no_repaired_function_alarms() -> None:
 
 
 @pytest.mark.filterwarnings("ignore")
+@pytest.mark.thorough
 def test_most_bugs_are_found() -> None:
     found = [name for name, buggy, _ in PAIRS if not report_of(buggy).ok]
     assert len(found) >= FOUND_AT_LEAST, sorted({name for name, *_ in PAIRS} - set(found))

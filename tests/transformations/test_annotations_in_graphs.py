@@ -205,6 +205,7 @@ each_row = pytest.mark.parametrize("row", ROWS, ids=[row.name for row in ROWS])
 
 
 @each_row
+@pytest.mark.one_in(4)
 def test_a_right_call_compiles_into_one_graph(row: Row) -> None:
     made = row.made()
     expected = made(*row.right)
@@ -214,6 +215,7 @@ def test_a_right_call_compiles_into_one_graph(row: Row) -> None:
 
 
 @each_row
+@pytest.mark.one_in(4)
 def test_a_wrong_call_has_the_same_code(row: Row) -> None:
     made = row.made()
     with pytest.raises(errors.TypedEinsumError) as eager:
