@@ -64,7 +64,8 @@ class Diagnostic:
     """One problem, ready to be shown.
 
     Axes of a message: `summary` says what is wrong in one sentence; `place` and `marks` point at the
-    source; `notes` hold the facts (one line each); `help` is the one repair to try first.
+    source; `notes` hold the facts (one line each); `help` is the one repair to try first. `caller` is where a
+    function was called that refuses the call, `module` the path of the module of a model in which it was.
     """
 
     code: str
@@ -73,12 +74,17 @@ class Diagnostic:
     marks: tuple[Mark, ...] = ()
     notes: tuple[str, ...] = ()
     help: str | None = None
+    caller: Place | None = None
+    module: str | None = None
 
     def render(self, kind: str) -> str:
         """The whole message; `kind` is the name of the exception that carries it."""
         lines = [f"{kind}[{self.code}]: {self.summary}"]
         if self.place is not None:
             lines.append(f"  --> {self.place}")
+        if self.caller is not None or self.module is not None:
+            called = "called" if self.caller is None else f"called from {self.caller}"
+            lines.append(f"      {called}{'' if self.module is None else f', as part of `{self.module}`'}")
         lines += self._excerpt()
         lines += [f"   {note}" for note in self.notes]
         if self.help is not None:

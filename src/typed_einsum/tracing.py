@@ -68,18 +68,19 @@ def ends_a_trace(function: Callable[P, R]) -> Callable[P, R]:
     @wraps(function)
     def asked(*args: P.args, **kwargs: P.kwargs) -> R:
         if is_dynamo_compiling():
-            _end_the_trace()
+            end_the_trace()
         return function(*args, **kwargs)
 
     return asked
 
 
 @constant_while_tracing
-def _end_the_trace() -> NoReturn:
+def end_the_trace(why: str = "") -> NoReturn:
+    """End the trace of Dynamo's, with one sentence about what is wrong."""
     from torch._dynamo.exc import UserError, UserErrorType
 
     said = (
-        "typed-einsum refuses a call in this function, which ends the trace.\n"
+        f"typed-einsum refuses a call in this function, which ends the trace{why and f': {why}'}.\n"
         "help: call the function once without torch.compile, or without fullgraph=True, to read what is wrong"
     )
     raise UserError(UserErrorType.INVALID_INPUT, said)

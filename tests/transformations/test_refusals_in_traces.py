@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -60,8 +61,29 @@ def test_a_wrong_shape_in_one_graph_says_how_to_read_what_is_wrong() -> None:
     compiled = torch.compile(scores, backend="eager", fullgraph=True)
     with pytest.raises(UserError) as caught:
         compiled(torch.randn(2, 3, 5), torch.randn(2, 4, 7))
-    said = "typed-einsum refuses a call in this function, which ends the trace.\nhelp: call the function once"
-    assert str(caught.value).startswith(said)
+    said, repair = str(caught.value).splitlines()[:2]
+    why = "axis `d` is 5 in `query` but 7 in `key`"
+    assert said == f"typed-einsum refuses a call in this function, which ends the trace: {why}."
+    assert repair.startswith("help: call the function once")
+
+
+@shape_checked
+def levelled(x: Float[Tensor, "b c"], levels: dict[str, list[Float[Tensor, "*b c"]]], n: int) -> None: ...
+
+
+REFUSED: list[tuple[dict[str, list[Any]], Any, str]] = [
+    ({"a": [torch.ones(7, 3), torch.ones(5, 3)]}, 2, '(7,) in `levels["a"][0]` but (5,) in `levels["a"][1]`'),
+    ({"a": [torch.ones(7, 4)]}, 2, 'axis `c` is 3 in `x` but 4 in `levels["a"][0]`'),
+    ({"a": [torch.ones(7, 3).int()]}, 2, '`levels["a"][0]` is not what its annotation says'),
+    ({"a": [3]}, 2, '`levels["a"][0]` is not what its annotation says'),
+    ({}, "2", "`n` is not what its annotation says"),
+]
+
+
+@pytest.mark.parametrize(("levels", "n", "why"), REFUSED)
+def test_a_refusal_in_one_graph_says_which_item_is_wrong(levels: Any, n: Any, why: str) -> None:
+    with pytest.raises(UserError, match=re.escape(f"{why}.")):
+        torch.compile(levelled, backend="eager", fullgraph=True)(torch.ones(2, 3), levels, n)
 
 
 def test_a_call_after_a_refusal_is_compiled_as_ever() -> None:

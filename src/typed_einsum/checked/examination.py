@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
+from torch.compiler import is_dynamo_compiling
+
 from typed_einsum.annotations import (
     ABSENT,
     AnyHint,
@@ -50,6 +52,7 @@ from typed_einsum.solver import Bindings, Conflict
 from typed_einsum.solver.labels import is_result, root_of
 from typed_einsum.solver.together import bind_all, bind_first, solve_rest, without_expressions
 from typed_einsum.tensors import described, dtype_of, is_tensor, short
+from typed_einsum.tracing import end_the_trace
 
 MOST_SHOWN = 8
 """Tensors that a message lists; of more, it lists those that disagree."""
@@ -221,6 +224,7 @@ class Examination:
         item = Held.of(label, hint.axes, value)
         if hint.dtypes is None or dtype_of(value) in hint.dtypes:
             return item
+        _say_in_a_trace(label)
         at = self._checked.locate(label, None, f"{short(dtype_of(value))} here")
         code = "TE305" if is_result(label) else "TE301"
         repair = dtype_repair(label, hint.dtypes, dtype_of(value))
@@ -230,6 +234,7 @@ class Examination:
     def _not_a_tensor(self, label: str, hint: TensorHint, value: Any) -> TypedEinsumError:
         if is_result(label) or is_tensor(value):
             return self._wrong_type(label, value, str(hint))
+        _say_in_a_trace(label)
         at = self._checked.locate(label, None, f"{kind_of(value)} here")
         summary = f"{title(label)} is not a tensor but {with_article(described(value))}"
         repair = f"pass a torch.Tensor: torch.as_tensor({code_for(label)}) makes one"
@@ -251,6 +256,7 @@ class Examination:
     def _wrong_type(
         self, label: str, value: Any, wanted: str, *, found: str | None = None, notes: Sequence[str] = ()
     ) -> ArgumentError:
+        _say_in_a_trace(label)
         place = self._checked.locate(label, None, "").place
         asked = wanted if wanted.startswith("a tuple") else f"`{wanted}`"
         got = found or with_article(described(value))
@@ -269,6 +275,12 @@ class Examination:
         notes = [f"{spelled_hint(member)}: {error.diagnostic.summary}" for member, error in refusals]
         shapes = any(isinstance(error, ShapeError) for _, error in refusals)
         return self._wrong_type(label, value, spelled_hint(union), notes=notes if shapes else ())
+
+
+def _say_in_a_trace(label: str) -> None:
+    """End a trace that is running; what follows says more, and cannot be traced."""
+    if is_dynamo_compiling():
+        end_the_trace(f"{title(label)} is not what its annotation says")
 
 
 def _is_arithmetic(item: Held, arguments: Mapping[str, Any]) -> bool:

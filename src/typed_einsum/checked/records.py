@@ -12,9 +12,11 @@ from typed_einsum.annotations.records import field_value, is_record, read_fields
 from typed_einsum.checked.examination import Examination
 from typed_einsum.checked.fields import FieldChecks, with_fields_read
 from typed_einsum.checked.parts import found_at
+from typed_einsum.decorate.callers import with_caller
 from typed_einsum.decorate.functions import field_located
 from typed_einsum.diagnostics import Located
 from typed_einsum.equation.axes import Axis
+from typed_einsum.errors import TypedEinsumError
 from typed_einsum.solver import Bindings
 from typed_einsum.solver.labels import root_of
 from typed_einsum.switch import switch
@@ -39,7 +41,10 @@ class NewRecords:
         """A new record. Raises what is wrong with it."""
         checks = self.known.get(kind) or self.learn(kind)
         if checks is not None and not checks.check(record, {}) and not switch.is_off():
-            Constructed(checks.hint).examine(record)
+            try:
+                Constructed(checks.hint).examine(record)
+            except TypedEinsumError as error:
+                raise with_caller(error) from None
         return record
 
 

@@ -13,6 +13,7 @@ from typed_einsum.annotations.judging import called_with_names
 from typed_einsum.checked.signature import CheckedSignature
 from typed_einsum.checked.unchecked import uses_views
 from typed_einsum.checked.yields import Yields, is_generator
+from typed_einsum.decorate.callers import with_caller
 from typed_einsum.decorate.functions import MISSING
 from typed_einsum.equation.expressions import NotArithmetic
 from typed_einsum.errors import TypedEinsumError
@@ -85,7 +86,10 @@ class Solved:
 
     def _scope(self, bound: inspect.BoundArguments) -> tuple[Scope, list[Held]]:
         """The scope of a call whose arguments have been examined, and those whose expressions lack names."""
-        bindings, unfinished = self.checked.examine_arguments(bound)
+        try:
+            bindings, unfinished = self.checked.examine_arguments(bound)
+        except TypedEinsumError as error:
+            raise with_caller(error) from None
         return self._scope_with(bindings, bound), unfinished
 
     def _scope_of_any(self, bound: inspect.BoundArguments) -> Scope:
@@ -105,4 +109,7 @@ class Solved:
 
     def _examine(self, result: Any, scope: Scope, unfinished: list[Held]) -> None:
         arguments = self.checked.named(scope.arguments)
-        self.checked.examine_result(result, bindings_of(scope), arguments, unfinished)
+        try:
+            self.checked.examine_result(result, bindings_of(scope), arguments, unfinished)
+        except TypedEinsumError as error:
+            raise with_caller(error) from None

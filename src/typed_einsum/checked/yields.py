@@ -13,6 +13,7 @@ from torch.compiler import is_compiling
 from typed_einsum.annotations import AnyHint, Hint, ListHint, describe
 from typed_einsum.checked.signature import CheckedSignature
 from typed_einsum.checked.values import ValueLines
+from typed_einsum.decorate.callers import with_caller
 from typed_einsum.errors import TypedEinsumError
 from typed_einsum.generated.checks import NotStraight, ShapeChecks
 from typed_einsum.generated.compile import build
@@ -99,7 +100,10 @@ class _Seen:
         if self.unfinished or not self.yields.check(item, dict(self.scope.names)):
             checked, arguments = self.yields.checked, self.yields.checked.named(self.scope.arguments)
             label, bindings = f"{RETURN}[{self.count}]", bindings_of(self.scope)
-            checked.examine_part(label, self.yields.item, item, bindings, arguments, self.unfinished)
+            try:
+                checked.examine_part(label, self.yields.item, item, bindings, arguments, self.unfinished)
+            except TypedEinsumError as error:
+                raise with_caller(error) from None
         self.count += 1
 
 

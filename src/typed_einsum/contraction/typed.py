@@ -22,6 +22,7 @@ from typed_einsum.contraction.signature import (
     refuse_parameters,
     signature_locator,
 )
+from typed_einsum.decorate.callers import with_caller
 from typed_einsum.decorate.deferred import deferred
 from typed_einsum.decorate.definition import Definition
 from typed_einsum.decorate.functions import (
@@ -35,7 +36,7 @@ from typed_einsum.decorate.functions import (
 from typed_einsum.decorate.resolution import Unresolved, resolved_annotations
 from typed_einsum.diagnostics import Diagnostic
 from typed_einsum.equation.reading import Reductions, not_a_text
-from typed_einsum.errors import ArgumentError, DtypeError
+from typed_einsum.errors import ArgumentError, DtypeError, TypedEinsumError
 from typed_einsum.generated.checks import NotStraight, ShapeChecks, prefix_for
 from typed_einsum.generated.compile import build, definable
 from typed_einsum.locations import caller_place, definition_place
@@ -128,10 +129,13 @@ def _einsum_of(signature: EinsumSignature) -> Any:
     run_planned = runner(contraction)
 
     def solve(operands: tuple[Any, ...], extra: tuple[Any, ...], unknown: dict[str, Any]) -> Tensor:
-        _refuse_call(function, labels, operands, extra, unknown)
-        if switch.is_off():
-            return contraction.run(operands)
-        contraction.examine(operands, Bindings())
+        try:
+            _refuse_call(function, labels, operands, extra, unknown)
+            if switch.is_off():
+                return contraction.run(operands)
+            contraction.examine(operands, Bindings())
+        except TypedEinsumError as error:
+            raise with_caller(error) from None
         return accepted(run_planned(*contraction.widened(operands)))
 
     def accepted(value: Tensor) -> Tensor:

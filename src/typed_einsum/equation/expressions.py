@@ -174,6 +174,8 @@ def expression_of(text: str, arguments: Mapping[str, Any]) -> Tree:
     Raises `Unknown` with a field that cannot be read, `NotArithmetic` for one that holds anything but part
     of an expression.
     """
+    if "{" not in text:  # Dynamo traces this, and cannot trace what fills a text
+        return read_expression(text)
     whole = filled(text, arguments)
     if "{" in whole:
         raise NotArithmetic(text)

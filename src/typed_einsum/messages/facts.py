@@ -90,7 +90,7 @@ def dtype_summary(label: str, tensor: Any, allowed: str) -> str:
 
 def shown_shape(shape: Shape) -> str:
     """Sizes as a tuple is written."""
-    return f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
+    return f"({', '.join([f'{size}' for size in shape])}{',' if len(shape) == 1 else ''})"
 
 
 def facts(held: Sequence[Held]) -> tuple[str, ...]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from torch.compiler import is_dynamo_compiling
+
 from typed_einsum.diagnostics import Diagnostic, Located, Mark
 from typed_einsum.equation.axes import ELLIPSIS, Axis, Named, Variadic, are_letters, spelled
 from typed_einsum.errors import ShapeError
@@ -22,13 +24,12 @@ from typed_einsum.solver import (
     WrongVariadic,
     placed,
 )
-from typed_einsum.tracing import ends_a_trace
+from typed_einsum.tracing import end_the_trace
 
 Locate = Callable[[str, Axis | None, str], Located]
 """Finds a tensor's axis (or, without one, its whole annotation) in the source and labels it."""
 
 
-@ends_a_trace
 def shape_error(
     conflicts: Sequence[Conflict], held: Sequence[Held], locate: Locate, bindings: Bindings | None = None
 ) -> ShapeError:
@@ -38,6 +39,8 @@ def shape_error(
     """
     first = conflicts[0]
     code, summary = _told(first)
+    if is_dynamo_compiling():
+        end_the_trace(summary)
     at = _located(first, locate)
     also = tuple(f"also: {_told(other)[1]}" for other in conflicts[1:])
     case = Case(tuple(conflicts), tuple(item.tensor for item in held), bindings or Bindings())
@@ -117,7 +120,10 @@ def _with_origin(
         return second
     if first.marks and _are_beside_each_other(first.marks[0], second.marks[0]):
         return Located(second.place, (*first.marks, *second.marks))
-    line = "" if first.place is None or not first.marks else f"line {first.place.line}, "
+    line = ""
+    if first.place is not None and first.marks:
+        is_here = second.place is not None and second.place.file == first.place.file
+        line = f"line {first.place.line}, " if is_here else f"{first.place.file}:{first.place.line}, "
     where = "" if origin.position is None or is_given(origin.label) else f" ({line}axis {origin.position})"
     return locate(tensor.label, axis, f"{here}; {there} was set by {title(origin.label)}{where}")
 

@@ -1,18 +1,13 @@
 """Labels: the names by which messages know a value, such as `x`, `steps[2]` or `batch.inner.x`.
 
 A label begins with a parameter, or with `return`, and goes on with fields and items. Others, such as
-"the mask", are text.
+"the mask", are text. Dynamo traces these functions, which is why they use no regular expressions.
 """
 
 from __future__ import annotations
 
-import re
-
 RETURN = "return"
 """The label of a result."""
-
-_ROOT = re.compile(r"[^\W\d]\w*(?=[.\[]|\Z)")
-_STEP = re.compile(r"\.([^\W\d]\w*)|\[(.*?)\](?=[.\[]|\Z)", re.DOTALL)
 
 
 def root_of(label: str) -> str:
@@ -21,8 +16,8 @@ def root_of(label: str) -> str:
     >>> root_of("batch.steps[2]"), root_of("the mask")
     ('batch', 'the mask')
     """
-    found = _ROOT.match(label)
-    return label if found is None else found.group()
+    root = label.partition("[")[0].partition(".")[0]
+    return root if root.isidentifier() else label
 
 
 def steps_of(label: str) -> tuple[tuple[str, bool], ...]:
@@ -31,8 +26,22 @@ def steps_of(label: str) -> tuple[tuple[str, bool], ...]:
     >>> steps_of("batch.steps[2]")
     (('steps', True), ('2', False))
     """
-    rest = label[len(root_of(label)) :]
-    return tuple((step[1] or step[2], bool(step[1])) for step in _STEP.finditer(rest))
+    rest, steps = label[len(root_of(label)) :], []
+    while rest:
+        is_field = rest.startswith(".")
+        stop = 1
+        while stop < len(rest) and not _ends(rest, stop, is_field):
+            stop += 1
+        steps.append((rest[1:stop], is_field))
+        rest = rest[stop if is_field else stop + 1 :]
+    return tuple(steps)
+
+
+def _ends(rest: str, stop: int, is_field: bool) -> bool:
+    """Whether a step ends here: a field before the next step, an item at the `]` before it."""
+    if is_field:
+        return rest[stop] in ".["
+    return rest[stop] == "]" and rest[stop + 1 : stop + 2] in ("", ".", "[")
 
 
 def is_result(label: str) -> bool:
