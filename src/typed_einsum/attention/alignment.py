@@ -20,7 +20,7 @@ def bilinear(
 
     Axes: `b` sample of a batch, `i` channel that goes in, `o` channel that comes out.
 
-    Source: Luong et al. 2015, Effective approaches to attention, equation 8, "general".
+    Source: Luong et al. 2015, Effective approaches to attention, section 3.1, the score "general".
 
     Examples:
         >>> import torch
@@ -40,7 +40,8 @@ def biaffine(
     Axes: `b` sample of a batch, `q` position of a query, `i` channel that goes in, `o` channel that comes
     out, `k` position of a key.
 
-    Source: Dozat and Manning 2017, Deep biaffine attention, equation 6.
+    Source: Dozat and Manning 2017, Deep biaffine attention, equation 6, its first term. The second term, a
+    bias for each key, is left out.
 
     Examples:
         >>> import torch
@@ -57,7 +58,7 @@ def dot_scores(state: Float[Tensor, "b c"], key: Float[Tensor, "b k c"]) -> Floa
 
     Axes: `b` sample of a batch, `c` channel in which two things are compared, `k` position of a key.
 
-    Source: Luong et al. 2015, Effective approaches to attention, equation 8, "dot".
+    Source: Luong et al. 2015, Effective approaches to attention, section 3.1, the score "dot".
 
     Examples:
         >>> import torch
@@ -77,7 +78,7 @@ def general_scores(
     Axes: `b` sample of a batch, `c` channel in which two things are compared, `e` channel of a model, `k`
     position of a key.
 
-    Source: Luong et al. 2015, Effective approaches to attention, equation 8, "general".
+    Source: Luong et al. 2015, Effective approaches to attention, section 3.1, the score "general".
 
     Examples:
         >>> import torch
@@ -170,7 +171,8 @@ def luong(
 
     Equation: `C = Σ_k softmax_k(h W K[k]) K[k]`.
 
-    Source: Luong et al. 2015, Effective approaches to attention, equations 7 and 8.
+    Source: Luong et al. 2015, Effective approaches to attention, equation 7 with the score "general" of
+    section 3.1.
 
     Examples:
         >>> import torch

@@ -58,15 +58,16 @@ def distance_buckets(
     With `both_sides`, later keys have the second half of the buckets; else they share bucket 0 with
     the query's own position. From `farthest` on, all distances share the last bucket.
 
-    Equation: for a distance `n` and `e` exact buckets of `c`, `n` below `e`, and from there
-    `e + floor((c - e) · log(n / e) / log(farthest / e))`, at most `c - 1`.
+    Equation: for a distance `n`, with `c` buckets on each side of which `e` are exact, `n` below `e`, and
+    from there `e + floor((c - e) · log(n / e) / log(farthest / e))`, at most `c - 1`.
 
     Returns: the buckets, `q k`, integers for `bucket_bias`.
 
     Raises: `SettingError` (TE410) for fewer buckets than there are sides and kinds, or a `farthest` that is
     among the exact ones.
 
-    Source: Raffel et al. 2020, T5, section 2.1.
+    Source: Raffel et al. 2020, T5, section 2.1: 32 buckets, of logarithmic width up to a distance of 128. The
+    formula is that of the authors' released code.
 
     Examples:
         >>> distance_buckets(2, 6, count=8, farthest=16).tolist()

@@ -126,7 +126,10 @@ def fused_dot_product(
     *,
     causal: bool = False,
 ) -> Float[Tensor, "b m q d"]:
-    """`scaled_dot_product` by torch's kernel, which does not store the scores; `causal` hides later keys.
+    """`scaled_dot_product` by torch's kernels; `causal` hides later keys.
+
+    Where `c` and `d` are one size, torch has kernels that never hold all scores at once; for other sizes it
+    computes them as a whole.
 
     Equation: that of `scaled_dot_product`.
 

@@ -97,7 +97,7 @@ def mixture_of_experts(
 
     A slot should have one token. If two tokens share a slot, the expert gets their sum.
 
-    Equation: `Y[t] = Σ_expert Σ_s G[t,expert,s] · E(X[t])`, with two layers
+    Equation: `Y[t] = Σ_expert Σ_s G[t,expert,s] · E_expert(X[t])`, with two layers
     and a ReLU between as the `E` of each expert.
 
     Source: Lepikhin et al. 2021, GShard, algorithm 2.

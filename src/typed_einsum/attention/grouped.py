@@ -104,7 +104,8 @@ def multi_query(
 
     Equation: `Y_m = softmax_k(Q_m Kᵀ / sqrt(c)) V`.
 
-    Source: Shazeer 2019, Fast transformer decoding, section 3.
+    Source: Shazeer 2019, Fast transformer decoding, section 3. The code there has no `1 / sqrt(c)`, which
+    can be part of the projection of the queries.
 
     Examples:
         >>> import torch

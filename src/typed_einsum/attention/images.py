@@ -213,7 +213,8 @@ def axial(
 
     Equation: `R = softmax_x(Q K[h,x]) V[h,x]`, then `Y = softmax_y(Q K[y,w]) R[y,w]`.
 
-    Source: Ho et al. 2019, Axial attention, section 3.
+    Source: Ho et al. 2019, Axial attention, section 3. Each direction is a layer with its own queries, keys
+    and values there; here both share the queries and keys.
 
     Examples:
         >>> import torch
@@ -238,7 +239,8 @@ def slot_attention(
 
     Equation: `A = softmax_s(Q Kᵀ / sqrt(c)) + eps`, `U[s] = Σ_k A[s,k] V[k] / Σ_k A[s,k]`.
 
-    Source: Locatello et al. 2020, Object-centric learning with slot attention, equations 1 and 2.
+    Source: Locatello et al. 2020, Object-centric learning with slot attention, equations 1 and 2, with the
+    `eps` of algorithm 1. A whole round there also updates the slots by a GRU and an MLP.
 
     Examples:
         >>> import torch

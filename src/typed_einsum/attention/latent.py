@@ -138,7 +138,7 @@ def expanded_values(
     Axes: `b` sample of a batch, `m` head, `q` position of a query, `l` latent channel, `d` channel of a
     value.
 
-    Source: DeepSeek-AI 2024, DeepSeek-V2, equation 11.
+    Source: DeepSeek-AI 2024, DeepSeek-V2, equation 11, applied after the latents are mixed and not before.
 
     Examples:
         >>> import torch
@@ -167,7 +167,8 @@ def multi_head_latent(
     Equation: `Y_m = W_v[m] (softmax_k(((W_k[m]ᵀ Q_m) Lᵀ + Q_rot,m K_rotᵀ) / sqrt(c + rot)) L)`, with
     `L = W_l x`.
 
-    Source: DeepSeek-AI 2024, DeepSeek-V2, equations 9 to 18.
+    Source: DeepSeek-AI 2024, DeepSeek-V2, equations 9 to 11 and 18, with the matrix of the keys absorbed into
+    the queries, as section 2.1.2 describes.
 
     Examples:
         >>> import torch

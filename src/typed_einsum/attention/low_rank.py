@@ -72,7 +72,7 @@ def tensor_train(
     tensor train, `i2` second index of a tensor train, `rank2` channel between the second and third core
     of a tensor train, `i3` third index of a tensor train.
 
-    Source: Oseledets 2011, Tensor-train decomposition, equation 1.2.
+    Source: Oseledets 2011, Tensor-train decomposition, equation 1.3, for three indices.
 
     Examples:
         >>> import torch

@@ -122,7 +122,7 @@ def row_distances(
     Axes: `b` sample of a batch, `h` row of an image, `w` column of an image, `c` channel in which two
     things are compared, `y` second row of an image: that of a key, or of a filter.
 
-    Source: Li et al. 2022, MViTv2, section 4.1; as used by Kirillov et al. 2023, Segment anything.
+    Source: Li et al. 2022, MViTv2, equation 4; as used by Kirillov et al. 2023, Segment anything.
 
     Examples:
         >>> import torch
@@ -142,7 +142,7 @@ def column_distances(
     Axes: `b` sample of a batch, `h` row of an image, `w` column of an image, `c` channel in which two
     things are compared, `x` second column of an image: that of a key, or of a filter.
 
-    Source: Li et al. 2022, MViTv2, section 4.1; as used by Kirillov et al. 2023, Segment anything.
+    Source: Li et al. 2022, MViTv2, equation 4; as used by Kirillov et al. 2023, Segment anything.
 
     Examples:
         >>> import torch
@@ -197,7 +197,8 @@ def offset_position_scores(
 
     Raises: `ShapeError` (TE201, TE202, TE205 for another number of offsets).
 
-    Source: Dai et al. 2019, Transformer-XL, section 3.3.
+    Source: Dai et al. 2019, Transformer-XL, section 3.3. There `R` has the offset `q - k`, the largest first;
+    here it has `k - q`, the most negative first, which is the same order of vectors.
 
     Examples:
         >>> import torch
@@ -221,7 +222,8 @@ def decomposed_position_scores(
 
     Equation: `S[h,w,y,x] = Q[h,w] · R_h[h,y] + Q[h,w] · R_w[w,x]`.
 
-    Source: Li et al. 2022, MViTv2, section 4.1; as used by Kirillov et al. 2023, Segment anything.
+    Source: Li et al. 2022, MViTv2, equations 3 and 4, without their axis of time. Equation 3 divides the
+    whole sum of scores and bias by `sqrt(c)`; here, as in released code, the bias is not divided.
 
     Examples:
         >>> import torch

@@ -22,7 +22,8 @@ def mixed_scores(scores: Float[Tensor, "b m q k"], weight: Float[Tensor, "m u"])
     Axes: `b` sample of a batch, `m` head, `q` position of a query, `k` position of a key, `u` mixture of
     heads.
 
-    Source: Shazeer et al. 2020, Talking-heads attention, section 4.
+    Source: Shazeer et al. 2020, Talking-heads attention, section 4, where `J` is the input and `L` the
+    output.
 
     Examples:
         >>> import torch
@@ -87,7 +88,8 @@ def talking_heads(
 
     Equation: `Y = (softmax_k((Q Kᵀ / sqrt(c)) P_before) P_after) V`.
 
-    Source: Shazeer et al. 2020, Talking-heads attention, section 4.
+    Source: Shazeer et al. 2020, Talking-heads attention, section 4. The code there has no `1 / sqrt(c)`,
+    which can be part of the projection of the queries.
 
     Examples:
         >>> import torch
