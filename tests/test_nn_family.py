@@ -6,6 +6,7 @@ import copy
 import itertools
 import math
 import pickle
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +17,15 @@ from support.reference_nn import close, randomised, refused
 from torch import Tensor, nn
 
 from typed_einsum import errors
-from typed_einsum.nn import BNContrastiveHead, Bottleneck, C2fAttn, ContrastiveHead, Conv, ImagePoolingAttn
+from typed_einsum.nn import (
+    BNContrastiveHead,
+    Bottleneck,
+    C2fAttn,
+    ContrastiveHead,
+    Conv,
+    ImagePoolingAttn,
+    MaxSigmoidAttnBlock,
+)
 
 DOUBLE = torch.float64
 HEADS, SIDE = 4, 3
@@ -301,3 +310,140 @@ def test_settings_that_do_not_go_together(make: Callable[[], nn.Module], summary
     with pytest.raises(errors.SettingError, match="TE410") as caught:
         make()
     assert summary in str(caught.value)
+
+
+# What the published models call on these modules, and what their authors name the parameters.
+
+
+def test_the_fifth_argument_of_a_convolution_is_its_padding() -> None:
+    assert Conv(16, 32, 3, 1, 2).conv.padding == (2, 2)
+    assert Conv(16, 32, 3, 1, None, 4).conv.groups == 4
+    assert Conv(16, 32, 3, 2, 1, 1, 1, False)(torch.randn(2, 16, 11, 8)).shape == (2, 32, 6, 4)
+
+
+@pytest.mark.parametrize(
+    ("k", "d", "padding"),
+    [(1, 1, (0, 0)), (3, 1, (1, 1)), (3, 2, (2, 2)), ((3, 5), 1, (1, 2)), (2, 1, (1, 1))],
+)
+def test_a_convolution_keeps_the_size_of_an_image(k: Any, d: int, padding: tuple[int, int]) -> None:
+    layer = Conv(6, 10, k, d=d)
+    assert layer.conv.padding == padding
+    even = 1 if k == 2 else 0
+    assert layer(torch.randn(2, 6, 11, 8)).shape == (2, 10, 11 + even, 8 + even)
+
+
+def test_a_convolution_with_another_activation_folded_from_outside() -> None:
+    layer = randomised(Conv(6, 10, 3, act=nn.ReLU())).eval()
+    x = torch.randn(2, 6, 11, 8)
+    expected = layer(x)
+    assert expected.min() == 0
+    layer.fuse()
+    del layer.bn
+    close(layer.forward_fuse(x), expected, 1e-5)
+
+
+def test_a_bottleneck_with_other_kernels() -> None:
+    inner = Bottleneck(16, 16, True, 1, ((3, 3), 5), 0.5)
+    assert (inner.cv1.conv.kernel_size, inner.cv2.conv.kernel_size) == ((3, 3), (5, 5))
+    assert Bottleneck(16, 16, True, 1, (1, 3), 0.5)(torch.randn(2, 16, 11, 8)).shape == (2, 16, 11, 8)
+
+
+def test_a_stage_without_bottlenecks() -> None:
+    bare = stage(n=0)
+    assert bare(image(24), texts(18)).shape == (2, 20, 11, 8)
+    with pytest.raises(errors.SettingError, match=r"`n` is -1; expected an integer of at least 0"):
+        stage(n=-1)
+
+
+def test_a_stage_split_in_another_way() -> None:
+    module = stage().eval()
+    assert torch.equal(module.forward_split(image(24), texts(18)), module(image(24), texts(18)))
+    module.forward = module.forward_split
+    assert module(image(24), texts(18)).shape == (2, 20, 11, 8)
+
+
+@pytest.mark.parametrize("make", [ContrastiveHead, lambda: BNContrastiveHead(18)])
+def test_one_set_of_texts_for_a_batch_is_asked_for(make: Callable[[], nn.Module]) -> None:
+    head, x, w = randomised(make()).eval(), image(18, dtype=torch.float32), texts(18, dtype=torch.float32)
+    shared = head(x, vocabulary=w[0])
+    close(shared, head(x, w[:1].expand(2, -1, -1)), 1e-6)
+    close(head(x[:1], w[:1]), shared[:1], 1e-6)
+    with pytest.raises(
+        errors.ShapeError, match=r"axis `b` is 2 in `x` but 1 in `w`[^$]*pass vocabulary=w\[0\]"
+    ):
+        head(x, w[:1])
+    with pytest.raises(errors.ArgumentError, match="got none") as none:
+        head(x)
+    with pytest.raises(errors.ArgumentError, match="got `w` and `vocabulary`") as both:
+        head(x, w, vocabulary=w[0])
+    assert (none.value.code, both.value.code) == ("TE401", "TE403")
+
+
+def test_a_head_that_a_detector_has_folded_away() -> None:
+    """The detector folds head and texts into the 1x1 convolution before, as the docstring says."""
+    head, before = randomised(BNContrastiveHead(18)).double().eval(), nn.Conv2d(12, 18, 1).double()
+    x, w = image(12), texts(18)[0]
+    expected = head(before(x), vocabulary=w)
+    gain = head.norm.weight / (head.norm.running_var + head.norm.eps).sqrt()
+    shift = head.norm.bias - head.norm.running_mean * gain
+    text = w / w.norm(dim=1, keepdim=True) * head.logit_scale.exp()
+    folded = nn.Conv2d(12, 5, 1).double()
+    folded.weight = nn.Parameter(((text * gain) @ before.weight.flatten(1))[:, :, None, None])
+    folded.bias = nn.Parameter(text @ (gain * before.bias + shift) + head.bias)
+    assert head.fuse() is head
+    assert head.fuse().is_fused
+    assert list(head.parameters()) == []
+    close(head(folded(x), texts(18)), expected, 1e-12)
+    close(copy.deepcopy(head)(folded(x)), expected, 1e-12)
+    with pytest.raises(errors.ArgumentError, match="training mode"):
+        BNContrastiveHead(18).fuse()
+
+
+def authors_names(state: dict[str, Tensor], *, stage: bool) -> dict[str, Tensor]:
+    """A checkpoint under the names that the authors of YOLO-World have in their code."""
+    renamed = {}
+    for name, value in state.items():
+        other = name
+        if stage:
+            if name.startswith("m."):
+                other = (
+                    name.replace("m.", "blocks.", 1).replace(".cv1.", ".conv1.").replace(".cv2.", ".conv2.")
+                )
+            other = re.sub(r"^cv1\.", "main_conv.", re.sub(r"^cv2\.", "final_conv.", other))
+            other = re.sub(r"^attn\.", "attn_block.", other)
+        other = re.sub(r"(^|attn_block\.)ec\.", r"\1embed_conv.", other)
+        other = re.sub(r"(^|attn_block\.)gl\.", r"\1guide_fc.", other)
+        renamed[re.sub(r"(^|attn_block\.)proj_conv\.", r"\1project_conv.", other)] = value
+    return renamed
+
+
+def test_checkpoints_with_the_names_of_the_authors_load() -> None:
+    for make, is_stage in (
+        (lambda: MaxSigmoidAttnBlock(12, 20, nh=2, ec=16, gc=18, scale=True), False),
+        (lambda: C2fAttn(24, 20, n=2, ec=16, nh=2, gc=18), True),
+    ):
+        given = randomised(make())
+        state = authors_names(given.state_dict(), stage=is_stage)
+        assert not set(state) & {"gl.weight", "cv1.conv.weight", "attn.gl.weight", "m.0.cv1.conv.weight"}
+        neck = nn.ModuleList([make(), make()])
+        neck.load_state_dict({f"{i}.{name}": value for i in (0, 1) for name, value in state.items()})
+        for loaded in (neck[1], pickle.loads(pickle.dumps(neck[0]))):
+            assert all(
+                torch.equal(a, b)
+                for a, b in zip(loaded.state_dict().values(), given.state_dict().values(), strict=True)
+            )
+        with pytest.raises(RuntimeError, match="Unexpected key"):
+            make().load_state_dict({**state, "other_conv.weight": torch.ones(1)})
+
+
+def test_pooling_and_heads_with_the_names_of_the_authors_load() -> None:
+    given = randomised(ImagePoolingAttn(ec=32, ch=(12, 20), ct=18, nh=4))
+    state = {
+        re.sub(r"^projections\.(\d)\.", r"projections.\1.conv.", k): v for k, v in given.state_dict().items()
+    }
+    loaded = ImagePoolingAttn(ec=32, ch=(12, 20), ct=18, nh=4)
+    loaded.load_state_dict(state)
+    assert torch.equal(loaded.projections[1].weight, given.projections[1].weight)
+    head = BNContrastiveHead(18)
+    head.load_state_dict({**head.state_dict(), "bias": torch.tensor(-3.0)})
+    assert head.bias.tolist() == [-3.0]

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from typed_einsum.checked import shape_checked, shaped
 from typed_einsum.nn.conv import Bottleneck, Conv, fuse_convolutions
 from typed_einsum.nn.max_sigmoid import MaxSigmoidAttnBlock
+from typed_einsum.nn.published import STAGE, load_published
 from typed_einsum.nn.settings import require_counts, require_heads
 
 
@@ -19,15 +20,16 @@ class C2fAttn(nn.Module):
     `m_1 = bottleneck_1(v)`, and so on: each from the one before.
 
     Axes: `i` is `c1` and `o` is `c2`, the channels before and after; `s` is `int(c2 * e)`, the channels of
-    each stage. `ec`, `nh`, `gc` and the texts are those of `MaxSigmoidAttnBlock`; `shortcut` and `g` are
-    those of `Bottleneck`.
+    each stage. `n` may be 0. `ec`, `nh`, `gc` and the texts are those of `MaxSigmoidAttnBlock`; `shortcut`
+    and `g` are those of `Bottleneck`.
 
     Returns: the image, `b o h w`.
 
     Raises: as `MaxSigmoidAttnBlock` does.
 
     Source: Cheng et al. 2024, YOLO-World, section 3.3 (text-guided CSPLayer). Parameters are named as in
-    the published models: `cv1.*`, `cv2.*`, `m.0.*`, ..., `attn.*`.
+    the published models: `cv1.*`, `cv2.*`, `m.0.*`, ..., `attn.*`. Those of the authors (`main_conv`,
+    `final_conv`, `blocks`, `attn_block`) are renamed while they load.
 
     Examples:
         >>> import torch
@@ -51,7 +53,8 @@ class C2fAttn(nn.Module):
     ) -> None:
         super().__init__()
         stage = int(c2 * e)
-        require_counts(c1=c1, c2=c2, n=n, nh=nh, **{"int(c2 * e)": stage})
+        require_counts(c1=c1, c2=c2, nh=nh, **{"int(c2 * e)": stage})
+        require_counts(0, n=n)
         require_heads("int(c2 * e)", stage, "nh", nh)
         self.axis_sizes = {"i": c1, "o": c2, "s": stage, "g": gc}
         self.c = stage
@@ -59,6 +62,7 @@ class C2fAttn(nn.Module):
         self.cv2 = Conv((3 + n) * stage, c2)
         self.m = nn.ModuleList(Bottleneck(stage, stage, shortcut, g, e=1.0) for _ in range(n))
         self.attn = MaxSigmoidAttnBlock(stage, stage, nh=nh, ec=ec, gc=gc)
+        load_published(self, STAGE)
 
     @shape_checked
     def forward(
@@ -70,7 +74,29 @@ class C2fAttn(nn.Module):
         vocabulary: Float[Tensor, "v g"] | None = None,
     ) -> Float[Tensor, "b o h w"]:
         """Refine the image by its texts."""
-        stages = [shaped(half, "b s h w") for half in self.cv1(x).chunk(2, 1)]
+        return self._refined(self.cv1(x).chunk(2, 1), guide, mask, vocabulary)
+
+    @shape_checked
+    def forward_split(
+        self,
+        x: Float[Tensor, "b i h w"],
+        guide: Float[Tensor, "b *texts g"] | None = None,
+        *,
+        mask: Bool[Tensor, "b n"] | None = None,
+        vocabulary: Float[Tensor, "v g"] | None = None,
+    ) -> Float[Tensor, "b o h w"]:
+        """As `forward`, with `split` in place of `chunk`, for exporters that lack it."""
+        return self._refined(self.cv1(x).split((self.c, self.c), 1), guide, mask, vocabulary)
+
+    @shape_checked
+    def _refined(
+        self,
+        halves: tuple[Float[Tensor, "b s h w"], Float[Tensor, "b s h w"]],
+        guide: Float[Tensor, "b *texts g"] | None,
+        mask: Bool[Tensor, "b n"] | None,
+        vocabulary: Float[Tensor, "v g"] | None,
+    ) -> Float[Tensor, "b o h w"]:
+        stages = [*halves]
         for bottleneck in self.m:
             stages.append(shaped(bottleneck(stages[-1]), "b s h w"))
         attended = self.attn(stages[-1], guide, mask=mask, vocabulary=vocabulary)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from typed_einsum.checked import shape_checked
 from typed_einsum.contraction import typed_einsum
-from typed_einsum.nn.settings import require_counts, require_evaluation, require_heads
+from typed_einsum.nn.settings import Sides, pair, require_counts, require_evaluation, require_heads
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -27,7 +27,8 @@ class Conv(nn.Module):
     bias of its own, and pads so that stride 1 keeps the image's size.
 
     Axes: `i` is `c1`, `o` is `c2`; `p q` are `h w` divided by the stride `s`, rounded up. `k` is the side of
-    the kernel, an odd number, and `g` the number of groups.
+    the kernel, or its height and width; `p` the padding, where it is not to keep the size; `g` the number of
+    groups, and `d` the dilation. `act` may be another activation, a module.
 
     Returns: the activated image, `b o p q`.
 
@@ -43,20 +44,38 @@ class Conv(nn.Module):
         torch.Size([2, 16, 10, 12])
     """
 
-    def __init__(self, c1: int, c2: int, k: int = 1, s: int = 1, g: int = 1, act: bool = True) -> None:
+    def __init__(
+        self,
+        c1: int,
+        c2: int,
+        k: Sides = 1,
+        s: Sides = 1,
+        p: Sides | None = None,
+        g: int = 1,
+        d: Sides = 1,
+        act: bool | nn.Module = True,
+    ) -> None:
         super().__init__()
-        require_counts(c1=c1, c2=c2, k=k, s=s, g=g)
+        kernel, stride, dilation = pair("k", k), pair("s", s), pair("d", d)
+        require_counts(c1=c1, c2=c2, g=g)
         require_heads("c1", c1, "g", g, "groups")
         require_heads("c2", c2, "g", g, "groups")
         self.axis_sizes = {"i": c1, "o": c2}
-        self.conv = nn.Conv2d(c1, c2, k, s, k // 2, groups=g, bias=False)
+        padding = _keeping_size(kernel, dilation) if p is None else pair("p", p, least=0)
+        self.conv = nn.Conv2d(c1, c2, kernel, stride, padding, dilation, g, bias=False)
         self.bn: nn.Module = nn.BatchNorm2d(c2)
-        self.act = nn.SiLU() if act else nn.Identity()
+        self.act = act if isinstance(act, nn.Module) else nn.SiLU() if act else nn.Identity()
 
     @shape_checked
     def forward(self, x: Float[Tensor, "b i h w"]) -> Float[Tensor, "b o p q"]:
         """Convolve, normalise, activate."""
         image: Tensor = self.act(self.bn(self.conv(x)))
+        return image
+
+    @shape_checked
+    def forward_fuse(self, x: Float[Tensor, "b i h w"]) -> Float[Tensor, "b o p q"]:
+        """Convolve and activate: for a convolution into which the batch norm was folded from outside."""
+        image: Tensor = self.act(self.conv(x))
         return image
 
     def fuse(self) -> Conv:
@@ -81,6 +100,12 @@ class Conv(nn.Module):
         return self
 
 
+def _keeping_size(kernel: tuple[int, int], dilation: tuple[int, int]) -> tuple[int, int]:
+    """The padding with which stride 1 keeps the size of an image; a kernel of even side adds one."""
+    height, width = ((d * (k - 1) + 1) // 2 for k, d in zip(kernel, dilation, strict=True))
+    return height, width
+
+
 def fuse_convolutions(module: M) -> M:
     """Fuse every `Conv` inside a module, which is then for inference only."""
     require_evaluation(type(module).__name__, module.training)
@@ -96,7 +121,7 @@ class Bottleneck(nn.Module):
     Equation: `y = x + conv(conv(x))`.
 
     Axes: `i` is `c1`, `o` is `c2`; `e` is the share of `c2` between the convolutions, `g` the groups
-    of the second.
+    of the second, and `k` the sides of the two kernels.
 
     Returns: the image, `b o h w`.
 
@@ -112,14 +137,22 @@ class Bottleneck(nn.Module):
         torch.Size([2, 16, 20, 24])
     """
 
-    def __init__(self, c1: int, c2: int, shortcut: bool = True, g: int = 1, e: float = 0.5) -> None:
+    def __init__(
+        self,
+        c1: int,
+        c2: int,
+        shortcut: bool = True,
+        g: int = 1,
+        k: tuple[Sides, Sides] = (3, 3),
+        e: float = 0.5,
+    ) -> None:
         super().__init__()
         require_counts(c1=c1, c2=c2, g=g)
         self.axis_sizes = {"i": c1, "o": c2}
         between = int(c2 * e)
         require_counts(**{"int(c2 * e)": between})
-        self.cv1 = Conv(c1, between, 3)
-        self.cv2 = Conv(between, c2, 3, g=g)
+        self.cv1 = Conv(c1, between, k[0])
+        self.cv2 = Conv(between, c2, k[1], g=g)
         self.add = shortcut and c1 == c2
 
     @shape_checked

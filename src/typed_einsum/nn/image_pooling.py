@@ -15,6 +15,7 @@ from typed_einsum.contraction import typed_einsum
 from typed_einsum.diagnostics import Diagnostic
 from typed_einsum.errors import ArgumentError
 from typed_einsum.locations import caller_place
+from typed_einsum.nn.published import POOLING, load_published
 from typed_einsum.nn.settings import require_counts, require_heads
 from typed_einsum.operations import softmax
 
@@ -79,6 +80,7 @@ class ImagePoolingAttn(nn.Module):
         self.proj = nn.Linear(ec, ct)
         self.scale = nn.Parameter(torch.zeros(1)) if scale else 1.0
         self.projections = nn.ModuleList(nn.Conv2d(channels, ec, 1) for channels in ch)
+        load_published(self, POOLING)
         self.im_pools = nn.ModuleList(nn.AdaptiveMaxPool2d((k, k)) for _ in ch)
 
     @shape_checked

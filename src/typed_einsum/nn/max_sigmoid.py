@@ -15,6 +15,7 @@ from typed_einsum.diagnostics import Diagnostic
 from typed_einsum.errors import ArgumentError, ShapeError
 from typed_einsum.locations import caller_place
 from typed_einsum.nn.conv import Conv, fuse_convolutions
+from typed_einsum.nn.published import BLOCK, load_published
 from typed_einsum.nn.settings import require_counts, require_evaluation, require_heads
 
 
@@ -58,7 +59,8 @@ class MaxSigmoidAttnBlock(nn.Module):
     two sets of them).
 
     Source: Cheng et al. 2024, YOLO-World, equation 2. Parameters are named as in the published block, so
-    that its checkpoints load. Checkpoints do not contain the `eps` of batch norm: published models set 1e-3.
+    that its checkpoints load; those of the authors (`embed_conv`, `guide_fc`, `project_conv`) are renamed
+    while they load. Checkpoints do not contain the `eps` of batch norm: published models set 1e-3.
 
     Examples:
         >>> import torch
@@ -86,6 +88,7 @@ class MaxSigmoidAttnBlock(nn.Module):
         self.proj_conv = Conv(c1, c2, k=3, act=False)
         self.scale = nn.Parameter(torch.ones(1, nh, 1, 1)) if scale else 1.0
         self.register_buffer("encoded", None, persistent=False)
+        load_published(self, BLOCK)
         self.register_load_state_dict_post_hook(_forget_encoded)  # type: ignore[no-untyped-call]
 
     @shape_checked

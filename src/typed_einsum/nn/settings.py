@@ -8,14 +8,27 @@ from typed_einsum.diagnostics import Diagnostic
 from typed_einsum.errors import ArgumentError, SettingError
 from typed_einsum.locations import caller_place
 
+Sides = int | tuple[int, int]
+"""One number for the height and the width, or one for each."""
 
-def require_counts(**settings: Any) -> None:
-    """Refuse what is not a positive integer (TE410)."""
+
+def require_counts(least: int = 1, **settings: Any) -> None:
+    """Refuse what is not an integer, or less than the least that makes sense (TE410)."""
     for name, value in settings.items():
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            summary = f"`{name}` is {value!r}; expected a positive integer"
-            repair = f"pass a positive integer as `{name}`"
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            wanted = "a positive integer" if least == 1 else f"an integer of at least {least}"
+            summary = f"`{name}` is {value!r}; expected {wanted}"
+            repair = f"pass {wanted} as `{name}`"
             raise SettingError(Diagnostic("TE410", summary, caller_place(), help=repair))
+
+
+def pair(name: str, sides: Any, least: int = 1) -> tuple[int, int]:
+    """The height and the width. Refuses what is neither an integer nor two of them (TE410)."""
+    height, width = sides if isinstance(sides, list | tuple) and len(sides) == 2 else (sides, sides)
+    require_counts(
+        least, **({name: sides} if height is sides else {f"{name}[0]": height, f"{name}[1]": width})
+    )
+    return height, width
 
 
 def require_heads(channels: str, number: int, heads: str, count: int, parts: str = "heads") -> None:
