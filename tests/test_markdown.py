@@ -121,10 +121,57 @@ def test_each_page_of_one_converter_begins_anew():
     assert "<style>" in pages[1]
 
 
-def test_a_fence_may_stand_in_a_list_and_in_a_quotation():
-    listed = with_superfences(f"- item\n\n{fenced(EQUATION, 'steps: notation', indent='    ')}\n")
-    quoted = with_superfences(f"> said\n>\n{fenced(EQUATION, 'steps: notation', indent='> ')}\n")
-    assert len(sections_of(listed)) == len(sections_of(quoted)) == 1
+INSIDE = {
+    "a list item": "- item\n\n{4}\n- another",
+    "a list in a list": "1. one\n\n    - two\n\n{8}\n",
+    "an admonition": "!!! note\n    Text:\n\n{4}\n",
+    "an admonition in a list": "- item\n\n    !!! note\n\n{8}\n",
+    "a quotation": "> said\n>\n{>}\n> more",
+    "a paragraph, a little indented": "Text:\n\n{2}\n",
+}
+
+
+def page_with_a_fence(form: str) -> str:
+    """A page with a fence at the place in braces: a number of spaces, or behind `>`."""
+
+    def placed(place: re.Match[str]) -> str:
+        indent = "> " if place[1] == ">" else " " * int(place[1])
+        return fenced(EQUATION, "steps: notation", indent=indent)
+
+    return re.sub(r"{(\d|>)}", placed, form)
+
+
+@pytest.mark.parametrize("name", INSIDE)
+@pytest.mark.parametrize("extension", ["pymdownx.superfences", "typed_einsum.markdown"])
+def test_a_fence_may_stand_inside(name, extension):
+    page = page_with_a_fence(INSIDE[name])
+    html = markdown(page, extensions=["admonition", extension], extension_configs=SUPERFENCES)
+    assert len(sections_of(html)) == 1
+    assert "```" not in html
+    assert extension != "typed_einsum.markdown" or "<p><style" not in html
+
+
+@pytest.mark.parametrize(
+    "form", ["Code:\n\n{4}\n\nText.", "- item\n\n    Code:\n\n{8}\n", "Code:\n\n    x = 1\n\n{4}\n"]
+)
+def test_a_fence_in_indented_code_is_shown(form):
+    html = markdown(page_with_a_fence(form), extensions=["typed_einsum.markdown"])
+    assert sections_of(html) == []
+    assert f"```einsum\n{EQUATION.replace('>', '&gt;')}\nsteps: notation\n```\n</code>" in html
+
+
+def test_a_wrong_fence_is_refused_inside_a_list_and_shown_in_code():
+    wrong = fenced("b q d, b k d -> b q z", indent="    ")
+    with pytest.raises(errors.EquationError, match="output axis `z` is in no operand"):
+        markdown(f"- item\n\n{wrong}", extensions=["typed_einsum.markdown"])
+    assert "b q z" in markdown(f"Code:\n\n{wrong}", extensions=["typed_einsum.markdown"])
+
+
+def test_pages_of_one_converter_keep_apart():
+    converter = Markdown(extensions=["typed_einsum.markdown"])
+    for page in (fenced(EQUATION), f"Code:\n\n{fenced(EQUATION, indent='    ')}", fenced(EQUATION)):
+        html = converter.reset().convert(page)
+        assert len(sections_of(html)) == (0 if page.startswith("Code") else 1)
 
 
 def test_a_fence_that_is_shown_stays_as_it_is():

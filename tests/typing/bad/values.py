@@ -5,7 +5,7 @@ from torch import Tensor
 
 from typed_einsum import checks_off, einsum, explain, mean, shape_checked, shaped, softmax
 from typed_einsum.attention import equations
-from typed_einsum.nn import ContrastiveHead, MaxSigmoidAttnBlock
+from typed_einsum.nn import ContrastiveHead, ImagePoolingAttn, MaxSigmoidAttnBlock
 from typed_einsum.testing import assert_contract, check_contract, contract, example_inputs
 
 QUERY, KEY = torch.ones(2, 3, 5), torch.ones(2, 7, 5)
@@ -88,9 +88,9 @@ def a_module_with_a_setting_it_lacks() -> MaxSigmoidAttnBlock:
 
 
 def a_forward_with_an_argument_too_few() -> Tensor:
-    return ContrastiveHead().forward(QUERY)  # error: all
+    return ImagePoolingAttn(ch=(4,)).forward([QUERY])  # error: all
 
 
 def a_module_called_with_an_argument_too_few() -> Tensor:
-    result: Tensor = ContrastiveHead()(QUERY)  # error: stubs
+    result: Tensor = ImagePoolingAttn(ch=(4,))([QUERY])  # error: stubs
     return result
