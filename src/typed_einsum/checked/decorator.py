@@ -105,9 +105,11 @@ def _shapes_in(annotations: Mapping[str, Any]) -> dict[str, Unresolved]:
 
 def _checked(function: Callable[..., Any], annotations: Mapping[str, Any]) -> Callable[..., Any]:
     checked = _read(function, annotations)
-    wrapper, source = wrapper_of(checked, Solved(checked, asks_jaxtyping(function)))
+    solved = Solved(checked, asks_jaxtyping(function))
+    wrapper, source = wrapper_of(checked, solved)
     definition = Definition(lambda: outside, checked)
     outside: Callable[..., Any] = dressed(wrapper, function, definition, source=source)
+    solved.outside = outside
     return outside
 
 

@@ -40,12 +40,17 @@ class NewRecords:
     def checked(self, kind: type, record: Any) -> Any:
         """A new record. Raises what is wrong with it."""
         checks = self.known.get(kind) or self.learn(kind)
-        if checks is not None and not checks.check(record, {}) and not switch.is_off():
+        if checks is not None and not checks.check(record, {}) and not _is_off(kind):
             try:
                 Constructed(checks.hint).examine(record)
             except TypedEinsumError as error:
                 raise with_caller(error) from None
         return record
+
+
+def _is_off(kind: type) -> bool:
+    """Whether checks are off here, or for a class by a `@no_type_check` above."""
+    return switch.is_off() or getattr(kind, "__no_type_check__", False)
 
 
 @dataclass(frozen=True)

@@ -27,15 +27,20 @@ from typed_einsum.switch import switch
 class Solved:
     """One function whose calls the solver checks. `asks`: its body may ask jaxtyping for names.
 
-    `yields` is there where a call makes a generator.
+    `yields` is there where a call makes a generator, and `outside` is the function that its users know.
     """
 
     checked: CheckedSignature
     asks: bool
     yields: Yields | None = field(init=False)
+    outside: Callable[..., Any] | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         self.yields = Yields(self.checked) if is_generator(self.checked.function) else None
+
+    def _is_off(self) -> bool:
+        """Whether checks are off here, or for this function by a `@no_type_check` above."""
+        return switch.is_off() or getattr(self.outside, "__no_type_check__", False)
 
     @cached_property
     def _uses_views(self) -> bool:
@@ -45,7 +50,7 @@ class Solved:
         """The whole call; the values are as the wrapper got them, one for each parameter."""
         bound = self._bound(values)
         run: Callable[[], Any] = lambda: self.checked.function(*bound.args, **bound.kwargs)  # noqa: E731
-        if switch.is_off():
+        if self._is_off():
             if not self._uses_views:
                 return run()
             with running(self._scope_of_any(bound)):
@@ -61,7 +66,7 @@ class Solved:
     async def call_async(self, values: tuple[Any, ...]) -> Any:
         """The same for a coroutine function; what it awaits to is its result."""
         bound = self._bound(values)
-        if switch.is_off():
+        if self._is_off():
             coroutine = self.checked.function(*bound.args, **bound.kwargs)
             if not self._uses_views:
                 return await coroutine
@@ -73,6 +78,8 @@ class Solved:
 
     def check_result(self, result: Any, scope: tuple[Any, ...]) -> Any:
         """The result, of a call whose arguments were right. Raises what is wrong with it."""
+        if self._is_off():
+            return result
         here = Scope(*scope)
         given = self.checked.not_defaults(self.checked.named(here.arguments))
         # An attribute may have got another shape meanwhile, and its names are in the scope already.
