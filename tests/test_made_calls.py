@@ -148,6 +148,32 @@ def test_a_call_that_is_slow_with_a_value_that_was_made_up_is_no_error() -> None
     assert not report.findings
 
 
+def ordered(points: Float[Tensor, "n 3"]) -> Float[Tensor, "n 3"]:
+    chosen, rest = points[:1], points[1:]
+    while len(rest):
+        nearest = (rest - chosen[-1]).norm(dim=1).argmin()
+        chosen = torch.cat([chosen, rest[nearest][None]])
+        rest = torch.cat([rest[:nearest], rest[nearest + 1 :]])
+    return chosen
+
+
+def test_a_loop_that_has_one_choice_left_at_its_end_is_no_error() -> None:
+    assert "TE717" not in said("ordered")
+
+
+def placed(
+    points: Float[Tensor, "*points 3"], origin: Float[Tensor, "*origins 3"], at: str
+) -> Float[Tensor, "*points 3"]:
+    moved = points - origin
+    if at not in ("start", "end"):
+        raise ValueError(f"there is no place {at}")
+    return moved
+
+
+def test_a_value_that_is_refused_once_the_axes_fit_is_no_error() -> None:
+    assert said("placed").startswith("not judged: ")
+
+
 class Measured:
     def __init__(self, table: Float[Tensor, "n d"]) -> None:
         self.table, self.most = table, float(table.max())

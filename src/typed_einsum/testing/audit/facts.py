@@ -94,6 +94,13 @@ class FlatIndex:
 
 
 @dataclass(frozen=True)
+class OneChoice:
+    """A choice among one entry, in a line that may choose among several at another time."""
+
+    line: SourceLine
+
+
+@dataclass(frozen=True)
 class Crossed:
     """Every entry of an axis with the index of every other one."""
 
@@ -165,6 +172,7 @@ Fact = (
     | Reduced
     | Unit
     | FlatIndex
+    | OneChoice
     | Crossed
     | Penalty
     | Masked

@@ -13,7 +13,6 @@ from typed_einsum.checked import shape_checked
 from typed_einsum.checked.signature import CheckedSignature
 from typed_einsum.decorate.definition import definition_of
 from typed_einsum.diagnostics import Place
-from typed_einsum.equation.axes import Anonymous, Variadic, is_variadic
 from typed_einsum.errors import TypedEinsumError
 from typed_einsum.locations import definition_place
 from typed_einsum.testing.audit import Finding
@@ -104,6 +103,8 @@ class Check:
             if other.extent != "not judged" and not _has_errors(other):
                 rest = (each for each in other.conditions if not _SAME_AXES.fullmatch(each))
                 return [replace(other, conditions=(*self._said(variant), *rest))]
+            if variant == Variant.TOGETHER and found and not _has_errors(other):
+                return [other]  # it fails for another reason than these axes
             if found and not _is_judged(found) and variant == Variant.SINGLE:
                 found.insert(0, other)
         if refused is not None and not found:
@@ -124,11 +125,7 @@ class Check:
 
     def _said(self, variant: Variant) -> Iterator[str]:
         """What a judgement of an alternative is restricted to."""
-        axes = [axis for hint in self.maker.recipe.tensors for axis in hint.axes]
-        labels = {
-            Draw.label(axis) for axis in axes if isinstance(axis, Variadic | Anonymous) and is_variadic(axis)
-        }
-        names = " and ".join(sorted(labels))
+        names = " and ".join(sorted(self.maker.recipe.spread_labels))
         if variant == Variant.SINGLE:
             yield f"one axis under {names}"
         elif variant == Variant.TOGETHER:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from inspect import Parameter, Signature
@@ -98,8 +99,45 @@ def array_with(array: ArrayHint, shape: tuple[int, ...], device: str) -> Any:
 
 def own_array(kind: type, array: ArrayHint, device: str) -> Any:
     """An object of a class, or of an heir, whose axes all have different sizes. Raises `CannotMake`."""
-    own = replace(array, kind=kind)
-    return Arguments(Recipe(Signature(), {}), Draw(primes(11), device), {}).array("self", own)
+    return _maker(device).array("self", replace(array, kind=kind))
+
+
+def composed_array(kind: type, array: ArrayHint, device: str) -> Any:
+    """An object of a class, or of an heir, that is made from others with a shape. Raises `CannotMake`."""
+    part = _maker(device).array("self", array)
+    for each in islice((kind, *heirs(kind)), MOST_CLASSES):
+        try:
+            made = _composed(each, part)
+            if fits_array(array, made):
+                return made
+        except Exception:  # the constructor is the user's
+            continue
+    raise CannotMake(f"no other object makes a `{kind.__name__}` of this shape")
+
+
+def _maker(device: str) -> Arguments:
+    return Arguments(Recipe(Signature(), {}), Draw(primes(11), device), {})
+
+
+def fits_array(array: ArrayHint, value: Any) -> bool:
+    """Whether an object has a shape with the axes of an annotation, each name with one size."""
+    try:
+        shape = shape_of(value)
+    except Exception:  # the property is the user's
+        return False
+    if len(shape) < len(array.axes) - sum(map(is_variadic, array.axes)):
+        return False
+    named = [(axis.name, shape[at]) for at, axis in placed(array.axes, len(shape)) if isinstance(axis, Named)]
+    return len({*named}) == len({name for name, _ in named})
+
+
+def _composed(kind: type, part: Any) -> Any:
+    """An object from others, which are all that its constructor needs."""
+    parameters = recipe_of(kind).signature.parameters.values()
+    if any(each.kind is Parameter.VAR_POSITIONAL for each in parameters):
+        return kind(part, copy.deepcopy(part))
+    needed = [each for each in parameters if each.default is Parameter.empty and each.kind not in STARS]
+    return kind(*(copy.deepcopy(part) for _ in needed))
 
 
 def _made(kind: type, shape: tuple[int, ...], device: str) -> Any:

@@ -6,6 +6,7 @@ import inspect
 import re
 import traceback
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 from time import monotonic
@@ -14,7 +15,7 @@ from typing import Any
 import torch
 
 from typed_einsum.annotations.arrays import ArrayHint
-from typed_einsum.testing.inputs.arrays import own_array
+from typed_einsum.testing.inputs.arrays import composed_array, fits_array, own_array
 from typed_einsum.testing.inputs.draw import Draw, Shown, remember_stand_ins
 from typed_einsum.testing.inputs.isolation import Stopped, isolated
 from typed_einsum.testing.inputs.plans import COUNTS, WIDE, Guess, Plan
@@ -37,24 +38,45 @@ REMEDY = "build one in pytest_shape_contract_build, or observe your tests with c
 def build(kind: type, device: str, array: ArrayHint | None = None) -> Any:
     """An object of a class, its tensors on a device. Raises `CannotMake` where no guess works.
 
-    Arguments that an observed program has passed come first. A class that leaves methods to others is not
-    built itself where one of those that inherit from it can be.
+    Arguments that an observed program has passed come first. `array` is what a method says of the shape of
+    its object.
     """
     observed = _observed(kind, device)
     if observed is not None:
         return observed
-    if array is not None:
-        try:
-            return own_array(kind, array, device)
-        except CannotMake:
-            pass  # it is built like any other
+    if array is None:
+        return _built(kind, device)
+    with suppress(CannotMake):
+        return own_array(kind, array, device)
+    refused: CannotMake | None = None
+    try:
+        made = _built(kind, device)
+        if fits_array(array, made):
+            return made
+    except CannotMake as error:
+        refused = error
+    try:
+        composed = composed_array(kind, array, device)
+    except CannotMake:
+        if refused is not None:
+            raise refused from None
+        return made
+    remember_stand_ins(type(composed), {"its parts": Shown("other objects")})
+    return composed
+
+
+def _built(kind: type, device: str) -> Any:
+    """An object with guesses for its arguments. Raises `CannotMake`.
+
+    A class that leaves methods to others is not built itself where one of those that inherit from it can be.
+    """
     if is_unfinished(kind) and (heir := _heir(kind, device)) is not None:
         return heir
     try:
         return _Search(kind, device).object()
     except CannotMake as error:
         if device == "meta" and "meta" in str(error):  # it asks for the numbers in a tensor
-            return build(kind, "cpu", array)
+            return _built(kind, "cpu")
         raise CannotMake(f"cannot build {kind.__name__}: {error} ({REMEDY})") from error
 
 

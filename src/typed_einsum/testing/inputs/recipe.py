@@ -130,6 +130,13 @@ class Recipe:
         axes = [axis for hint in self.tensors for axis in hint.axes]
         return frozenset(axis.size for axis in axes if isinstance(axis, Fixed))
 
+    @cached_property
+    def spread_labels(self) -> frozenset[str]:
+        """The names for any number of axes that the arguments have, as in `*batch`."""
+        hints: list[TensorHint | ArrayHint] = [*self.tensors, *self.arrays.values()]
+        axes = [axis for hint in hints for axis in hint.axes if isinstance(axis, Variadic | Anonymous)]
+        return frozenset(Draw.label(axis) for axis in axes if is_variadic(axis))
+
     def variants(self) -> tuple[Variant, ...]:
         """The variants of inputs that a function must all take, the full one first."""
         optional = sum(self.may_lack(name) for name in self.hints)
@@ -151,9 +158,7 @@ class Recipe:
         Each name that stands for any number of axes stands for one; all such names stand for the same axes;
         and tensors that may hold any numbers hold integers.
         """
-        several = (
-            len({axis.name for hint in self.tensors for axis in hint.axes if isinstance(axis, Variadic)}) > 1
-        )
+        several = len(self.spread_labels) > 1
         integers = any(hint.dtypes is None or torch.int64 in hint.dtypes for hint in self.tensors)
         real = any(hint.dtypes is None or torch.float32 in hint.dtypes for hint in self.tensors)
         return (

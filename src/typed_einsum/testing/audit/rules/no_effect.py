@@ -16,7 +16,7 @@ from typed_einsum.testing.audit.dimensions import (
     shown_all,
     size_of,
 )
-from typed_einsum.testing.audit.facts import Facts, Masked, Penalty
+from typed_einsum.testing.audit.facts import Facts, Masked, OneChoice, Penalty
 from typed_einsum.testing.audit.findings import Flaw, error
 from typed_einsum.testing.audit.operations import Operation
 from typed_einsum.testing.audit.rules.registry import rule
@@ -37,9 +37,14 @@ def without_effect(operation: Operation, tracked: TrackedAxes, facts: Facts) -> 
         if isinstance(dim, int) and -len(own) <= dim < len(own):
             yield from _over_one(operation, dim % len(own), tracked)
             yield from _masked_elsewhere(operation, dim % len(own), tracked, facts)
-    elif operation.name in ("argmax", "argmin") and own and _is_one(own, dim):
+    elif operation.name in ("argmax", "argmin") and own:
+        choice = OneChoice(operation.line)
+        if not _is_one(own, dim):
+            facts.clear(choice)  # in a loop, the last round may have one left
+            return
         message = f"`{operation.name}` of {shown_all(own)} chooses among one entry: the result is always 0; "
-        yield error(f"{message}take the axis of the choices", operation.line)
+        flaw = error(f"{message}take the axis of the choices", operation.line)
+        facts.suspect(choice, "TE717", flaw)
     elif operation.name in REDUCTIONS and not shape_of(operation.tensors[0]) and isinstance(dim, int):
         yield error(
             f"`{operation.name}` over axis {dim} of a number changes nothing: all axes were reduced "
