@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import sys
 import tokenize
 from collections.abc import Sequence
 from itertools import zip_longest
@@ -12,6 +13,9 @@ from pathlib import Path
 import pytest
 
 DOCS = Path(__file__).parent.parent / "docs"
+sys.path.insert(0, str(DOCS / "scripts"))
+import lesson  # noqa: E402
+
 ENGLISH = (DOCS / "tutorial.md").read_text(encoding="utf-8")
 CHINESE = (DOCS / "zh" / "tutorial.md").read_text(encoding="utf-8")
 
@@ -76,6 +80,33 @@ def test_there_is_a_tutorial_to_compare() -> None:
     assert sum(info == "python" for _, info, _ in blocks(ENGLISH)) > 15
     assert sum(info == "einsum" for _, info, _ in blocks(ENGLISH)) >= 2
     assert len(re.findall("[\u4e00-\u9fff]", BLOCK.sub("", CHINESE))) > 1000
+
+
+@pytest.mark.parametrize("language", lesson.PAGES)
+def test_the_pictures_show_the_numbers_of_the_page(language: str) -> None:
+    page = lesson.PAGES[language].read_text(encoding="utf-8")
+    pictures = lesson.pictures(language)
+    assert [name for name in pictures if f"<!-- {name} -->" not in page] == []
+    assert lesson.pages.filled(page, pictures) == page, "run: python docs/scripts/lesson.py"
+    code = [line for _, info, text in blocks(page) if info == "python" for line in text.splitlines()]
+    assert [line for line in lesson.SOURCE.splitlines() if line not in code] == []
+
+
+def test_lines_side_by_side_are_lines_of_the_block() -> None:
+    code = [
+        line.strip() for _, info, text in blocks(ENGLISH) if info == "python" for line in text.splitlines()
+    ]
+    for page in (ENGLISH, CHINESE):
+        rows = [row for row in page.splitlines() if re.match(r"\| `(self|return|\w+ =)", row)]
+        lines = [line for row in rows for line in re.findall("`([^`]+)`", " ".join(row.split(" | ")[:2]))]
+        assert len(rows) == 9
+        assert [line for line in lines if line not in code] == []
+
+
+def test_a_chinese_paragraph_is_one_line() -> None:
+    """A break inside a paragraph would be shown as a space, which Chinese does not have."""
+    prose = BLOCK.sub("", CHINESE.split("---\n", 2)[2])
+    assert re.findall(r"^[^\n|<12-].*\n(?=.)", prose, re.MULTILINE) == []
 
 
 # The comparison itself, on a small page: two that agree, then one difference at a time.

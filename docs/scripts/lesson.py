@@ -1,4 +1,4 @@
-"""The pictures of the tutorial: `python docs/scripts/lesson.py` writes them into its pages, in both languages.
+"""Write the pictures of the tutorial into its pages, in both languages: `python docs/scripts/lesson.py`.
 
 They show the numbers of the tutorial's own tensors, which `SOURCE` makes as the page does.
 """
