@@ -70,7 +70,12 @@ class Ran:
 
 def recorded(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Ran:
     """Run a call. Raises `TypeError` where the arguments do not fit the function."""
-    call, start = _call(function, args, kwargs)
+    return recorded_call(*_call(function, args, kwargs))
+
+
+def recorded_call(call: Call, start: Callable[[inspect.BoundArguments], Any] | None = None) -> Ran:
+    """Run a call that is bound already."""
+    start = start or partial(_as_function, call.function)
     holds = sources_near(call.function)
     symbolic = _on_symbols(call, start, holds)
     if symbolic.error is None:
