@@ -162,3 +162,20 @@ def test_a_trace_function_of_the_program_stays() -> None:
     before = sys.gettrace()
     shapes(escaped, torch.zeros(3, 5))
     assert sys.gettrace() is before
+
+
+def attended(query, key):
+    b, q, d = query.shape
+    return (query @ key.mT).softmax(-1)
+
+
+def test_axes_that_are_equal_by_chance_or_have_one_entry_stay_axes_of_their_own() -> None:
+    listing = shapes(attended, torch.zeros(1, 5, 5), torch.zeros(1, 5, 5))
+    every = [note for line in listing.functions[0].lines for note in line.notes]
+    assert [(note.names, note.text) for note in every][:2] == [
+        (("query",), "(b, q, d)"),
+        (("key",), "(b, key1, d)"),
+    ]
+    assert listing.functions[0].result == "(b, q, key1)"
+    assert [(axis.name, axis.size) for axis in listing.axes] == [("b", 1), ("q", 5), ("d", 5), ("key1", 5)]
+    assert listing.extent == "for all sizes"

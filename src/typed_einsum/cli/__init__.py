@@ -13,6 +13,8 @@ from typing import Any
 from typed_einsum import __version__
 from typed_einsum.cli.checking import run_check
 from typed_einsum.cli.formats import FORMATS
+from typed_einsum.cli.html import add_html
+from typed_einsum.cli.numbers import percent, positive
 from typed_einsum.cli.observed import CannotObserve, observe
 from typed_einsum.cli.pages import address_of, page_of
 from typed_einsum.cli.settings import BadSettings, prefixes, settings_near
@@ -48,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_check(commands)
     _add_run(commands)
     _add_report(commands)
+    add_html(commands)
     _add_explain(commands)
     errors = commands.add_parser("errors", help="print the page of a code")
     errors.add_argument("codes", nargs="*", metavar="CODE", help="such as TE201; none lists all")
@@ -72,13 +75,13 @@ def _add_check(commands: Any) -> None:
     check.add_argument("--ignore", type=_prefixes, metavar="CODES", help="do not report these codes")
     check.add_argument(
         "--time-limit",
-        type=_positive,
+        type=positive,
         metavar="SECONDS",
         help="for each call, and for each import (default: 30)",
     )
     check.add_argument(
         "--memory-limit",
-        type=_positive,
+        type=positive,
         metavar="GIB",
         help="for the process in which files run, where the system can limit it (default: 16)",
     )
@@ -136,7 +139,7 @@ def _add_report(commands: Any) -> None:
     report.add_argument("--ignore", type=_prefixes, metavar="CODES", help="do not report these codes")
     report.add_argument(
         "--fail-under",
-        type=_percent,
+        type=percent,
         default=0.0,
         metavar="PERCENT",
         help="exit with 1 where less than this share of the functions with shape annotations were judged",
@@ -158,26 +161,6 @@ def _add_explain(commands: Any) -> None:
     explain.add_argument("--steps", metavar="STEPS", help="only these, such as axes,loops,picture")
     explain.add_argument("--format", choices=DERIVATIONS, default="text")
     explain.set_defaults(run=_explain)
-
-
-def _positive(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0.0
-    if not number > 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
-    return number
-
-
-def _percent(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = -1.0
-    if not 0 <= number <= 100:
-        raise argparse.ArgumentTypeError(f"expected a number from 0 to 100, got {text!r}")
-    return number
 
 
 def _prefixes(text: str) -> tuple[str, ...]:

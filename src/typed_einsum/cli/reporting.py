@@ -101,7 +101,8 @@ def verdict(function: Function) -> str:
     if function.extent != "not judged":
         return function.text
     if function.observed and not function.annotated:
-        return f"no shape annotations; seen {signature_seen(function.patterns[0])}"
+        told = function.listing["signature"] if function.listing else ""
+        return f"no shape annotations; {told or f'seen {signature_seen(function.patterns[0])}'}"
     return f"not judged: {function.text}"
 
 

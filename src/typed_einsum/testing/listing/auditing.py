@@ -7,43 +7,64 @@ and what a change of the input does to the result is advice.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 
-from typed_einsum.testing.audit import Finding
-from typed_einsum.testing.axes.judge import Judgement, judge
+import torch
+
+from typed_einsum.testing.audit import Finding, Watch
+from typed_einsum.testing.audit.dimensions import TrackedAxes
+from typed_einsum.testing.axes.judge import judge
 from typed_einsum.testing.calls.call import Call
+from typed_einsum.testing.calls.variation import at
 from typed_einsum.testing.inputs.recipe import Recipe
-from typed_einsum.testing.listing.named import names_of
-from typed_einsum.testing.listing.needed import told_apart
-from typed_einsum.testing.listing.running import Ran, recorded_call
+from typed_einsum.testing.listing.running import Ran
 from typed_einsum.testing.listing.values import Number
-from typed_einsum.testing.names.glossary import glossary_near
 from typed_einsum.testing.names.hints import hint_of
 from typed_einsum.testing.names.naming import Names
+from typed_einsum.testing.running.invoke import reseed
 
-OURS = ("TE1", "TE2", "TE3", "TE5", "TE701", "TE702", "TE711", "TE712", "TE713", "TE718", "TE719", "TE720")
+OURS = ("TE2", "TE3", "TE5", "TE701", "TE702", "TE711", "TE712", "TE713", "TE718", "TE719", "TE720")
 """Codes of what an annotation says or promises: those of a call without any are our own guesses."""
 
 BEHAVIOUR = ("TE709", "TE710", "TE736", "TE737")
 """Codes of what a change of the input does: whether it should is the author's to say."""
 
 
-def audited(call: Call) -> tuple[Ran, Names, Judgement | None]:
-    """A call as it was recorded, the names of its axes, and what is wrong with it."""
-    ran = told_apart(recorded_call(call))
-    names = names_of(ran, glossary_near())
-    if ran.error is not None or ran.reason or not ran.recorder.calls:
-        return ran, names, None
+def audited(call: Call, ran: Ran, names: Names) -> tuple[Finding, ...]:
+    """What is wrong with a call that was recorded, and whose axes have names."""
+    if not ran.recorder.calls or ran.error is not None:
+        return ()
+    if ran.reason:
+        return tuple(_at_these_sizes(call, ran, names))
     first = ran.recorder.calls[0]
     hints = {
-        name: hint_of(value, names, first.source)
+        name: hint_of(value, names, first.source, is_argument=True)
         for name, value in first.arguments.items()
         if not isinstance(value, Number)
     }
-    result = hint_of(first.result, names, first.source)
-    recipe = Recipe(call.recipe.signature, hints, result)
+    recipe = Recipe(call.recipe.signature, hints, hint_of(first.result, names, first.source))
     said = judge(replace(call, recipe=recipe, sizes={}))
-    return ran, names, replace(said, findings=tuple(_certain(said.findings)))
+    found = tuple(_certain(said.findings))
+    if any(each.severity == "error" for each in found):
+        return found
+    return (*found, *_at_these_sizes(call, ran, names))
+
+
+def _at_these_sizes(call: Call, ran: Ran, names: Names) -> Iterator[Finding]:
+    """What the audit sees at the sizes of the call, if these tell its axes apart."""
+    free = {ran.final(symbol): ran.sizes[symbol] for symbol in ran.places}
+    sizes = [size for symbol, size in free.items() if not isinstance(symbol, int)]
+    numbers = {symbol for symbol in free if isinstance(symbol, int)}
+    if len({*sizes, *numbers}) < len(sizes) + len(numbers) or not sizes or min(sizes) < 2:
+        return
+    told = {names.text(symbol, None): size for symbol, size in free.items()}
+    watch = Watch(TrackedAxes({name: size for name, size in told.items() if size > 1}))
+    here = at(call, {})
+    reseed(0)
+    with torch.no_grad(), watch, suppress(Exception):  # what it raises is seen where the program runs
+        here.function(*here.bound.args, **here.bound.kwargs)
+    yield from _certain(tuple(watch.findings))
 
 
 def _certain(findings: tuple[Finding, ...]) -> Iterator[Finding]:

@@ -36,22 +36,18 @@ def colours_of(names: Iterable[str]) -> Mapping[str, str]:
     return {name: ROLES[at % len(ROLES)] for at, name in enumerate(dict.fromkeys(names))}
 
 
-def function_html(
-    function: Listed, colours: Mapping[str, str], below: Mapping[int, Sequence[str]] | None = None
-) -> str:
-    """The source of one function. `below` is HTML that stands under lines, by their numbers."""
+def function_html(function: Listed, colours: Mapping[str, str]) -> str:
+    """The source of one function."""
     times = f" <small>called {function.calls} times</small>" if function.calls > 1 else ""
     place = f"{escape(shown_path(function.file))}:{function.first}"
     head = f"<h3><code>{escape(function.name)}</code>{times} <small>{place}</small></h3>\n"
     indent = len(function.lines[0].text) - len(function.lines[0].text.lstrip())
-    rows = [
-        f"{_line(line, indent, colours)}{''.join((below or {}).get(line.number, ()))}"
-        for line in function.lines
-    ]
+    rows = [line_html(line, indent, colours) for line in function.lines]
     return f'<div class="{BOX}-function">\n{head}<div class="{BOX}-source">\n{"".join(rows)}</div>\n</div>\n'
 
 
-def _line(line: Line, indent: int, colours: Mapping[str, str]) -> str:
+def line_html(line: Line, indent: int, colours: Mapping[str, str]) -> str:
+    """One line of source with its notes."""
     kinds = [f"{BOX}-line", *([] if line.ran else ["not-run"]), *(["failed"] if line.failed else [])]
     notes = "".join(f"<span>{_note(note, colours)}</span> " for note in line.notes)
     code = escape(line.text.expandtabs()[indent:]) or " "
@@ -114,6 +110,8 @@ def style() -> str:
         f"{box} .notes b{{font-weight:400;color:{soft}}}",
         f"{box} .not-run{{color:{soft}}}{box} var{{font-style:normal;font-weight:600}}",
         f"{box} .failed{{outline:2px solid {wrong}}}{box} .failure{{color:{wrong}}}",
+        f"{box}-head{{border-top:1px solid {variable('line')};margin-top:1rem}}{box} .advice{{color:{soft}}}",
+        f"{box} p{{margin:.3rem 0;overflow-wrap:anywhere}}{box} a{{color:{variable('batch')}}}",
         f"{box} table{{border-collapse:collapse;margin:.8rem 0}}",
         f"{box} th,{box} td{{text-align:left;padding:.15rem .8rem .15rem 0;color:{ink}}}",
         f"@media(max-width:60rem){{{narrow}}}",

@@ -38,13 +38,24 @@ class Line:
 
 @dataclass(frozen=True)
 class Listed:
-    """One function, as its first call had it, or the call that failed. `calls` counts all of them."""
+    """One function, as its first call had it, or the call that failed. `calls` counts all of them.
+
+    `arguments` and `result` are the tensors that it takes and returns.
+    """
 
     name: str
     file: str
     first: int
     lines: tuple[Line, ...]
     calls: int
+    arguments: tuple[Note, ...] = ()
+    result: str = ""
+
+    @property
+    def signature(self) -> str:
+        """The tensors that it takes and returns: `x (b, t, d) -> (b, t)`."""
+        passed = ", ".join(f"{', '.join(each.names)} {each.text}" for each in self.arguments) or "()"
+        return f"{passed} -> {self.result}" if self.result else passed
 
 
 @dataclass(frozen=True)
@@ -119,7 +130,14 @@ def _listed(call: Recorded, names: Names, calls: int) -> Listed:
         )
         for number in range(source.first, source.last + 1)
     )
-    return Listed(source.name, source.file, source.first, lines, calls)
+    told = {
+        name: [shown(value, names, source)]
+        for name, value in call.arguments.items()
+        if not isinstance(value, Number)
+    }
+    has_result = call.result is not None and not isinstance(call.result, Number)
+    result = shown(call.result, names, source) if has_result and call.result is not None else ""
+    return Listed(source.name, source.file, source.first, lines, calls, tuple(_joined(told)), result)
 
 
 def _has_run(call: Recorded, number: int) -> bool:
@@ -180,7 +198,7 @@ def shown(value: Value, names: Names, source: Source | None) -> str:
 def axes_of(ran: Ran, names: Names) -> Iterator[AxisName]:
     """The axes of a call, those of its arguments first."""
     for symbol, named in names.symbols.items():
-        yield _axis(named, ran.sizes[symbol])
+        yield _axis(named, ran.seen[ran.places[symbol]])
     numbers: dict[str, AxisName] = {}
     known = {named.name for named in names.symbols.values()}
     for call in ran.recorder.calls:

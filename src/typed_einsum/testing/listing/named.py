@@ -32,7 +32,8 @@ def names_of(ran: Ran, glossary: Mapping[str, str]) -> Names:
         Evidence(symbol, place, Kind.ANNOTATION) for symbol, place in free.items() if place.isidentifier()
     ]
     written = expressions(recorder.calls, recorder.equations)
-    return Names(free, ran.sizes, [*given, *evidence], written, kin(recorder.calls))
+    sizes = {symbol: ran.seen[place] for symbol, place in free.items()}
+    return Names(free, sizes, [*given, *evidence], written, kin(recorder.calls))
 
 
 def symbol_names(ran: Ran, names: Names, entry: Source | None) -> dict[Any, str]:

@@ -6,7 +6,7 @@ import inspect
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import permutations
 from typing import Any
@@ -37,8 +37,8 @@ class Ran:
     """A call that was recorded. `places` are the symbols with the axes of the arguments that they stand for.
 
     `final` says what a size is known to be in the end. `error` is what the call raised; `reason` says why
-    its sizes are no symbols, where they are not. The shapes are known at
-    the sizes of `fixed` alone. `again` runs another call of the same function on symbols.
+    its sizes are no symbols, where they are not. The shapes are known at the sizes of `fixed` alone. `seen`
+    are the sizes of the call by place, and `again` runs another call of the same function on symbols.
     """
 
     recorder: Recorder
@@ -49,6 +49,7 @@ class Ran:
     reason: str = ""
     trace: Trace | None = None
     fixed: tuple[sympy.Symbol, ...] = ()
+    seen: Mapping[str, int] = field(default_factory=dict)
     call: Call | None = None
     again: Callable[[Call], Ran] | None = None
 
@@ -83,9 +84,7 @@ def recorded_call(call: Call, start: Callable[[inspect.BoundArguments], Any] | N
     real = _on_numbers(call, start, holds)
     if real.error is None or not _fail_alike(real, symbolic):
         return _continued(symbolic, real)
-    return Ran(
-        symbolic.recorder, symbolic.places, symbolic.sizes, symbolic.final, real.error, trace=symbolic.trace
-    )
+    return replace(symbolic, error=real.error)
 
 
 def _continued(symbolic: Ran, real: Ran) -> Ran:
@@ -188,7 +187,8 @@ def _on_symbols(
 
     places = {symbol: symbols.names[symbol.name] for symbol in symbols.made}
     traced = Trace(call, dict(symbols.names), dict(env.sizes), tuple(env.questions), raised)
-    return Ran(recorder, places, sizes, final, raised, trace=traced)
+    seen = {place: sizes[symbol] for symbol, place in places.items()}
+    return Ran(recorder, places, sizes, final, raised, trace=traced, seen=seen)
 
 
 def paired(

@@ -11,6 +11,7 @@ from typing import Any
 
 from torch import nn
 
+from typed_einsum.testing.listing.apart import separated
 from typed_einsum.testing.listing.listing import (
     AxisName,
     Failure,
@@ -24,6 +25,7 @@ from typed_einsum.testing.listing.needed import told_apart
 from typed_einsum.testing.listing.running import Ran, recorded
 from typed_einsum.testing.listing.source import Source
 from typed_einsum.testing.names.glossary import glossary_near
+from typed_einsum.testing.names.naming import Names
 
 
 @dataclass(frozen=True)
@@ -95,14 +97,12 @@ def shapes(fn_or_module: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Sh
         >>> print(listing.functions[0].lines[-1].notes[0].text)
         (b, q, key1)
     """
-    ran = recorded(fn_or_module, args, kwargs)
-    return shapes_of(ran, _entry(fn_or_module, ran))
+    ran = told_apart(separated(recorded(fn_or_module, args, kwargs)))
+    return shapes_of(ran, _entry(fn_or_module, ran), names_of(ran, glossary_near()))
 
 
-def shapes_of(ran: Ran, entry: Source | None) -> Shapes:
-    """The listing of a call that was recorded."""
-    ran = told_apart(ran)
-    names = names_of(ran, glossary_near())
+def shapes_of(ran: Ran, entry: Source | None, names: Names) -> Shapes:
+    """The listing of a call that was recorded, and whose axes have names."""
     called = symbol_names(ran, names, entry)
     return Shapes(
         tuple(functions_of(ran, names, entry)),

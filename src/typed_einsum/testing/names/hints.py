@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import torch
 from torch import Tensor
 
@@ -9,7 +11,7 @@ from typed_einsum.annotations import AnyHint, Hint, ListHint, TensorHint, TupleH
 from typed_einsum.equation.axes import read_axes
 from typed_einsum.tensors import DTYPES, short
 from typed_einsum.testing.listing.source import Source
-from typed_einsum.testing.listing.values import Number, Several, Shape, Value
+from typed_einsum.testing.listing.values import Number, Several, Shape, Size, Value
 from typed_einsum.testing.names.naming import Names
 
 BY_SHORT = {short(dtype): dtype for dtype in DTYPES.values()}
@@ -26,18 +28,38 @@ CLASSES = {
 """The classes of dtypes that jaxtyping has, by how the names of their dtypes begin."""
 
 
-def hint_of(value: Value | None, names: Names, source: Source) -> Hint:
-    """The hint of a tensor, or of a list or tuple of them; of anything else, that it may be anything."""
+def hint_of(value: Value | None, names: Names, source: Source, *, is_argument: bool = False) -> Hint:
+    """The hint of a tensor, or of a list or tuple of them; of anything else, that it may be anything.
+
+    A product does not know which of its axes is the outer one: in an argument it is an axis of its own.
+    """
     match value:
         case Shape(dtype, axes):
-            text = " ".join(names.text(size, source) for size in axes)
+            texts = [names.text(size, source) for size in axes]
+            if is_argument:
+                texts = [
+                    _own(text, at) if _is_merged(size) else text
+                    for at, (text, size) in enumerate(zip(texts, axes, strict=True))
+                ]
+            text = " ".join(texts)
             kind = BY_SHORT.get(dtype)
             return TensorHint(Tensor, _class_of(kind), class_name(kind), text, read_axes(text))
         case Several("tuple", items, length) if length == len(items) and all(_is_shaped(v) for _, v in items):
-            return TupleHint(tuple(hint_of(each, names, source) for _, each in items))
+            return TupleHint(
+                tuple(hint_of(each, names, source, is_argument=is_argument) for _, each in items)
+            )
         case Several("list", items, length) if length == len(items) and len({each for _, each in items}) == 1:
-            return ListHint(list, hint_of(items[0][1], names, source))
+            return ListHint(list, hint_of(items[0][1], names, source, is_argument=is_argument))
     return AnyHint()
+
+
+def _is_merged(size: Size) -> bool:
+    return not isinstance(size, int) and len(size.free_symbols) > 1
+
+
+def _own(text: str, at: int) -> str:
+    """A name for an axis that is several: `h*d` as `h_d0`."""
+    return "_".join(re.findall(r"[A-Za-z_]\w*", text)) + str(at)
 
 
 def _is_shaped(value: Value) -> bool:

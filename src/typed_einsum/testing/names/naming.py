@@ -81,17 +81,15 @@ class Names:
 
     def text(self, size: Size, source: Source | None) -> str:
         """A size as a reader of a function's source names it."""
-        return (
-            written(size, lambda leaf: self._leaf(leaf, source))
-            if self._is_composed(size)
-            else self._whole(size, source)
-        )
+        if not self._is_composed(size):
+            return self._whole(size)
+        return written(size, lambda leaf: self._leaf(leaf, source), list(self.symbols))
 
     def _is_composed(self, size: Size) -> bool:
         """Whether an expression is shown as it is computed: a product is, unlike what a local sums up."""
         return isinstance(size, int) or size.is_Symbol or size.is_Mul or not self._by_size.get(size)
 
-    def _whole(self, size: Size, source: Source | None) -> str:
+    def _whole(self, size: Size) -> str:
         return _ranked(self._by_size[size])[0].name
 
     def _leaf(self, size: Size, source: Source | None) -> str:

@@ -47,7 +47,7 @@ def judged(
     """
     place = definition_place(function) or Place(inspect.getfile(function), 1)
     try:
-        with _undisturbed(), limited(limit):
+        with undisturbed(), limited(limit):
             try:
                 call = _held_to_annotations(function, arguments, result)
             except TypedEinsumError as error:
@@ -94,7 +94,7 @@ def _told(seen: Pattern, said: Judgement, root: Path) -> Pattern:
             text = " ".join(filter(None, (f"at {sizes}" if sizes else "at the sizes seen", said.reason)))
         case "not judged":
             text = said.reason
-    found = tuple(_found(finding, root) for finding in said.findings)
+    found = tuple(found_of(finding, root) for finding in said.findings)
     return _with(seen, said.extent, text, found)
 
 
@@ -102,7 +102,7 @@ def _with(seen: Pattern, extent: Any, text: str, findings: tuple[Found, ...] = (
     return Pattern(seen.arguments, seen.result, seen.ended, extent, text, findings)
 
 
-def _found(finding: Finding, root: Path) -> Found:
+def found_of(finding: Finding, root: Path) -> Found:
     """A finding with its place below the root: the program may run in any working directory."""
     file = below(root, finding.file)
     text, message = finding.message, finding.details
@@ -110,7 +110,7 @@ def _found(finding: Finding, root: Path) -> Found:
 
 
 @contextmanager
-def _undisturbed() -> Iterator[None]:
+def undisturbed() -> Iterator[None]:
     """Whatever runs here leaves the program's random numbers, streams and warnings as they were."""
     numpy = sys.modules.get("numpy")
     states = random.getstate(), torch.get_rng_state(), numpy and numpy.random.get_state()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import threading
 from collections.abc import Callable, Hashable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from inspect import CO_ASYNC_GENERATOR, CO_GENERATOR
 from pathlib import Path
 from time import perf_counter
@@ -14,7 +14,8 @@ from typing import Any
 
 from torch import nn
 
-from typed_einsum.testing.observe import judging
+from typed_einsum.testing.listing.stored import is_better
+from typed_einsum.testing.observe import judging, unannotated
 from typed_einsum.testing.observe.frames import arguments_of, builds, given
 from typed_einsum.testing.observe.functions import function_of, is_annotated
 from typed_einsum.testing.observe.places import below, line_of_def
@@ -35,6 +36,9 @@ MOST_PATTERNS = 8
 MOST_JUDGED = 3
 """How many of them are judged."""
 
+MOST_FOLLOWED = 2
+"""How many patterns of a function without annotations are followed."""
+
 LOOKS = 24
 """Calls without a new pattern after which a function is known."""
 
@@ -49,6 +53,9 @@ SHARE, GRACE = 0.4, 20.0
 
 AT_MOST = 3.0
 """Seconds for one call that a judgement makes."""
+
+AT_MOST_FOLLOWED = 10.0
+"""Seconds for following one call."""
 
 NO_TIME = "judging took too long"
 
@@ -112,6 +119,7 @@ class Observer:
         self._busy = _Busy()
         self._started = perf_counter()
         self._spent = 0.0
+        self._listings: dict[unannotated.Place, Json] = {}
         self._is_fork = False
 
     def begun(self, code: CodeType, frame: FrameType) -> Answer:
@@ -169,7 +177,10 @@ class Observer:
 
     def _copies(self, seen: Seen, arguments: Mapping[str, Any]) -> dict[str, Any] | None:
         """Copies of the arguments of a call that is to be judged."""
-        if not seen.annotated or seen.judged >= MOST_JUDGED or self._time_left() <= 0:
+        if seen.function is None or not any(map(holds_tensor, arguments.values())):
+            return None
+        most, left = (MOST_JUDGED, 0.0) if seen.annotated else (MOST_FOLLOWED, GRACE / 4)
+        if seen.judged >= most or self._time_left() <= left:
             return None
         if self._is_fork or threading.current_thread() is not threading.main_thread():
             return None
@@ -192,7 +203,7 @@ class Observer:
                 begun.seen.judged += 1
                 assert begun.seen.function is not None
                 limit = min(AT_MOST, max(self._time_left(), 0.5))
-                seen = judging.judged(begun.seen.function, begun.arguments, result, seen, self.root, limit)
+                seen = self._judged(begun, result, seen, limit)
             elif seen.text == NO_TIME:
                 begun.seen.owed.add(begun.pattern)
             begun.has_tensors |= holds_tensor(result)
@@ -203,6 +214,23 @@ class Observer:
             begun.arguments = None
             self._spent += perf_counter() - started
             self._busy.now = False
+
+    def _judged(self, begun: Begun, result: Any, seen: Pattern, limit: float) -> Pattern:
+        """What is said of a call; of one without annotations, what following it says."""
+        function, arguments = begun.seen.function, begun.arguments
+        assert function is not None
+        assert arguments is not None
+        if begun.seen.annotated:
+            seen = judging.judged(function, dict(arguments), result, seen, self.root, limit)
+        if begun.seen.annotated and self._time_left() < GRACE / 2:
+            return seen
+        audit = not begun.seen.annotated and self._time_left() > GRACE / 2
+        limit = min(AT_MOST_FOLLOWED, max(self._time_left(), 0.5))
+        looked = unannotated.looked_at(function, arguments, self.root, limit, audit=audit)
+        for place, listing in looked.listings.items():
+            known = self._listings.get(place)
+            self._listings[place] = listing if known is None or is_better(listing, known) else known
+        return replace(seen, findings=(*seen.findings, *looked.findings))
 
     def _keep(self, begun: Begun, pattern: Pattern) -> None:
         if begun.has_tensors:
@@ -264,4 +292,6 @@ class Observer:
             if patterns or seen.reason:
                 file = below(self.root, seen.code.co_filename)
                 line = line_of_def(seen.code.co_filename, seen.code.co_firstlineno)
-                yield Function(file, line, seen.name, seen.module, seen.annotated, patterns, seen.reason)
+                listing = self._listings.get((seen.code.co_filename, line))
+                told = (file, line, seen.name, seen.module, seen.annotated, patterns, seen.reason)
+                yield Function(*told, listing=listing)

@@ -41,7 +41,10 @@ class Pattern:
 
 @dataclass(frozen=True)
 class Function:
-    """A function of the project. `reason` says why nothing was seen of it, where nothing was."""
+    """A function of the project. `reason` says why nothing was seen of it, where nothing was.
+
+    `listing` holds the shapes beside its lines, as JSON.
+    """
 
     file: str
     line: int
@@ -50,6 +53,7 @@ class Function:
     annotated: bool = False
     patterns: tuple[Pattern, ...] = ()
     reason: str = ""
+    listing: Json = None
 
     @property
     def key(self) -> tuple[str, int, str]:
@@ -161,4 +165,6 @@ def _merged(one: Function, other: Function) -> Function:
     fresh = [pattern for pattern in other.patterns if pattern not in one.patterns]
     patterns = (*one.patterns, *fresh)
     reason = "" if patterns else one.reason or other.reason
-    return replace(one, annotated=one.annotated or other.annotated, patterns=patterns, reason=reason)
+    listing = one.listing or other.listing
+    annotated = one.annotated or other.annotated
+    return replace(one, annotated=annotated, patterns=patterns, reason=reason, listing=listing)

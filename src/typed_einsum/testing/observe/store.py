@@ -18,7 +18,7 @@ from pathlib import Path
 from typed_einsum.testing.observe.records import Function, Json, Observations, combined
 
 FOLDER = ".typed-einsum"
-FORMAT, VERSION = "typed-einsum observations", 1
+FORMAT, VERSION = "typed-einsum observations", 2
 CHANGED = "the file has changed since it was observed"
 
 
@@ -82,7 +82,7 @@ def _read(file: Path) -> Observations:
 
 
 def _stale(function: Function) -> Function:
-    return replace(function, patterns=(), reason=CHANGED)
+    return replace(function, patterns=(), reason=CHANGED, listing=None)
 
 
 def digest_of(file: Path) -> str:

@@ -1,0 +1,67 @@
+"""What is said of an observed call without annotations: the named shapes beside its lines, and an audit."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from typed_einsum.testing.calls.call import Call
+from typed_einsum.testing.inputs.recipe import Recipe
+from typed_einsum.testing.listing.apart import separated
+from typed_einsum.testing.listing.auditing import audited
+from typed_einsum.testing.listing.named import names_of
+from typed_einsum.testing.listing.needed import told_apart
+from typed_einsum.testing.listing.running import Ran, recorded_call
+from typed_einsum.testing.listing.shapes import Shapes, shapes_of
+from typed_einsum.testing.listing.stored import stored
+from typed_einsum.testing.names.glossary import glossary_near
+from typed_einsum.testing.observe.judging import found_of, undisturbed
+from typed_einsum.testing.observe.records import Found, Json
+from typed_einsum.testing.process.outcome import first_line
+from typed_einsum.testing.running.limits import OutOfTime, limited
+
+Place = tuple[str, int]
+"""The file of a function, and the line of its `def`."""
+
+
+@dataclass
+class Looked:
+    """What was found by following one call: listings of all functions that it went through, and findings."""
+
+    listings: dict[Place, Json] = field(default_factory=dict)
+    findings: tuple[Found, ...] = ()
+    reason: str = ""
+
+
+def looked_at(
+    function: Callable[..., Any], arguments: Mapping[str, Any], root: Path, limit: float, *, audit: bool
+) -> Looked:
+    """Follow a call whose arguments are copies. `limit` is in seconds, for each call that is made."""
+    looked = Looked()
+    try:
+        with undisturbed(), limited(limit):
+            call = Call(
+                function, Recipe(inspect.signature(function), {}), dict(arguments), {}, origin="observed"
+            )
+            ran = told_apart(separated(recorded_call(call)))
+            names = names_of(ran, glossary_near(root))
+            looked.listings = dict(_listings(shapes_of(ran, _entry(ran), names)))
+            if audit:
+                looked.findings = tuple(found_of(each, root) for each in audited(call, ran, names))
+    except OutOfTime as error:
+        looked.reason = str(error)
+    except (Exception, SystemExit) as error:  # ours or the project's: never one more in the program
+        looked.reason = f"following it raised {first_line(error)}"
+    return looked
+
+
+def _entry(ran: Ran) -> Any:
+    return ran.recorder.calls[0].source if ran.recorder.calls else None
+
+
+def _listings(shapes: Shapes) -> Iterator[tuple[Place, Json]]:
+    for function in shapes.functions:
+        yield (function.file, function.first), stored(function, shapes)

@@ -1,0 +1,143 @@
+"""Observed calls without annotations: audited with names of their own, stored, and shown as pages."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from typed_einsum.testing.calls.call import Call
+from typed_einsum.testing.inputs.recipe import Recipe
+from typed_einsum.testing.listing.apart import separated
+from typed_einsum.testing.listing.auditing import audited
+from typed_einsum.testing.listing.named import names_of
+from typed_einsum.testing.listing.needed import told_apart
+from typed_einsum.testing.listing.pages import equations_in, name_of, pages
+from typed_einsum.testing.listing.running import recorded_call
+from typed_einsum.testing.listing.stored import is_better
+from typed_einsum.testing.observe.records import Found, Function, Observations, Pattern
+from typed_einsum.testing.observe.unannotated import looked_at
+
+
+def merge(x):
+    b, h, t, d = x.shape
+    return x.reshape(b, t, h * d)
+
+
+def merge_right(x):
+    b, h, t, d = x.shape
+    return x.transpose(1, 2).reshape(b, t, h * d)
+
+
+def centred(x):
+    b, _ = x.shape
+    return (x - x.mean(0)) / b
+
+
+def found(function: Callable[..., Any], *args: Any) -> list[tuple[str, str]]:
+    signature = inspect.signature(function)
+    bound = dict(signature.bind(*args).arguments)
+    call = Call(function, Recipe(signature, {}), bound, {}, origin="observed")
+    ran = told_apart(separated(recorded_call(call)))
+    return [(each.code, each.severity) for each in audited(call, ran, names_of(ran, {}))]
+
+
+def test_a_silent_bug_is_found_although_all_sizes_are_equal() -> None:
+    assert ("TE703", "error") in found(merge, torch.zeros(4, 4, 4, 4))
+
+
+def test_its_repaired_twin_is_silent() -> None:
+    assert found(merge_right, torch.zeros(4, 4, 4, 4)) == []
+
+
+def test_what_needs_an_intention_is_advice() -> None:
+    told = found(centred, torch.randn(5, 3))
+    assert {severity for _, severity in told} <= {"advice"}
+
+
+def test_a_call_is_followed_with_all_functions_that_it_goes_through(tmp_path: Path) -> None:
+    looked = looked_at(outer, {"x": torch.zeros(2, 3, 5, 7)}, tmp_path, 10.0, audit=True)
+    assert looked.reason == ""
+    assert [listing["signature"] for listing in looked.listings.values()] == [
+        "x (b, h, t, d) -> (b, t, h*d)",
+        "x (b, h, t, d) -> (b, t, h*d)",
+    ]
+    line = merge.__code__.co_firstlineno + 2
+    assert [(each.code, each.line) for each in looked.findings] == [("TE703", line)]
+
+
+def outer(x):
+    return merge(x)
+
+
+def test_what_raises_is_kept_out_of_the_program(tmp_path: Path) -> None:
+    assert looked_at(merge, {"x": 3}, tmp_path, 10.0, audit=True).findings == ()
+
+
+def listing(**more: Any) -> dict[str, Any]:
+    data = {
+        "extent": "for all sizes with t <= 64",
+        "notes": {"1": [[["x"], "(b, t)"]], "2": [[["y"], "(t, b)"]], "3": [[[], "(t, b)"]]},
+        "not_run": [],
+        "axes": [["b", 2, "local in turned, line 2"], ["t", 3, "its place in the argument"]],
+        "calls": 1,
+        "signature": "x (b, t) -> (t, b)",
+        "last": 3,
+    }
+    return {**data, **more}
+
+
+SOURCE = """\
+def turned(x):  # <script>
+    y = torch.einsum("b t -> t b", x)
+    return y
+"""
+
+
+def test_a_page_shows_source_shapes_findings_and_derivations(tmp_path: Path) -> None:
+    (tmp_path / "model.py").write_text(SOURCE)
+    wrong = Found("TE703", "error", "a <b> reshape", "model.py", 2)
+    pattern = Pattern({"x": {"tensor": "f32", "shape": [2, 3]}}, None, "returned", findings=(wrong,))
+    quiet = Function("a.py", 1, "quiet", patterns=(Pattern({}, text="it has no shape annotations"),))
+    loud = Function("model.py", 1, "turned", patterns=(pattern,), listing=listing())
+    made = dict(pages(Observations((quiet, loud)), tmp_path))
+    assert sorted(made) == ["index.html", "model.py.html"]
+    page, index = made["model.py.html"], made["index.html"]
+    assert "# &lt;script&gt;" in page
+    assert "<strong>TE703</strong> a &lt;b&gt; reshape" in page
+    assert '<div id="L2">' in page
+    assert "for all sizes with t &lt;= 64" in page
+    assert re.search(r'<b>y </b>\(<var class="role-\w+">t</var>, <var class="role-\w+">b</var>\)', page)
+    assert "derivation of <code>b t -&gt; t b</code>" in page
+    assert "seen: x f32[2, 3]" in page
+    assert index.index("turned") < index.index("quiet"), "the worst comes first"
+    assert 'data-axes="b t"' in index
+    for text in made.values():
+        assert not re.search(
+            r'(src|href)="(?!index\.html|model\.py\.html|a\.py\.html)', text.split("</style>")[-1]
+        )
+
+
+@pytest.mark.parametrize(("file", "page"), [("src/a/b.py", "src_a_b.py.html"), ("/x/é.py", "x_é.py.html")])
+def test_pages_are_named_after_files(file: str, page: str) -> None:
+    assert name_of(file) == page
+
+
+def test_equations_are_literals_of_einsum() -> None:
+    text = 'einsum("a b -> b a", x)\nnp.einsum("ab->ba", x)\neinsum(text, x)\nother("a", x)\n'
+    assert list(equations_in(text)) == [(1, "a b -> b a"), (2, "ab->ba")]
+    assert list(equations_in("def broken(")) == []
+
+
+def test_the_listing_with_more_names_is_kept() -> None:
+    placed = listing(axes=[["x0", 2, "its place in the argument"], ["x1", 3, "its place in the argument"]])
+    fewer = listing(notes={"1": [[["x"], "(b, t)"]]})
+    assert is_better(listing(), placed)
+    assert not is_better(placed, listing())
+    assert not is_better(fewer, listing())
+    assert is_better(listing(), listing())
