@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from random import Random
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import pytest
@@ -278,3 +278,55 @@ def test_a_coroutine_has_generated_checks() -> None:
     assert asyncio.run(function([f32(2, 3)])).shape == (2, 3)
     with pytest.raises(errors.ShapeError):
         asyncio.run(function([f32(2, 3), f32(4, 3)]))
+
+
+# Expressions in a result, and calls that are compiled.
+
+
+class Sized:
+    """An object that knows a size."""
+
+    axis_sizes: ClassVar[dict[str, int]] = {"b": 5}
+
+    @shape_checked
+    def least(self, x: Float[Tensor, "d"]) -> Float[Tensor, "min(d,3) b"]:
+        return f32(3, 2)
+
+
+@shape_checked
+def least_after_a_local(x: Float[Tensor, "d"]) -> Float[Tensor, "min(d,3) b"]:
+    shaped(f32(3), "b")
+    return f32(3, 2)
+
+
+@shape_checked
+def least_of_a_local(x: Float[Tensor, "c"]) -> Float[Tensor, "min(d,3)"]:
+    shaped(f32(4), "d")
+    return f32(3)
+
+
+def test_an_expression_in_a_result_knows_local_names_and_those_of_the_object() -> None:
+    assert "`b` is 5 in `axis_sizes` but 2 in the result" in str(refused("TE201", Sized().least, f32(4)))
+    assert "but 2 in the result" in str(refused("TE201", least_after_a_local, f32(4)))
+    assert least_of_a_local(f32(4)).shape == (3,)
+
+
+@shape_checked
+def of_a_union(x: Float[Tensor, "b t"]) -> Float[Tensor, "b t"] | Float[Tensor, "b 1"]:
+    return x[:, :1]
+
+
+@shape_checked
+def of_a_list(levels: list[Float[Tensor, "b _"]]) -> Float[Tensor, "b _"]:
+    return levels[0]
+
+
+@pytest.mark.parametrize("fullgraph", [True, False])
+@pytest.mark.parametrize(
+    ("function", "value"),
+    [(of_a_union, f32(2, 3)), (of_a_list, [f32(2, 3), f32(2, 1)])],
+    ids=["union", "list"],
+)
+def test_a_right_call_is_accepted_when_it_is_compiled(function: Any, value: Any, fullgraph: bool) -> None:
+    compiled = torch.compile(function, backend="eager", fullgraph=fullgraph)
+    assert compiled(value).shape == function(value).shape
