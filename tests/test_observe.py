@@ -808,7 +808,7 @@ wrong.py:18:55: TE201 axis `d` is 5 in `x` but 2 in the result, in a call that t
 
 SCRAMBLED = (
     "a reshape from (b, h, t, d) to (b, t, h*d) mixes `h`, `t` and `d`: it keeps the order of entries in "
-    "memory, not of axes; permute (0, 2, 1, 3) first"
+    'memory, not of axes; write rearrange(tensor, "b h t d -> b t (h d)")'
 )
 FORCED = (
     "this needs `t` and `s` to be one size, which no annotation says: give both axes one name, or mend this "

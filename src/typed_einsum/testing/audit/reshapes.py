@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain, combinations
+from itertools import chain, combinations, count
 
 from typed_einsum.testing.audit.dimensions import (
     Dimension,
@@ -96,38 +96,40 @@ def _mixed(dimensions: Sequence[Dimension], window: tuple[list[Factor], list[int
 
 
 def message(before: Sequence[Dimension], after: Sequence[Dimension], mixed: Mixed) -> str:
-    """What is wrong with a reshape, and the permutation that was left out, where there is one."""
+    """What is wrong with a reshape, and the named view that was meant, where that is clear."""
     axes = list(
         dict.fromkeys(f"`{factor.axis if factor.named else factor.size}`" for factor in mixed.factors)
     )
     listed = " and ".join([", ".join(axes[:-1]), axes[-1]]) if len(axes) > 1 else axes[0]
     meant = _meant(before, [size_of(dimension) for dimension in after])
     shapes = f"{shown_all(before)} to {shown_all(after if meant is None else meant)}"
-    repair = "permute the axes into the order of the result" if meant is None else _repair(before, meant)
-    return (
-        f"a reshape from {shapes} mixes {listed}: it keeps the order of entries in memory, not of axes; "
-        f"{repair} first"
-    )
+    repair = "permute the axes into the order of the result first" if meant is None else _view(before, meant)
+    kept = "it keeps the order of entries in memory, not of axes"
+    return f"a reshape from {shapes} mixes {listed}: {kept}; {repair}"
 
 
-def _repair(before: Sequence[Dimension], meant: Sequence[Dimension]) -> str:
-    """The permutation to make first; where it factors what is merged, the split that must come before it."""
-    factors = [factor for dimension in before for factor in dimension]
-    wanted = [factor for dimension in meant for factor in dimension]
-    starts = [wanted.index(dimension[0]) for dimension in before if dimension]
-    together = all(
-        wanted[at : at + len(dimension)] == list(dimension)
-        for at, dimension in zip(starts, (dimension for dimension in before if dimension), strict=True)
-    )
-    if together and len(starts) == len(before):
-        order = sorted(range(len(before)), key=lambda index: starts[index])
-        return f"permute {_numbers(order)}"
-    split = shown_all((factor,) for factor in factors)
-    return f"split it into {split} and permute {_numbers(map(factors.index, wanted))}"
+def _view(before: Sequence[Dimension], meant: Sequence[Dimension]) -> str:
+    """The named view that was meant; what it splits needs all sizes but one."""
+    words = _words([factor for dimension in before for factor in dimension])
+    sides = (" ".join(_part([words[factor] for factor in part]) for part in side) for side in (before, meant))
+    sizes = "".join(f", {words[factor]}=…" for dimension in before for factor in dimension[:-1])
+    return f'write rearrange(tensor, "{" -> ".join(sides)}"{sizes})'
 
 
-def _numbers(order: Iterable[int]) -> str:
-    return f"({', '.join(map(str, order))})"
+def _words(factors: Sequence[Factor]) -> dict[Factor, str]:
+    """A name for each factor in a pattern: that of its axis, with a number where several share it."""
+    names = [factor.axis if factor.named and factor.axis.isidentifier() else "n" for factor in factors]
+    words: dict[Factor, str] = {}
+    for factor, name in zip(factors, names, strict=True):
+        numbers = (f"{name}{number}" for number in count(1))
+        free = (word for word in numbers if word not in words.values() and word not in names)
+        is_alone = names.count(name) == 1 and name != "n"
+        words[factor] = "1" if factor.size == 1 else name if is_alone else next(free)
+    return words
+
+
+def _part(words: Sequence[str]) -> str:
+    return words[0] if len(words) == 1 else f"({' '.join(words)})" if words else "1"
 
 
 def _meant(before: Sequence[Dimension], sizes: Sequence[int]) -> list[Dimension] | None:
