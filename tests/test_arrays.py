@@ -87,6 +87,22 @@ class Zero(Operator):
         return self.dense().mT
 
 
+class Both(Operator):
+    """It is made from others alone, whose kind is not known: what is wrong with them is no error of it."""
+
+    def __init__(self, *parts) -> None:
+        self.parts = parts
+
+    def dense(self) -> Tensor:
+        return self.parts[0].dense() + self.parts[1].values
+
+    def twice(self: Float[Operator, "*batch m n"]) -> Float[Tensor, "*batch m n"]:
+        return 2 * self.dense()
+
+    def cut(self: Float[Operator, "*batch m n"]) -> Float[Tensor, "*batch m n"]:
+        return self.dense()[..., 1:]
+
+
 def report(kind: type, name: str) -> Report:
     function = getattr(kind, name)
     found = discover(__import__(__name__))
@@ -113,6 +129,7 @@ def test_the_class_and_the_axes_of_an_array_are_read() -> None:
         (Operator, "scaled", "ok for all sizes"),
         (Operator, "spread", "ok at m=17 n=19 *batch=(11, 13)"),
         (Diagonal, "squared", "ok for all sizes"),
+        (Both, "twice", "ok for all sizes"),
         (
             Zero,
             "transposed",

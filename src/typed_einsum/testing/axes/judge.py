@@ -93,9 +93,15 @@ def _failed(ran: Attempt, place: Place, wrong: Sequence[Finding] = ()) -> Judgem
     """The judgement of a call that failed; `wrong` is what is known to be wrong beside."""
     finding, reason = blamed(ran, place)
     findings = [*_once_a_line(ran.findings), *([finding] if finding is not None else []), *wrong]
-    if findings:
+    if _known(ran.call, findings):
         return _judged(place, "these sizes", ran, findings)
-    return _judged(place, "not judged", ran, [], reason=reason)
+    return _judged(place, "not judged", ran, [], reason=reason or excuse(ran))
+
+
+def _known(call: Call, findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """The findings that are known to be the function's: with what stands in for an argument, no error is."""
+    found = dict.fromkeys(findings)
+    return tuple(each for each in found if not (call.stand_ins and each.severity == "error"))
 
 
 def _run(call: Call, fit: Fit) -> Attempt:
@@ -204,7 +210,7 @@ def _judged(
     reason: str = "",
 ) -> Judgement:
     name = place.function or ""
-    found = tuple(dict.fromkeys(findings))
+    found = _known(ran.call, findings)
     return Judgement(name, place.file, place.line, extent, known, dict(ran.call.sizes), found, reason)
 
 
