@@ -1,9 +1,9 @@
 """Packages of PyPI under `check` and `pytest --shapes`: real.json and docs/real.md.
 
-`python benchmarks/real.py [PACKAGE ...]` measures those that are installed where it runs, or those of them that
-are named; the record of the others stays. Tests that a wheel lacks are taken from the package's sources, unpacked
-at REAL_SOURCES/PACKAGE. real_argued.json holds what a reader made of each error: `bug`, `annotation` or `false`,
-with the reason. What nobody has read is false.
+`python benchmarks/real.py [PACKAGE ...]` measures those that are installed where it runs, or those of them
+that are named; the record of the others stays. Tests that a wheel lacks are taken from the sources of the
+package, unpacked at REAL_SOURCES/PACKAGE. real_argued.json holds what a reader made of each error: `bug`,
+`annotation` or `false`, with the reason. What nobody has read is false.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from typed_einsum.annotations.arrays import array_of
 from typed_einsum.testing.contracts.check import Check
@@ -192,3 +192,18 @@ def test_a_method_of_an_abstract_class_is_called_on_one_that_inherits_from_it() 
 def test_an_abstract_class_without_heirs_is_not_built() -> None:
     with pytest.raises(CannotMake, match="it is an abstract class"):
         build(Unfinished, "meta")
+
+
+class Scaled(nn.Module):
+    weight: Float[Tensor, "*part c"]
+
+    def __init__(self, width: int, parts: int | None = None) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(width) if parts is None else torch.ones(parts, width))
+
+    def forward(self, x: Float[Tensor, "b *part c"]) -> Float[Tensor, "b *part c"]:
+        return x * self.weight
+
+
+def test_an_argument_has_the_axes_of_the_attributes_of_its_object() -> None:
+    assert str(report(Scaled, "forward")) == "Scaled.forward: ok for all sizes"

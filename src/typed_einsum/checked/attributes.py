@@ -73,13 +73,18 @@ def attributes_of(owner: Any, label: str) -> Iterator[tuple[str, Hint, Any]]:
 
 def known_sizes(owner: Any) -> dict[str, int]:
     """The sizes that an object knows: those of its `axis_sizes`, which win, and of its attributes."""
+    return known_names(owner).sizes
+
+
+def known_names(owner: Any) -> Bindings:
+    """The names that an object knows, with those that stand for any number of axes."""
     bindings = Bindings()
     prebind(axis_sizes_of(owner), bindings)
     for label, hint, value in attributes_of(owner, "self"):
         for tensor in _tensors(label, hint, value):
             with suppress(NotArithmetic):
                 bind(tensor, bindings)
-    return bindings.sizes
+    return bindings
 
 
 def _tensors(label: str, hint: Hint, value: Any) -> Iterator[Labelled]:

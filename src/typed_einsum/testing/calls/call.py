@@ -24,7 +24,7 @@ from typed_einsum.decorate.functions import OWNERS
 from typed_einsum.equation.axes import Axis, Expression, Fixed, Named
 from typed_einsum.equation.expressions import NotArithmetic, Number, Size, factors, read_expression
 from typed_einsum.tensors import dtype_of, shape_of
-from typed_einsum.testing.inputs.arrays import sizes_of_array
+from typed_einsum.testing.inputs.arrays import known_to, sizes_of_array
 from typed_einsum.testing.inputs.draw import Draw, Variant
 from typed_einsum.testing.inputs.leaves import changed, tensors_with_hints
 from typed_einsum.testing.inputs.recipe import Recipe
@@ -101,6 +101,8 @@ class Call:
         shapes = [
             sizes_of_array(each, self.arguments[name]) for name, each in arrays if name in self.arguments
         ]
+        if self.object is not None:
+            shapes.append(known_to(self.object, None))
         return frozenset(axis for shape in shapes for axis in shape.sizes)
 
     @property

@@ -10,9 +10,8 @@ from typing import Any
 
 from torch import nn
 
-from typed_einsum.checked.attributes import known_sizes
 from typed_einsum.testing.calls.call import Call
-from typed_einsum.testing.inputs.arrays import ArraySizes, sizes_of_array
+from typed_einsum.testing.inputs.arrays import ArraySizes, known_to, sizes_of_array
 from typed_einsum.testing.inputs.draw import Draw, Variant, numbers_in, primes
 from typed_einsum.testing.inputs.recipe import Recipe
 from typed_einsum.testing.running.invoke import reseed
@@ -49,12 +48,11 @@ class Maker:
         """
         if self.owner is not None and owner is None:
             owner = self.owner(device)
-        shape = self._shape_of(owner)
-        known = {**shape.sizes, **self._own_sizes(owner), **self.given, **sizes}
-        draw = Draw(others or primes(11), device, variant, known, self.numbers, shape.ranks)
+        own = self._known_to(owner)
+        known = {**own.sizes, **self.given, **sizes}
+        draw = Draw(others or primes(11), device, variant, known, self.numbers, own.ranks)
         reseed(0)
-        first = next(iter(self.recipe.signature.parameters), "")
-        bound = self.recipe.make(draw, {} if self.owner is None else {first: owner})
+        bound = self.recipe.make(draw, {} if self.owner is None else {self._first: owner})
         return Call(
             self.function,
             self.recipe,
@@ -85,21 +83,21 @@ class Maker:
     @cached_property
     def own_shape(self) -> Mapping[str, int]:
         """The sizes that the object gives to axes by its shape."""
-        return self._shape_of(self.object).sizes
+        array = self.recipe.arrays.get(self._first)
+        return {} if array is None else sizes_of_array(array, self.object).sizes
 
     @cached_property
     def known(self) -> frozenset[str]:
         """The names whose sizes the user or the object gives."""
-        return frozenset({*self.given, *self.own_shape, *(self._own_sizes(self.object))})
+        return frozenset({*self.given, *self._known_to(self.object).sizes})
 
-    def _own_sizes(self, owner: Any) -> Mapping[str, int]:
-        """The sizes that the object of a method says it has."""
-        return {} if owner is None else known_sizes(owner)
+    @property
+    def _first(self) -> str:
+        return next(iter(self.recipe.signature.parameters), "")
 
-    def _shape_of(self, owner: Any) -> ArraySizes:
-        """What the object of a method knows of axes by a shape of its own."""
-        array = self.recipe.arrays.get(next(iter(self.recipe.signature.parameters), ""))
-        return ArraySizes() if array is None or owner is None else sizes_of_array(array, owner)
+    def _known_to(self, owner: Any) -> ArraySizes:
+        """What the object of a method knows of axes."""
+        return ArraySizes() if owner is None else known_to(owner, self.recipe.arrays.get(self._first))
 
 
 def is_large(owner: Any) -> bool:

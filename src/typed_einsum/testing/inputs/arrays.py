@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from typed_einsum.annotations.arrays import ArrayHint
+from typed_einsum.checked.attributes import known_names
 from typed_einsum.equation.axes import Named, Variadic, is_variadic
 from typed_einsum.solver import placed
 from typed_einsum.tensors import shape_of
@@ -83,6 +84,16 @@ def axis_by_size(sizes: Mapping[str, int], size: int) -> str | None:
     """The one axis that has a size; None where that is not one alone."""
     found = [name for name, each in sizes.items() if each == size]
     return found[0] if len(found) == 1 else None
+
+
+def known_to(owner: Any, array: ArrayHint | None) -> ArraySizes:
+    """What an object says of axes: by its shape, which `array` annotates, by its attributes, or in words."""
+    found = ArraySizes() if array is None else sizes_of_array(array, owner)
+    known = known_names(owner)
+    spread = {label: shape for label, (_, shape) in known.variadics.items()}
+    inside = {f"{label}[{i}]": size for label, shape in spread.items() for i, size in enumerate(shape)}
+    ranks = {label: len(shape) for label, shape in spread.items()}
+    return ArraySizes({**found.sizes, **inside, **known.sizes}, {**found.ranks, **ranks})
 
 
 def array_with(array: ArrayHint, shape: tuple[int, ...], device: str) -> Any:
