@@ -28,7 +28,7 @@ class C2fAttn(nn.Module):
     Raises: as `MaxSigmoidAttnBlock` does.
 
     Source: Cheng et al. 2024, YOLO-World, section 3.3 (text-guided CSPLayer). Parameters are named as in
-    the published models: `cv1.*`, `cv2.*`, `m.0.*`, ..., `attn.*`. Those of the authors (`main_conv`,
+    Ultralytics' code: `cv1.*`, `cv2.*`, `m.0.*`, ..., `attn.*`. Those of the authors (`main_conv`,
     `final_conv`, `blocks`, `attn_block`) are renamed while they load.
 
     Examples:

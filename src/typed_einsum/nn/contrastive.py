@@ -48,16 +48,17 @@ class ContrastiveHead(nn.Module):
     Equation: `y[b,k,h,w] = exp(logit_scale) · Σ_c x[b,c,h,w]/|x| · w[b,k,c]/|w| + bias`, with the lengths
     `|x|` and `|w|` over `c`.
 
-    Axes: `c` are the channels that pixels and texts share, `k` the texts, `h w` the pixels. The published
-    parameter name for the texts, `w`, is kept. To share one set of texts between all images, pass it as
+    Axes: `c` are the channels that pixels and texts share, `k` the texts, `h w` the pixels. The texts are
+    called `w`, as in the authors' code. To share one set of texts between all images, pass it as
     `vocabulary`, `k c`.
 
     Returns: the scores, `b k h w`, as logits.
 
     Raises: in a call `ShapeError` (TE201, TE202), `ArgumentError` (TE401 without texts, TE403 with two sets).
 
-    Source: Cheng et al. 2024, YOLO-World, equation 1. Parameters are named as in the published module:
-    `bias` (1,) and `logit_scale` (), which begin at -10 and log(1 / 0.07).
+    Source: Cheng et al. 2024, YOLO-World, equation 1, whose scale is here the exponential of a parameter. As in
+    Ultralytics' code, `bias` (1,) begins at -10 and `logit_scale` () at log(1 / 0.07). The authors' `bias` is a
+    scalar, which their detection head sets to log(5 / classes / (640 / stride)²).
 
     Examples:
         >>> import torch
@@ -92,15 +93,16 @@ class BNContrastiveHead(nn.Module):
     length `|w|` over `c`.
 
     Axes: `c` is `embed_dims`, the channels that pixels and texts share; `k` the texts, `h w` the pixels. The
-    published parameter name for the texts, `w`, is kept.
+    texts are called `w`, as in the authors' code.
 
     Returns: the scores, `b k h w`, as logits.
 
     Raises: `SettingError` (TE410), in a call as `ContrastiveHead`.
 
-    Source: Cheng et al. 2024, YOLO-World, section 3.2 and its published code. Parameters are named as
-    there: `norm.*`, `bias` (1,), which may have no axis in a checkpoint, and `logit_scale` (), which begin
-    at -10 and -1.
+    Source: the authors' code of YOLO-World (Cheng et al. 2024); equation 1 of the paper divides by the pixel's
+    length instead. As in Ultralytics' code, the parameters are `norm.*`, `bias` (1,), which begins at -10, and
+    `logit_scale` (), which begins at -1. The authors' `bias` is a scalar, which their detection head sets to
+    log(5 / classes / (640 / stride)²); it loads as well.
 
     Examples:
         >>> import torch
