@@ -1,7 +1,7 @@
 """Modules of typed einsums: YOLO-World's text-guided attention, and its family.
 
-Parameters are named as in Ultralytics' code, so that its checkpoints load. Checkpoints of YOLO-World's authors load
-as well: names that differ there are renamed.
+Parameters are named as in Ultralytics' code, so that its checkpoints load. Checkpoints of the authors
+of YOLO-World load as well: names that differ there are renamed.
 """
 
 from typed_einsum.nn.c2f import C2fAttn

@@ -56,9 +56,9 @@ class ContrastiveHead(nn.Module):
 
     Raises: in a call `ShapeError` (TE201, TE202), `ArgumentError` (TE401 without texts, TE403 with two sets).
 
-    Source: Cheng et al. 2024, YOLO-World, equation 1, whose scale is here the exponential of a parameter. As in
-    Ultralytics' code, `bias` (1,) begins at -10 and `logit_scale` () at log(1 / 0.07). The authors' `bias` is a
-    scalar, which their detection head sets to log(5 / classes / (640 / stride)²).
+    Source: Cheng et al. 2024, YOLO-World, equation 1, whose scale is here the exponential of a parameter. As
+    in Ultralytics' code, `bias` (1,) begins at -10 and `logit_scale` () at log(1 / 0.07). The authors'
+    `bias` is a scalar, which their detection head sets to log(5 / classes / (640 / stride)²).
 
     Examples:
         >>> import torch
@@ -99,10 +99,10 @@ class BNContrastiveHead(nn.Module):
 
     Raises: `SettingError` (TE410), in a call as `ContrastiveHead`.
 
-    Source: the authors' code of YOLO-World (Cheng et al. 2024); equation 1 of the paper divides by the pixel's
-    length instead. As in Ultralytics' code, the parameters are `norm.*`, `bias` (1,), which begins at -10, and
-    `logit_scale` (), which begins at -1. The authors' `bias` is a scalar, which their detection head sets to
-    log(5 / classes / (640 / stride)²); it loads as well.
+    Source: the authors' code of YOLO-World (Cheng et al. 2024); equation 1 of the paper divides by the
+    pixel's length instead. As in Ultralytics' code, the parameters are `norm.*`, `bias` (1,), which begins
+    at -10, and `logit_scale` (), which begins at -1. The authors' `bias` is a scalar, which their detection
+    head sets to log(5 / classes / (640 / stride)²); it loads as well.
 
     Examples:
         >>> import torch

@@ -34,8 +34,9 @@ class Conv(nn.Module):
 
     Raises: `SettingError` (TE410), in a call `ShapeError` (TE201, TE202).
 
-    Source: Redmon and Farhadi 2018, YOLOv3, section 2.5, for the batch norm. Their activation is a leaky ReLU;
-    SiLU is that of later YOLO models. Parameters are named as in Ultralytics' code: `conv.weight`, `bn.*`.
+    Source: Redmon and Farhadi 2018, YOLOv3, section 2.5, for the batch norm. The activation of their code is
+    a leaky ReLU; SiLU is that of later YOLO models. Parameters are named as in Ultralytics' code:
+    `conv.weight`, `bn.*`.
 
     Examples:
         >>> import torch
@@ -127,9 +128,9 @@ class Bottleneck(nn.Module):
 
     Raises: `SettingError` (TE410), in a call `ShapeError` (TE201, TE202).
 
-    Source: He et al. 2016, Deep residual learning for image recognition, section 3, for adding the input. Their
-    bottleneck is 1x1, 3x3, 1x1, with a ReLU after the sum; this one is that of YOLOv8, which has none there.
-    Parameters are named as in Ultralytics' code: `cv1.*`, `cv2.*`.
+    Source: He et al. 2016, Deep residual learning for image recognition, section 3, for adding the input.
+    Their bottleneck is 1x1, 3x3, 1x1, with a ReLU after the sum; this one is that of YOLOv8, which has none
+    there. Parameters are named as in Ultralytics' code: `cv1.*`, `cv2.*`.
 
     Examples:
         >>> import torch

@@ -49,8 +49,8 @@ class ImagePoolingAttn(nn.Module):
     many as `ch`, `ArgumentError` (TE401, TE403).
 
     Source: Cheng et al. 2024, YOLO-World, equation 3, which has no `scale`: that is in the authors' code.
-    Parameters are named as in Ultralytics' code: `query.*`, `key.*`, `value.*`, `proj.*`, `projections.*`, and
-    `scale`, only if it is learnt. The authors' `projections.0.conv.*` are renamed while they load.
+    Parameters are named as in Ultralytics' code: `query.*`, `key.*`, `value.*`, `proj.*`, `projections.*`,
+    and `scale`, only if it is learnt. The authors' `projections.0.conv.*` are renamed while they load.
 
     Examples:
         >>> import torch

@@ -58,9 +58,9 @@ class MaxSigmoidAttnBlock(nn.Module):
     TE207 where there are no texts), `DtypeError` (TE301), `ArgumentError` (TE401 without texts, TE403 with
     two sets of them).
 
-    Source: Cheng et al. 2024, YOLO-World, equation 2, which has no heads, no division, no `bias` and no `scale`:
-    those are in the authors' code, where no configuration asks for `scale`. Parameters are named as in
-    Ultralytics' code, so that its checkpoints load; those of the authors (`embed_conv`, `guide_fc`,
+    Source: Cheng et al. 2024, YOLO-World, equation 2, which has no heads, no division, no `bias` and no
+    `scale`: those are in the authors' code, where no configuration asks for `scale`. Parameters are named as
+    in Ultralytics' code, so that its checkpoints load; those of the authors (`embed_conv`, `guide_fc`,
     `project_conv`) are renamed while they load. Checkpoints do not contain the `eps` of batch norm, which
     these models set to 1e-3.
 
