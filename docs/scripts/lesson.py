@@ -75,7 +75,7 @@ def numbers() -> dict[str, Tensor]:
 
 def shown(number: float, digits: int = 0) -> str:
     """A number with so many digits after the point, and a true minus sign."""
-    return f"{number + 0.0:.{digits}f}".replace("-", "−")  # noqa: RUF001
+    return f"{round(number, digits) + 0.0:.{digits}f}".replace("-", "−")  # noqa: RUF001
 
 
 def listed(vector: Tensor) -> str:
@@ -158,7 +158,7 @@ def meeting(words: dict[str, str], made: dict[str, Tensor]) -> str:
         parts += [
             arrow(f"M246 123L288 {y + 13}"),
             arrow(f"M396 {y + 13}H416"),
-            cell(420, y, 30, shown(score)),
+            cell(420, y - 2.5, 30, shown(score)),
         ]
     parts += [label(435, 32, words["score"])]
     return drawn(220, words["meeting"].format(listed(pixel), listed(scores)), parts)
