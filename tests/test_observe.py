@@ -461,7 +461,7 @@ def rewritten(source: str, tmp_path: Path) -> tuple[dict[str, object], dict[str,
     file.write_text(source)
     names: dict[str, object] = {"__name__": "made"}
     code = hook.compiled(source, str(file))
-    exec(code, {**names, "__builtins__": {**vars(__import__("builtins")), START: lambda: None}}, names)
+    exec(code, {**names, "__builtins__": {**vars(__import__("builtins")), START: lambda number: None}}, names)
     return names, refused
 
 

@@ -38,22 +38,24 @@ class Rewriting:
         self._sources = sources
         self._listener = listener
         self._refused = refused
-        self._off: dict[int, CodeType] = {}  # by identity: to compare code takes long
         self._finder = _Finder(self)
 
     def install(self) -> None:
         """Begin to report."""
 
-        def start() -> Started | None:
-            frame = sys._getframe(1)
-            code = frame.f_code
-            if id(code) in self._off or not self._sources.holds(code):
+        def start(number: int) -> Started | None:
+            if _is_known[number]:  # nearly always, so that nothing is asked before
                 return None
-            answer = self._listener.begun(code, frame)
+            frame = sys._getframe(1)
+            if not self._sources.holds(frame.f_code):
+                return None
+            answer = self._listener.begun(frame.f_code, frame)
             if answer is OFF:
-                self._off[id(code)] = code
+                _is_known[number] = True
                 return None
             return answer
+
+        self.set_anew()
 
         # Dynamo takes the answer, None in a trace, as a constant, and sees the function as it was written.
         start._dynamo_marked_constant = True  # type: ignore[attr-defined]
@@ -68,7 +70,7 @@ class Rewriting:
 
     def set_anew(self) -> None:
         """Report the functions again that were switched off."""
-        self._off.clear()
+        _is_known[:] = [False] * len(_is_known)
 
     def compiled(self, source: bytes | str, file: str) -> CodeType:
         """The code of a module whose functions report themselves."""
@@ -91,7 +93,11 @@ class Rewriting:
         return spec
 
 
-def _nothing() -> None:
+_is_known: list[bool] = []
+"""Whether the calls of a function are of no more interest; a function passes its position here."""
+
+
+def _nothing(number: int) -> None:
     """The answer once nobody observes any more."""
 
 
@@ -166,7 +172,9 @@ class _Functions(ast.NodeTransformer):
             node.body = [_Returns().visit(statement) for statement in node.body]
             ended = [ast.Expr(_told(ast.Constant(None)))]
         at = 1 if ast.get_docstring(node, clean=False) is not None else 0
-        start = ast.Assign([ast.Name(CALL, ast.Store())], ast.Call(ast.Name(START, ast.Load()), [], []))
+        number = ast.Constant(len(_is_known))
+        _is_known.append(False)
+        start = ast.Assign([ast.Name(CALL, ast.Store())], ast.Call(ast.Name(START, ast.Load()), [number], []))
         for statement in (start, *ended):
             _place(statement, node)
         node.body = [*node.body[:at], start, *node.body[at:], *ended]
