@@ -14,7 +14,7 @@ import pytest
 
 DOCS = Path(__file__).parent.parent / "docs"
 sys.path.insert(0, str(DOCS / "scripts"))
-import lesson  # noqa: E402
+import pictures  # noqa: E402
 
 ENGLISH = (DOCS / "tutorial.md").read_text(encoding="utf-8")
 CHINESE = (DOCS / "zh" / "tutorial.md").read_text(encoding="utf-8")
@@ -82,14 +82,16 @@ def test_there_is_a_tutorial_to_compare() -> None:
     assert len(re.findall("[\u4e00-\u9fff]", BLOCK.sub("", CHINESE))) > 1000
 
 
-@pytest.mark.parametrize("language", lesson.PAGES)
-def test_the_pictures_show_the_numbers_of_the_page(language: str) -> None:
-    page = lesson.PAGES[language].read_text(encoding="utf-8")
-    pictures = lesson.pictures(language)
-    assert [name for name in pictures if f"<!-- {name} -->" not in page] == []
-    assert lesson.pages.filled(page, pictures) == page, "run: python docs/scripts/lesson.py"
-    code = [line for _, info, text in blocks(page) if info == "python" for line in text.splitlines()]
-    assert [line for line in lesson.SOURCE.splitlines() if line not in code] == []
+@pytest.mark.parametrize("page", pictures.written(), ids=lambda page: page.name)
+def test_a_page_has_its_pictures(page: Path) -> None:
+    text, contents = page.read_text(encoding="utf-8"), pictures.written()[page]
+    assert [name for name in contents if f"<!-- {name} -->" not in text] == []
+    assert pictures.pages.filled(text, contents) == text, "run: python docs/scripts/pictures.py"
+
+
+def test_the_pictures_show_the_numbers_of_the_page() -> None:
+    code = [line for _, info, text in blocks(ENGLISH) if info == "python" for line in text.splitlines()]
+    assert [line for line in pictures.SOURCE.splitlines() if line not in code] == []
 
 
 def test_lines_side_by_side_are_lines_of_the_block() -> None:

@@ -20,7 +20,7 @@ from typed_einsum.errors import CODES
 DOCS = Path(__file__).parent.parent
 NAVIGATION = re.compile(r"^nav:\n(?P<rows>(?:[ ].*\n)+)", re.MULTILINE)
 NO_PROSE = re.compile(
-    r"^(?P<fence>`{3,}).*?^(?P=fence)$|<!--.*?-->|<[^>]+>|^(?:#|\||--8<--|:::)[^\n]*$",
+    r"\A---\n.*?^---$|^(?P<fence>`{3,}).*?^(?P=fence)$|<!--.*?-->|<[^>]+>|^(?:#|\||--8<--|:::)[^\n]*$",
     re.MULTILINE | re.DOTALL,
 )
 SHORTEST = 20

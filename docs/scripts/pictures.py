@@ -1,6 +1,6 @@
-"""Write the pictures of the tutorial into its pages, in both languages: `python docs/scripts/lesson.py`.
+"""Write the pictures of the home page and of both tutorials: `python docs/scripts/pictures.py`.
 
-They show the numbers of the tutorial's own tensors, which `SOURCE` makes as the page does.
+Those of the tutorial show the numbers of its own tensors, which `SOURCE` makes as the page does.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ ROOT = Path(__file__).parent.parent.parent
 sys.path.insert(0, str(ROOT / "benchmarks"))
 import pages  # noqa: E402
 
-PAGES = {"en": ROOT / "docs" / "tutorial.md", "zh": ROOT / "docs" / "zh" / "tutorial.md"}
+HOME = ROOT / "docs" / "index.md"
+TUTORIALS = {"en": ROOT / "docs" / "tutorial.md", "zh": ROOT / "docs" / "zh" / "tutorial.md"}
 
 SOURCE = """\
 torch.manual_seed(0)
@@ -122,17 +123,18 @@ def grid(x: float, y: float, image: Tensor, digits: int = 0) -> str:
 
 def arrow(points: str) -> str:
     """A path that ends in the head of an arrow."""
-    return f'<path class="arrow" d="{points}" marker-end="url(#lesson-head)"/>'
+    return f'<path class="arrow" d="{points}" marker-end="url(#drawing-head)"/>'
 
 
 def drawn(height: int, title: str, parts: Sequence[str]) -> str:
     """A picture of the common width, as a figure in one line."""
     svg = f'<svg xmlns="http://www.w3.org/2000/svg" role="img" viewBox="0 0 460 {height}">'
-    return f'<figure class="lesson">{svg}<title>{escape(title)}</title>{"".join(parts)}</svg></figure>'
+    inner = f"<title>{escape(title)}</title>{''.join(parts)}"
+    return f'<figure class="drawing" data-search-exclude>{svg}{inner}</svg></figure>'
 
 
 HEAD = (
-    '<defs><marker id="lesson-head" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" '
+    '<defs><marker id="drawing-head" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" '
     'orient="auto"><path class="head" d="M0 0L8 4L0 8z"/></marker></defs>'
 )
 
@@ -200,12 +202,39 @@ def weighting(words: dict[str, str], made: dict[str, Tensor]) -> str:
     return drawn(430, words["weighting"].format(corner), parts)
 
 
-def pictures(language: str) -> dict[str, str]:
-    """Every picture of the page in this language, by the name of its markers."""
+def of_tutorial(language: str) -> dict[str, str]:
+    """Every picture of the tutorial in this language, by the name of its markers."""
     made, words = numbers(), WORDS[language]
     return {f"picture: {draw.__name__}": draw(words, made) for draw in (meeting, chosen, weighting)}
 
 
+def halves() -> str:
+    """The bug of the home page: a vocabulary that `view` cuts in two, one half for each image."""
+    parts = [HEAD, label(230, 20, "one vocabulary: 80 texts")]
+    for number, texts in enumerate(("texts 0 to 39", "texts 40 to 79")):
+        x, middle, other = 20 + 220 * number, 120 + 220 * number, 340 - 220 * number
+        bar = f'x="{x}" y="30" width="200" height="30"'
+        parts += [
+            f'<rect class="shade" {bar} opacity="{0.35 - 0.2 * number:.2f}"/>',
+            f'<rect class="cell" {bar}/>',
+            label(middle, 49, texts),
+            f'<path class="lost" d="M{middle} 64L{other} 126"/>',
+            arrow(f"M{middle} 64V126"),
+            f'<rect class="chosen" x="{middle - 45}" y="132" width="90" height="60"/>',
+            label(middle, 158, f"image {number}"),
+            label(middle, 176, "40 scores"),
+        ]
+    parts += [label(230, 84, "never"), label(230, 118, "compared")]
+    title = "Image 0 is compared with texts 0 to 39 only, image 1 with texts 40 to 79 only."
+    return drawn(200, title, parts)
+
+
+def written() -> dict[Path, dict[str, str]]:
+    """The pictures of each page."""
+    tutorials = {page: of_tutorial(language) for language, page in TUTORIALS.items()}
+    return {HOME: {"picture: halves": halves()}, **tutorials}
+
+
 if __name__ == "__main__":
-    for language, page in PAGES.items():
-        pages.fill(page, pictures(language))
+    for page, contents in written().items():
+        pages.fill(page, contents)
