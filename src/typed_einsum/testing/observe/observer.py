@@ -179,7 +179,7 @@ class Observer:
         """Copies of the arguments of a call that is to be judged."""
         if seen.function is None or not any(map(holds_tensor, arguments.values())):
             return None
-        most, left = (MOST_JUDGED, 0.0) if seen.annotated else (MOST_FOLLOWED, GRACE / 4)
+        most, left = (MOST_JUDGED, 0.0) if seen.annotated else (MOST_FOLLOWED, GRACE / 2)
         if seen.judged >= most or self._time_left() <= left:
             return None
         if self._is_fork or threading.current_thread() is not threading.main_thread():
