@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from typed_einsum.operations import mean, normalize, rearrange, repeat, softmax
     from typed_einsum.scopes.block import scope
     from typed_einsum.switch import checks_off
-    from typed_einsum.testing.listing.shapes import shapes
+    from typed_einsum.testing.listing.api import shapes
 
 __all__ = [
     "checks_off",
@@ -41,7 +41,7 @@ _HOMES = {
     "scope": "typed_einsum.scopes.block",
     "shape_checked": "typed_einsum.checked",
     "shaped": "typed_einsum.checked",
-    "shapes": "typed_einsum.testing.listing.shapes",
+    "shapes": "typed_einsum.testing.listing.api",
     "softmax": "typed_einsum.operations",
     "typed_einsum": "typed_einsum.contraction",
 }

@@ -1,11 +1,11 @@
-"""`shapes`: the source of a function with the shape of every tensor beside its line."""
+"""The source of the functions of a call with the shape of every tensor beside its line."""
 
 from __future__ import annotations
 
 import inspect
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,40 +67,6 @@ class Shapes:
         return to_html(self)
 
 
-def shapes(fn_or_module: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Shapes:
-    """Run a call, and show the source with the named shape of every tensor beside its line.
-
-    No annotation is needed. The call runs on torch's symbolic shapes, so that nothing is computed and each
-    axis of the arguments is followed by itself, whatever its size. Where torch cannot follow it, the rest
-    runs on copies of the arguments. A call that fails is shown up to the line that fails, with its tensors.
-
-    An axis is named by what the code says of it: an annotation, a local that holds the size (after
-    `b, t = x.shape`), a letter of einsum or einops, a comment or docstring such as `# (b, t)`, an attribute
-    or an argument of a layer, or the project's glossary. Each name comes with the place that says it.
-
-    Args:
-        fn_or_module: a function, a method or a module.
-        args: the arguments of the call.
-        kwargs: its arguments by name.
-
-    Returns: the listing. `print` shows it, in colour on a terminal; a notebook shows it as HTML.
-
-    Raises: `TypeError` where the arguments do not fit. What the call itself raises is part of the listing.
-
-    Examples:
-        >>> import torch
-        >>> from typed_einsum import shapes
-        >>> def scores(query, key):
-        ...     b, q, d = query.shape  # (batch, queries, width)
-        ...     return query @ key.mT
-        >>> listing = shapes(scores, torch.zeros(2, 3, 5), torch.zeros(2, 4, 5))
-        >>> print(listing.functions[0].lines[-1].notes[0].text)
-        (b, q, key1)
-    """
-    ran = told_apart(separated(recorded(fn_or_module, args, kwargs)))
-    return shapes_of(ran, _entry(fn_or_module, ran), names_of(ran, glossary_near()))
-
-
 def shapes_of(ran: Ran, entry: Source | None, names: Names) -> Shapes:
     """The listing of a call that was recorded, and whose axes have names."""
     called = symbol_names(ran, names, entry)
@@ -113,12 +79,18 @@ def shapes_of(ran: Ran, entry: Source | None, names: Names) -> Shapes:
     )
 
 
+def _has_colours() -> bool:
+    return "NO_COLOR" not in os.environ and sys.stdout.isatty()
+
+
+def listing_of(fn_or_module: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Shapes:
+    """The listing of a call. Raises `TypeError` where its arguments do not fit."""
+    ran = told_apart(separated(recorded(fn_or_module, args, kwargs)))
+    return shapes_of(ran, _entry(fn_or_module, ran), names_of(ran, glossary_near()))
+
+
 def _entry(given: Callable[..., Any], ran: Ran) -> Source | None:
     function = type(given).forward if isinstance(given, nn.Module) else given
     code = getattr(inspect.unwrap(function), "__code__", None)
     calls = ran.recorder.calls
     return next((call.source for call in calls if code and call.source.name == code.co_qualname), None)
-
-
-def _has_colours() -> bool:
-    return "NO_COLOR" not in os.environ and sys.stdout.isatty()
