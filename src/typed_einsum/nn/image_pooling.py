@@ -17,7 +17,7 @@ from typed_einsum.errors import ArgumentError
 from typed_einsum.locations import caller_place
 from typed_einsum.nn.published import POOLING, load_published
 from typed_einsum.nn.settings import require_counts, require_heads
-from typed_einsum.operations import softmax
+from typed_einsum.operations import rearrange, softmax
 
 
 @typed_einsum
@@ -74,7 +74,7 @@ class ImagePoolingAttn(nn.Module):
         levels = {f"ch[{level}]": channels for level, channels in enumerate(ch)}
         require_counts(ec=ec, ct=ct, nh=nh, k=k, **{"len(ch)": len(ch)}, **levels)
         require_heads("ec", ec, "nh", nh)
-        self.axis_sizes = {"e": ec, "m": nh, "c": ec // nh, "g": ct, "p": len(ch) * k * k, "q": k * k}
+        self.axis_sizes = {"e": ec, "m": nh, "c": ec // nh, "g": ct, "p": len(ch) * k * k}
         self.query = nn.Sequential(nn.LayerNorm(ct), nn.Linear(ct, ec))
         self.key = nn.Sequential(nn.LayerNorm(ec), nn.Linear(ec, ec))
         self.value = nn.Sequential(nn.LayerNorm(ec), nn.Linear(ec, ec))
@@ -91,15 +91,14 @@ class ImagePoolingAttn(nn.Module):
         pooled = []
         for level, project, pool in zip(x, self.projections, self.im_pools, strict=True):
             image = shaped(level, f"b i={project.in_channels} _ _")
-            pooled.append(shaped(pool(project(image)).flatten(2), "b e q"))
-        patches = shaped(torch.cat(pooled, 2).transpose(1, 2), "b p e")
-        heads = self.axis_sizes["m"], self.axis_sizes["c"]
-        query = shaped(self.query(text).unflatten(2, heads), "b n m c")
-        key = shaped(self.key(patches).unflatten(2, heads), "b p m c")
-        value = shaped(self.value(patches).unflatten(2, heads), "b p m c")
+            pooled.append(rearrange(pool(project(image)), "b e rows columns -> b (rows columns) e"))
+        patches = shaped(torch.cat(pooled, 1), "b p e")
+        query = rearrange(self.query(text), "b n (m c) -> b n m c")
+        key = rearrange(self.key(patches), "b p (m c) -> b p m c")
+        value = rearrange(self.value(patches), "b p (m c) -> b p m c")
         scores = patch_scores(query, key) / math.sqrt(self.axis_sizes["c"])
         weights = softmax(scores, "b m n p", over="p")
-        seen = shaped(patch_mixture(weights, value).flatten(2), "b n e")
+        seen = rearrange(patch_mixture(weights, value), "b n m c -> b n (m c)")
         attended: Tensor = self.proj(seen)
         return attended * self.scale + text
 

@@ -17,6 +17,7 @@ from typed_einsum.locations import caller_place
 from typed_einsum.nn.conv import Conv, fuse_convolutions
 from typed_einsum.nn.published import BLOCK, load_published
 from typed_einsum.nn.settings import require_counts, require_evaluation, require_heads
+from typed_einsum.operations import rearrange
 
 
 @typed_einsum(max="n")
@@ -103,15 +104,15 @@ class MaxSigmoidAttnBlock(nn.Module):
         vocabulary: Float[Tensor, "v g"] | None = None,
     ) -> Float[Tensor, "b o h w"]:
         """Weight the image by its texts."""
-        m, c, d = (self.axis_sizes[axis] for axis in "mcd")
-        embed = shaped((x if self.ec is None else self.ec(x)).unflatten(1, (m, c)), "b m c h w")
-        value = shaped(self.proj_conv(x).unflatten(1, (m, d)), "b m d h w")
+        embed = rearrange(x if self.ec is None else self.ec(x), "b (m c) h w -> b m c h w")
+        value = rearrange(self.proj_conv(x), "b (m d) h w -> b m d h w")
         best = self._best_score(embed, guide, mask, vocabulary)
         bias = shaped(self.bias[:, None, None], "m 1 1")
         weight = shaped((best + bias).sigmoid() * self.scale, "b m h w")
         if mask is not None:
             weight = weight.masked_fill(~mask.any(1)[:, None, None, None], 0)
-        return gated(value, weight.type_as(value)).flatten(1, 2)  # autocast adds the bias in float32
+        weighted = gated(value, weight.type_as(value))  # autocast adds the bias in float32
+        return rearrange(weighted, "b m d h w -> b (m d) h w")
 
     @shape_checked
     def _best_score(
@@ -139,9 +140,7 @@ class MaxSigmoidAttnBlock(nn.Module):
     @shape_checked
     def _encoded(self, texts: Float[Tensor, "*b n g"]) -> Float[Tensor, "*b n m c"]:
         """Projected texts, divided by sqrt(c) already here, so that half-precision scores do not overflow."""
-        m, c = (self.axis_sizes[axis] for axis in "mc")
-        heads: Tensor = self.gl(texts).unflatten(-1, (m, c))
-        return heads / math.sqrt(c)
+        return rearrange(self.gl(texts), "*b n (m c) -> *b n m c") / math.sqrt(self.axis_sizes["c"])
 
     @shape_checked
     def encode_guide(self, vocabulary: Float[Tensor, "v g"]) -> Float[Tensor, "v m c"]:
