@@ -138,6 +138,15 @@ def test_the_best_documents(padded: bool) -> None:
         torch.testing.assert_close(attention.top_documents(query, document, 4, mask, words)[0], expected)
 
 
+def test_the_best_documents_compile() -> None:
+    query, document = torch.randn(B, Q, C), torch.randn(11, 7, C)
+    compiled = torch.compile(attention.top_documents, fullgraph=True, backend="eager")
+    for mine, theirs in zip(
+        compiled(query, document, 4), attention.top_documents(query, document, 4), strict=True
+    ):
+        torch.testing.assert_close(mine, theirs)
+
+
 def test_more_documents_than_there_are() -> None:
     with pytest.raises(errors.ArgumentError, match=r"expected at most as many .* got `top` 4 of 3"):
         attention.top_documents(torch.ones(2, 4, 6), torch.ones(3, 5, 6), 4)

@@ -9,6 +9,7 @@ from torch import Tensor
 from typed_einsum.checked import shape_checked
 from typed_einsum.contraction import einsum, typed_einsum
 from typed_einsum.contraction.maximum.packed import best_packed
+from typed_einsum.contraction.maximum.tracing import is_recorded
 from typed_einsum.diagnostics import Diagnostic
 from typed_einsum.errors import ArgumentError
 from typed_einsum.locations import caller_place
@@ -104,7 +105,7 @@ def packed_late_interaction(
         tensor([[24.,  0., 24.],
                 [24.,  0., 24.]])
     """
-    if not torch.compiler.is_compiling():
+    if not is_recorded():
         _require_rising(offsets, len(tokens))
     if query_mask is not None:
         query = query.masked_fill(~query_mask.unsqueeze(2), 0)

@@ -37,8 +37,9 @@ def best_packed(rows: Tensor, columns: Tensor, first: Tensor) -> Tensor:
 
 def _all_at_once(rows: Tensor, columns: Tensor, first: Tensor) -> Tensor:
     """The plain formulation; a gradient is divided among equals."""
-    places = torch.arange(len(rows), device=device_of(rows))
-    group = torch.bucketize(places, first.long(), right=True) - 1
+    begins = torch.zeros(len(rows) + 1, dtype=torch.int64, device=device_of(rows))
+    begins = begins.index_add(0, first.long(), torch.ones_like(first, dtype=torch.int64))
+    group = begins.cumsum(0)[:-1] - 1
     products = rows @ columns
     at = group.unsqueeze(1).expand_as(products)
     empty = products.new_zeros(len(first), shape_of(columns)[1])
