@@ -66,7 +66,7 @@ def tile_products(embed: Tensor, guide: Tensor) -> None:
     b, m, c, h, w = embed.shape
     rows, columns = guide.transpose(1, 2).reshape(b * m, 1, -1, c), embed.reshape(b * m, c, h * w)
     count = workers.worker_count(rows, columns)
-    layout = sizes.layout((b * m, 1, rows.shape[2], h * w), count, rows)
+    layout = sizes.layout((b * m, 1, rows.shape[2], h * w), c, count, rows)
 
     def compute(every: Iterator[sizes.Tile]) -> None:
         products = tiles.Products.for_tiles_of(layout.entries, rows)

@@ -226,10 +226,10 @@ def test_a_forked_process_starts_workers_of_its_own() -> None:
 
 
 def test_the_environment_fixes_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
-    b, e, n, _, p = SIZES
+    b, e, n, c, p = SIZES
     rows, columns = (each.detach() for each in operands())
     monkeypatch.setenv(sizes.VARIABLE, "32x40")
-    laid_out = sizes.layout((b, e, n, p), WORKERS, rows)
+    laid_out = sizes.layout((b, e, n, p), c, WORKERS, rows)
     assert (laid_out.height, laid_out.entries) == (32, 32 * 40)
     assert {at_p.stop - at_p.start for _, _, at_p in laid_out.tiles} == {40}
     torch.testing.assert_close(best_products(rows, columns), reference(rows, columns))
@@ -239,7 +239,7 @@ def test_tiles_that_nobody_can_read_are_ignored(monkeypatch: pytest.MonkeyPatch)
     sizes.fixed_tiles.cache_clear()
     monkeypatch.setenv(sizes.VARIABLE, "128")
     with pytest.warns(RuntimeWarning) as caught:
-        sizes.layout((2, 3, 70, 90), WORKERS, torch.ones(1))
+        sizes.layout((2, 3, 70, 90), 5, WORKERS, torch.ones(1))
     assert str(caught[0].message) == (
         "TYPED_EINSUM_TILES is '128'; expected the rows and columns of a tile, such as 128x1600. "
         "It is ignored."

@@ -31,6 +31,8 @@ def best_packed(rows: Tensor, columns: Tensor, first: Tensor) -> Tensor:
     """
     if is_recorded():
         return _all_at_once(rows, columns, first)
+    if not (torch.is_grad_enabled() and (rows.requires_grad or columns.requires_grad)):
+        return _streamed(rows, columns, first, with_rows=False)[0]
     best: Tensor = BestPacked.apply(rows, columns, first)[0]  # type: ignore[no-untyped-call]
     return best
 
@@ -52,7 +54,7 @@ class BestPacked(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, rows: Tensor, columns: Tensor, first: Tensor) -> tuple[Tensor, Tensor]:
         """The best products, and the winners, counted from the first row of each group."""
-        best, winners = _streamed(rows, columns, first)
+        best, winners = _streamed(rows, columns, first, with_rows=True)
         ctx.mark_non_differentiable(winners)
         ctx.save_for_backward(rows, columns, first, winners)
         return best, winners
@@ -79,8 +81,8 @@ def _lengths(first: Tensor, total: int) -> Tensor:
     return torch.cat([first[1:], first.new_tensor([total])]) - first
 
 
-def _streamed(rows: Tensor, columns: Tensor, first: Tensor) -> tuple[Tensor, Tensor]:
-    total, p = len(rows), shape_of(columns)[1]
+def _streamed(rows: Tensor, columns: Tensor, first: Tensor, *, with_rows: bool) -> tuple[Tensor, Tensor]:
+    total, (c, p) = len(rows), shape_of(columns)
     best = rows.new_zeros(len(first), p)
     winners = torch.zeros_like(best, dtype=torch.int32)
     lengths = _lengths(first, total)
@@ -88,7 +90,8 @@ def _streamed(rows: Tensor, columns: Tensor, first: Tensor) -> tuple[Tensor, Ten
     plain, workers = is_plain(rows, columns), worker_count(rows, columns)
     width = max(1, min(p, WIDTH))
     bounds = [*first.tolist(), total]
-    groups = list(_groups(bounds, max(1, sizes.tile_size(rows, workers, total * p) // width)))
+    entries = sizes.beside_rows(sizes.tile_size(rows, workers, total * p), width, c)
+    groups = list(_groups(bounds, max(1, entries // width)))
     longest = max((bounds[at.stop] - bounds[at.start] for at in groups), default=0)
 
     def compute(every: Iterator[Tile]) -> None:
@@ -97,8 +100,12 @@ def _streamed(rows: Tensor, columns: Tensor, first: Tensor) -> tuple[Tensor, Ten
             begin, end = bounds[at.start], bounds[at.stop]
             some = rows[None, None, begin:end], columns[None, :, at_p]
             made = tiles.all_products(*some) if products is None else products.of(*some)
-            top, row = tiles.top_with_row(_padded(made[0, 0], first[at], last[at], begin), plain=plain)
-            best[at, at_p], winners[at, at_p] = top[0], row[0]
+            padded = _padded(made[0, 0], first[at], last[at], begin)
+            if with_rows:
+                top, row = tiles.top_with_row(padded, plain=plain)
+                best[at, at_p], winners[at, at_p] = top[0], row[0]
+            else:
+                best[at, at_p] = padded.amax(2)[0]
 
     every = [(at, slice(start, start + width)) for at in groups for start in range(0, p, width)]
     share(compute, every, workers)

@@ -58,10 +58,10 @@ class Layout:
     tiles: tuple[Tile, ...]
 
 
-def layout(shape: tuple[int, int, int, int], workers: int, like: Tensor) -> Layout:
+def layout(shape: tuple[int, int, int, int], channels: int, workers: int, like: Tensor) -> Layout:
     """The tiles for products of shape `(b, e, n, p)`, which have all rows where they fit."""
     b, e, n, p = shape
-    entries = tile_size(like, workers, b * e * n * p)
+    entries = beside_rows(tile_size(like, workers, b * e * n * p), p, channels)
     width = min(p, max(LEAST_WIDTH, entries // n // ALIGNED * ALIGNED))
     height = min(n, max(1, entries // width))
     fixed = fixed_tiles(os.environ.get(VARIABLE, ""))
@@ -86,6 +86,11 @@ def tile_size(like: Tensor, workers: int, products: int = 0) -> int:
     if 0 < products <= FEW_TILES * most:
         return 2 * most
     return max(most, min(LARGER * most, products // SHARE))
+
+
+def beside_rows(entries: int, width: int, channels: int) -> int:
+    """How many products fit beside the rows that they are made of, of so many channels."""
+    return max(1, entries * width // (width + channels))
 
 
 def slices(sizes: tuple[int, int, int], width: int, most: int) -> Iterator[Tile]:

@@ -43,12 +43,12 @@ def largest_with_rows(rows: Tensor, columns: Tensor, allowed: Tensor | None = No
 def _streamed(
     rows: Tensor, columns: Tensor, allowed: Tensor | None, *, with_rows: bool
 ) -> tuple[Tensor, Tensor | None]:
-    b, e, n, _ = shape_of(rows)
+    b, e, n, c = shape_of(rows)
     p = shape_of(columns)[2]
     best = rows.new_empty(b, e, p)
     winners = torch.empty_like(best, dtype=torch.int32) if with_rows else None
     plain, workers = is_plain(rows, columns), worker_count(rows, columns)
-    layout = sizes.layout((b, e, n, p), workers, rows)
+    layout = sizes.layout((b, e, n, p), c, workers, rows)
 
     def compute(every: Iterator[Tile]) -> None:
         products = Products.for_tiles_of(layout.entries, rows) if plain else None
