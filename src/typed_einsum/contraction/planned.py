@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -10,7 +11,7 @@ from torch.compiler import is_dynamo_compiling
 
 from typed_einsum.contraction.maximum import best_products
 from typed_einsum.contraction.operands import Contraction
-from typed_einsum.equation.equation import Equation, is_spread, spread_ranks
+from typed_einsum.equation.equation import Equation, is_spread, name_of, spread_ranks
 from typed_einsum.generated.checks import ShapeChecks
 from typed_einsum.generated.compile import build
 from typed_einsum.plan import Plan, depends_on_sizes, operands_of, plan_of
@@ -115,7 +116,42 @@ def _keep(functions: dict[tuple[int, ...], Run], key: tuple[int, ...], function:
 
 def _function(equation: Equation, spread: Mapping[str, int], sizes: Mapping[str, int]) -> Run:
     """The plan for these ranks and sizes as a function of the operands."""
+    ones = frozenset(name for name in equation.keys if sizes.get(name) == 1)
+    if ones and not equation.maximised:
+        return _without(equation, ones, _function(_dropped(equation, ones), spread, _others(sizes, ones)))
     return planned_function(plan_of(equation, spread, sizes))
+
+
+def _without(equation: Equation, ones: frozenset[str], run: Run) -> Run:
+    """A function that drops axes of size 1, which no product needs, and gives the result those it has."""
+    drops = [_places(names, ones) for names in equation.operand_keys]
+    added = _places(equation.output_keys, ones)
+
+    def contract(*operands: Tensor) -> Tensor:
+        result = run(*[operand.squeeze(at) for operand, at in zip(operands, drops, strict=True)])
+        for at in added:
+            result = result.unsqueeze(at)
+        return result
+
+    return contract
+
+
+def _places(names: Sequence[str], ones: frozenset[str]) -> tuple[int, ...]:
+    return tuple(at for at, name in enumerate(names) if name in ones)
+
+
+def _dropped(equation: Equation, ones: frozenset[str]) -> Equation:
+    """The equation without these axes."""
+    *operands, output = (
+        tuple(axis for axis in axes if name_of(axis) not in ones)
+        for axes in (*equation.operands, equation.output)
+    )
+    summed = tuple(name for name in equation.summed if name not in ones)
+    return replace(equation, operands=tuple(operands), output=output, summed=summed)
+
+
+def _others(sizes: Mapping[str, int], ones: frozenset[str]) -> dict[str, int]:
+    return {name: size for name, size in sizes.items() if name not in ones}
 
 
 def planned_function(plan: Plan, best: str | None = None) -> Run:
