@@ -36,14 +36,18 @@ def shape_checked(function: F) -> F:
     The verdict on every call is that of `jaxtyped(typechecker=beartype)`, at a fraction of its cost, with a
     message that names the axis, both sizes and where each came from. Parameters that are not tensors are
     checked by beartype. `einsum` and `shaped` in its body share its axis names; the
-    functions that it calls do not.
+    functions that it calls do not. Every item that a generator yields is checked.
 
-    Axes: the names of the annotations; one name has one size in a call. A method's names may be known to
-    its object: `self.axis_sizes = {"c": 64}` binds `c` in every checked method. An expression such as
-    `h*w` is checked as soon as its names have sizes, in arguments too.
+    On a class, every method with shapes is checked, and the fields of a dataclass, named tuple, typed dict
+    or tensorclass are checked against one another when one is made.
 
-    Returns: the function, wrapped; name, docstring, signature and annotations are kept. `.source` is the
-    source of its generated checks, or None where the solver checks every call.
+    Axes: the names of the annotations; one name has one size in a call, also in the fields of records. A
+    method's names may be known to its object, by the annotations of its parameters and buffers, as in
+    `weight: Float[Tensor, "c d"]`, and by `self.axis_sizes = {"c": 64}`. An expression such as `h*w` is
+    checked as soon as its names have sizes, in arguments too.
+
+    Returns: the class itself, or the function, wrapped; name, docstring, signature and annotations are kept.
+    `.source` of a function is the source of its generated checks.
 
     Raises: at definition `SignatureError` (TE505, TE506); in a call `ShapeError` (TE2xx), `DtypeError`
     (TE301, TE304, TE305) and `ArgumentError` (TE406, TE407, TE409).
@@ -60,6 +64,14 @@ def shape_checked(function: F) -> F:
         ...     return x @ weight
         >>> project(torch.randn(2, 3), torch.randn(3, 5)).shape
         torch.Size([2, 5])
+        >>> from dataclasses import dataclass
+        >>> @shape_checked
+        ... @dataclass
+        ... class Batch:
+        ...     x: Float[Tensor, "b t c"]
+        ...     mask: Float[Tensor, "b t"]
+        >>> Batch(torch.randn(2, 3, 5), torch.ones(2, 3)).x.shape
+        torch.Size([2, 3, 5])
     """
     names = surrounding_names()
     if isinstance(function, type):
