@@ -13,11 +13,11 @@ sys.path.insert(0, str(SCRIPTS))
 import promises  # noqa: E402
 
 
-@pytest.mark.parametrize("page", promises.PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", promises.PAGES, ids=lambda page: f"{page.parent.name}/{page.name}")
 def test_a_page_says_what_was_recorded(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     assert "<!-- promises -->" in text
-    filled = promises.pages.filled(text, {"promises": promises.table(promises.PAGES[page])})
+    filled = promises.pages.filled(text, {"promises": promises.table(*promises.PAGES[page])})
     assert filled == text, "run: python docs/scripts/promises.py"
 
 

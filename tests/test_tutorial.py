@@ -1,8 +1,9 @@
-"""The tutorial in two languages: the same headings, code and links, so that neither falls behind."""
+"""Pages in two languages: the same headings, code, links and pictures, so that neither falls behind."""
 
 from __future__ import annotations
 
 import io
+import posixpath
 import re
 import sys
 import tokenize
@@ -16,6 +17,7 @@ DOCS = Path(__file__).parent.parent / "docs"
 sys.path.insert(0, str(DOCS / "scripts"))
 import pictures  # noqa: E402
 
+TRANSLATED = sorted(page.name for page in (DOCS / "zh").glob("*.md"))
 ENGLISH = (DOCS / "tutorial.md").read_text(encoding="utf-8")
 CHINESE = (DOCS / "zh" / "tutorial.md").read_text(encoding="utf-8")
 
@@ -47,10 +49,20 @@ def without_comments(source: str) -> str:
     return "\n".join(lines)
 
 
-def links(page: str, folder: str, translation: str) -> list[str]:
-    """Where the links lead, seen from `docs/`, to which `folder` leads; not which of the two the other is."""
-    targets = LINK.findall(BLOCK.sub("", page))
-    return ["translation" if target == translation else target.removeprefix(folder) for target in targets]
+def links(page: str, folder: str) -> list[str]:
+    """Where the links of a page lead; of a page in two languages, whether to the language of this one."""
+    return [led(target, folder) for target in LINK.findall(BLOCK.sub("", page))]
+
+
+def led(target: str, folder: str) -> str:
+    """Where one link leads, seen from `docs/`."""
+    if "://" in target:
+        return target
+    resolved = posixpath.normpath(folder + target)
+    page = resolved.removeprefix("zh/")
+    if page not in TRANSLATED:
+        return resolved
+    return f"{'own' if resolved.startswith('zh/') == (folder == 'zh/') else 'other'} {page}"
 
 
 def differences(english: str, chinese: str) -> list[str]:
@@ -58,10 +70,7 @@ def differences(english: str, chinese: str) -> list[str]:
     pairs: dict[str, tuple[Sequence[object], Sequence[object]]] = {
         "heading": (headings(english), headings(chinese)),
         "block": (blocks(english), blocks(chinese)),
-        "link": (
-            links(english, "", "zh/tutorial.md"),
-            links(chinese, "../", "../tutorial.md"),
-        ),
+        "link": (links(english, ""), links(chinese, "zh/")),
     }
     return [
         f"{kind} {number}: {ours} | {theirs}"
@@ -71,8 +80,10 @@ def differences(english: str, chinese: str) -> list[str]:
     ]
 
 
-def test_the_two_tutorials_are_one() -> None:
-    assert differences(ENGLISH, CHINESE) == []
+@pytest.mark.parametrize("name", TRANSLATED)
+def test_a_page_says_the_same_in_both_languages(name: str) -> None:
+    english, chinese = ((DOCS / folder / name).read_text(encoding="utf-8") for folder in ("", "zh"))
+    assert differences(english, chinese) == []
 
 
 def test_there_is_a_tutorial_to_compare() -> None:
@@ -82,7 +93,7 @@ def test_there_is_a_tutorial_to_compare() -> None:
     assert len(re.findall("[\u4e00-\u9fff]", BLOCK.sub("", CHINESE))) > 1000
 
 
-@pytest.mark.parametrize("page", pictures.written(), ids=lambda page: page.name)
+@pytest.mark.parametrize("page", pictures.written(), ids=lambda page: f"{page.parent.name}/{page.name}")
 def test_a_page_has_its_pictures(page: Path) -> None:
     text, contents = page.read_text(encoding="utf-8"), pictures.written()[page]
     assert [name for name in contents if f"<!-- {name} -->" not in text] == []
@@ -105,9 +116,11 @@ def test_lines_side_by_side_are_lines_of_the_block() -> None:
         assert [line for line in lines if line not in code] == []
 
 
-def test_a_chinese_paragraph_is_one_line() -> None:
+@pytest.mark.parametrize("name", TRANSLATED)
+def test_a_chinese_paragraph_is_one_line(name: str) -> None:
     """A break inside a paragraph would be shown as a space, which Chinese does not have."""
-    prose = BLOCK.sub("", CHINESE.split("---\n", 2)[2])
+    page = (DOCS / "zh" / name).read_text(encoding="utf-8")
+    prose = BLOCK.sub("", page.split("---\n", 2)[2])
     assert re.findall(r"^[^\n|<12-].*\n(?=.)", prose, re.MULTILINE) == []
 
 
@@ -160,7 +173,7 @@ def test_only_prose_and_comments_may_differ() -> None:
         ("<!-- prints -->\n", "", "block 1: "),
         ("```python\n", '```python title="sum.py"\n', "block 1: "),
         ("maximum.md", "language.md", "link 2: maximum.md | language.md"),
-        ("(../tutorial.md)", "(tutorial.md)", "link 1: translation | tutorial.md"),
+        ("(../tutorial.md)", "(tutorial.md)", "link 1: other tutorial.md | own tutorial.md"),
     ],
     ids=[
         "heading missing",

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent.parent.parent
 sys.path.insert(0, str(ROOT / "benchmarks"))
 import pages  # noqa: E402
 
-HOME = ROOT / "docs" / "index.md"
+HOMES = {"en": ROOT / "docs" / "index.md", "zh": ROOT / "docs" / "zh" / "index.md"}
 TUTORIALS = {"en": ROOT / "docs" / "tutorial.md", "zh": ROOT / "docs" / "zh" / "tutorial.md"}
 
 SOURCE = """\
@@ -47,6 +47,12 @@ WORDS = {
         "chosen": "Of the scores {} of the corner pixel, the largest is kept: {}.",
         "weighting": "Four grids of 5 by 5 pixels: best score, weight, value, and value times weight. "
         "In the corner they are {}.",
+        "vocabulary": "one vocabulary: 80 texts",
+        "half": "texts {} to {}",
+        "lost": "never\ncompared",
+        "split": "image {}",
+        "scored": "40 scores",
+        "halves": "Image 0 is compared with texts 0 to 39 only, image 1 with texts 40 to 79 only.",
     },
     "zh": {
         "image": "图像，5 × 5 个像素",  # noqa: RUF001
@@ -61,6 +67,12 @@ WORDS = {
         "meeting": "角上像素的向量 {} 与三段文本做点积，得到 {}。",  # noqa: RUF001
         "chosen": "角上像素的得分是 {}，保留其中最大的：{}。",  # noqa: RUF001
         "weighting": "四个 5 × 5 的网格：最高得分、权重、值、值乘权重。角上的像素依次是 {}。",  # noqa: RUF001
+        "vocabulary": "一张词表：80 段文本",  # noqa: RUF001
+        "half": "文本 {} 到 {}",
+        "lost": "从未\n比较",
+        "split": "图像 {}",
+        "scored": "40 个得分",
+        "halves": "图像 0 只与文本 0 到 39 比较，图像 1 只与文本 40 到 79 比较。",  # noqa: RUF001
     },
 }
 """What the pictures say, in the language of the page."""
@@ -208,31 +220,30 @@ def of_tutorial(language: str) -> dict[str, str]:
     return {f"picture: {draw.__name__}": draw(words, made) for draw in (meeting, chosen, weighting)}
 
 
-def halves() -> str:
+def halves(words: dict[str, str]) -> str:
     """The bug of the home page: a vocabulary that `view` cuts in two, one half for each image."""
-    parts = [HEAD, label(230, 20, "one vocabulary: 80 texts")]
-    for number, texts in enumerate(("texts 0 to 39", "texts 40 to 79")):
+    parts = [HEAD, label(230, 20, words["vocabulary"])]
+    for number in range(2):
         x, middle, other = 20 + 220 * number, 120 + 220 * number, 340 - 220 * number
         bar = f'x="{x}" y="30" width="200" height="30"'
         parts += [
             f'<rect class="shade" {bar} opacity="{0.35 - 0.2 * number:.2f}"/>',
             f'<rect class="cell" {bar}/>',
-            label(middle, 49, texts),
+            label(middle, 49, words["half"].format(40 * number, 40 * number + 39)),
             f'<path class="lost" d="M{middle} 64L{other} 126"/>',
             arrow(f"M{middle} 64V126"),
             f'<rect class="chosen" x="{middle - 45}" y="132" width="90" height="60"/>',
-            label(middle, 158, f"image {number}"),
-            label(middle, 176, "40 scores"),
+            label(middle, 158, words["split"].format(number)),
+            label(middle, 176, words["scored"]),
         ]
-    parts += [label(230, 84, "never"), label(230, 118, "compared")]
-    title = "Image 0 is compared with texts 0 to 39 only, image 1 with texts 40 to 79 only."
-    return drawn(200, title, parts)
+    above, below = words["lost"].splitlines()
+    return drawn(200, words["halves"], [*parts, label(230, 84, above), label(230, 118, below)])
 
 
 def written() -> dict[Path, dict[str, str]]:
     """The pictures of each page."""
-    tutorials = {page: of_tutorial(language) for language, page in TUTORIALS.items()}
-    return {HOME: {"picture: halves": halves()}, **tutorials}
+    homes = {page: {"picture: halves": halves(WORDS[language])} for language, page in HOMES.items()}
+    return homes | {page: of_tutorial(language) for language, page in TUTORIALS.items()}
 
 
 if __name__ == "__main__":
