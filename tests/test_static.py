@@ -227,5 +227,5 @@ def test_code_without_annotations_is_told_what_to_do(tmp_path: Path) -> None:
         2,
         "0 findings; 1 equation read in 1 file; functions with shape annotations: 0 of 1\n"
         "Next: `typed-einsum run -m pytest` observes the calls that your tests make, "
-        "and `report` judges them\n",
+        "`report` judges them, and `html` shows the shapes beside the source\n",
     )

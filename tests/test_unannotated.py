@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -77,6 +79,46 @@ def outer(x):
 
 def test_what_raises_is_kept_out_of_the_program(tmp_path: Path) -> None:
     assert looked_at(merge, {"x": 3}, tmp_path, 10.0, audit=True).findings == ()
+
+
+PROGRAM = """\
+import torch
+
+
+def merge(x):
+    b, h, t, d = x.shape
+    return x.reshape(b, t, h * d)
+
+
+if __name__ == "__main__":
+    merge(torch.zeros(4, 4, 4, 4))
+"""
+
+WRONG = "TE703 a reshape from (b, h, t, d) to (b, t, h*d) mixes `h`, `t` and `d`: "
+
+
+@pytest.mark.thorough
+def test_the_commands_tell_of_functions_without_annotations(tmp_path: Path) -> None:
+    (tmp_path / "plain.py").write_text(PROGRAM)
+
+    def command(*words: str) -> tuple[int, str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "typed_einsum.cli", *words],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.returncode, done.stdout
+
+    assert command("run", "plain.py") == (0, "")
+    status, report = command("report")
+    assert (status, f"plain.py:6:1: {WRONG}" in report) == (1, True)
+    assert f"plain.py:6:1: {WRONG}" in command("check", "plain.py")[1]
+    assert command("html") == (0, f"wrote {tmp_path / '.typed-einsum' / 'html' / 'index.html'}\n")
+    assert "(b, t, h*d)" in re.sub(
+        r"<[^>]*>", "", (tmp_path / ".typed-einsum/html/plain.py.html").read_text()
+    )
 
 
 def listing(**more: Any) -> dict[str, Any]:

@@ -14,7 +14,10 @@ from typed_einsum.cli.statuses import COULD_NOT_RUN
 from typed_einsum.testing.process.outcome import Outcome
 from typed_einsum.testing.process.supervisor import Supervisor, WorkerFailed
 
-NEXT = "Next: `typed-einsum run -m pytest` observes the calls that your tests make, and `report` judges them"
+NEXT = (
+    "Next: `typed-einsum run -m pytest` observes the calls that your tests make, `report` judges them, "
+    "and `html` shows the shapes beside the source"
+)
 
 
 def run_check(paths: Sequence[Path], settings: Settings, *, verbose: bool) -> int:
@@ -47,6 +50,8 @@ def _checked(supervisor: Supervisor, file: Path, shown: str, listing: Listing, o
             is_imported &= outcome.kind != "failed"
             for each in observed.instead_of(outcome):
                 listing.add(listing.unless_repeated(each, shown))
+        for each in observed.besides(file):
+            listing.add(each)
     except WorkerFailed as error:
         listing.add(Outcome("failed", shown, text=str(error)))
     return is_imported

@@ -7,8 +7,9 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from typed_einsum.cli.reporting import outcomes_of
@@ -28,11 +29,12 @@ class CannotObserve(Exception):
 
 @dataclass(frozen=True)
 class Observed:
-    """Functions that were observed and judged, by file and line."""
+    """Functions that were observed and judged, by file and line, and those without annotations by file."""
 
     root: Path
     functions: Mapping[tuple[str, int], Function]
     settings: Settings
+    unannotated: Mapping[str, Sequence[Function]] = field(default_factory=dict)
 
     @classmethod
     def near(cls, folder: Path, settings: Settings) -> Observed:
@@ -46,7 +48,18 @@ class Observed:
             return cls(folder, {}, settings)
         judged = (each for each in functions if each.extent != "not judged")
         by_place = {(str(found.parent / each.file), each.line): each for each in judged}
-        return cls(found.parent, by_place, settings)
+        bare: dict[str, list[Function]] = defaultdict(list)
+        for each in functions:
+            if each.findings and not each.annotated:
+                bare[str(found.parent / each.file)].append(each)
+        return cls(found.parent, by_place, settings, bare)
+
+    def besides(self, file: Path) -> Iterator[Outcome]:
+        """What was found in the functions of a file that `check` cannot call, without annotations."""
+        functions = tuple(self.unannotated.get(os.path.abspath(file), ()))
+        for outcome in outcomes_of(Observations(functions), self.root, self.settings):
+            if outcome.kind in ("finding", "advice"):
+                yield outcome
 
     def instead_of(self, outcome: Outcome) -> Iterator[Outcome]:
         """An outcome; where the function was left out and observed, what is said of its observed calls."""
