@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import torch
 
+from typed_einsum.testing import lint
 from typed_einsum.testing.calls.call import Call
 from typed_einsum.testing.inputs.recipe import Recipe
 from typed_einsum.testing.listing.apart import separated
@@ -71,6 +72,15 @@ def test_a_call_is_followed_with_all_functions_that_it_goes_through(tmp_path: Pa
     ]
     line = merge.__code__.co_firstlineno + 2
     assert [(each.code, each.line) for each in looked.findings] == [("TE703", line)]
+
+
+def test_lint_says_what_it_finds_in_the_names_of_the_code() -> None:
+    x = torch.zeros(2, 3, 5, 7)
+    report = lint(merge, x)
+    assert report.findings[0].message.startswith(
+        "a reshape from (b, h, t, d) to (b, t, h*d) mixes `h`, `t` and `d`: "
+    )
+    assert "b=2 h=3 t=5 d=7" in str(report)
 
 
 def outer(x):

@@ -18,8 +18,8 @@ from typed_einsum.testing.contracts.report import Report
 def lint(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Report:
     """Call a function, watch every call of torch inside, and report what scrambles or leaks an axis.
 
-    Without annotations an axis is known by its size: give axes sizes that differ, such as primes. Each is
-    named after the argument that has it first.
+    Without annotations an axis is known by its size: give axes sizes that differ, such as primes. A finding
+    names them as `typed_einsum.shapes` does, or else after the argument that has them first.
 
     Args:
         function: any callable, such as a module.
@@ -39,9 +39,14 @@ def lint(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Report:
     watch = Watch(TrackedAxes(sizes))
     with torch.no_grad(), watch:
         function(*args, **kwargs)
+    findings = tuple(watch.findings)
+    if findings:
+        from typed_einsum.testing.listing.auditing import in_names
+
+        findings, sizes = in_names(function, args, kwargs, sizes) or (findings, sizes)
     shown = " ".join(f"{name}={size}" for name, size in sizes.items())
     name = getattr(function, "__name__", type(function).__name__)
-    return Report(name, tuple(watch.findings), shown)
+    return Report(name, findings, shown)
 
 
 def _named(function: Callable[..., Any], args: Any, kwargs: Mapping[str, Any]) -> Mapping[str, Any]:

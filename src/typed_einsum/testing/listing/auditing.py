@@ -6,9 +6,10 @@ and what a change of the input does to the result is advice.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 import torch
 
@@ -18,8 +19,10 @@ from typed_einsum.testing.axes.judge import judge
 from typed_einsum.testing.calls.call import Call
 from typed_einsum.testing.calls.variation import at
 from typed_einsum.testing.inputs.recipe import Recipe
-from typed_einsum.testing.listing.running import Ran
+from typed_einsum.testing.listing.named import names_of
+from typed_einsum.testing.listing.running import Ran, call_of, recorded_call
 from typed_einsum.testing.listing.values import Number
+from typed_einsum.testing.names.glossary import glossary_near
 from typed_einsum.testing.names.hints import hint_of
 from typed_einsum.testing.names.naming import Names
 from typed_einsum.testing.running.invoke import reseed
@@ -65,6 +68,31 @@ def _at_these_sizes(call: Call, ran: Ran, names: Names) -> Iterator[Finding]:
     with torch.no_grad(), watch, suppress(Exception):  # what it raises is seen where the program runs
         here.function(*here.bound.args, **here.bound.kwargs)
     yield from _certain(tuple(watch.findings))
+
+
+def in_names(
+    function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any], sizes: Mapping[str, int]
+) -> tuple[tuple[Finding, ...], dict[str, int]] | None:
+    """What the audit sees at the sizes of a call, in the names that the code has; None where it has none.
+
+    `sizes` are those of the axes by their places. The call runs again, on copies.
+    """
+    try:
+        call, start = call_of(function, args, kwargs)
+        ran = recorded_call(call, start)
+        names = names_of(ran, glossary_near())
+        entry = ran.recorder.calls[0].source if ran.recorder.calls else None
+        called = {place: names.text(ran.final(symbol), entry) for symbol, place in ran.places.items()}
+        named = {called.get(place, place): size for place, size in sizes.items()}
+        here = at(call, {})
+        watch = Watch(TrackedAxes(named))
+        reseed(0)
+        with torch.no_grad(), watch:
+            start(here.bound)
+    except Exception:  # what cannot be copied or run again is told by its places
+        return None
+    is_whole = len(named) == len(sizes) and all(name.isidentifier() for name in named) and watch.findings
+    return (tuple(watch.findings), named) if is_whole else None
 
 
 def _certain(findings: tuple[Finding, ...]) -> Iterator[Finding]:

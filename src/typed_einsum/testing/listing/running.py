@@ -71,7 +71,7 @@ class Ran:
 
 def recorded(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Ran:
     """Run a call. Raises `TypeError` where the arguments do not fit the function."""
-    return recorded_call(*_call(function, args, kwargs))
+    return recorded_call(*call_of(function, args, kwargs))
 
 
 def recorded_call(call: Call, start: Callable[[inspect.BoundArguments], Any] | None = None) -> Ran:
@@ -114,7 +114,7 @@ def _fail_alike(one: Ran, other: Ran) -> bool:
     return lines[0] == lines[1] and bool(lines[0])
 
 
-def _call(
+def call_of(
     function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
 ) -> tuple[Call, Callable[[inspect.BoundArguments], Any]]:
     """A call as a function with arguments by name, and how it is started."""
@@ -133,7 +133,7 @@ def _call(
     try:
         signature = inspect.signature(inner)
     except ValueError:  # a function of torch's own
-        return _call(_python_of(function), args, kwargs)
+        return call_of(_python_of(function), args, kwargs)
     bound = signature.bind(*owner, *args, **kwargs)
     recipe = _recipe(inner, signature)
     return Call(inner, recipe, dict(bound.arguments), {}, origin="given"), start
