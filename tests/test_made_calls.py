@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Literal
 
 import pytest
@@ -101,8 +102,13 @@ def on_device(size: Float[Tensor, "b"], device) -> Float[Tensor, "b"]:
     return size.to(device)
 
 
-@pytest.mark.parametrize("name", ["normalised", "along", "on_device"])
-def test_bare_tensors_axes_by_number_and_devices_are_made(name: str) -> None:
+def labelled(x: Float[Tensor, "b c"], labels: Sequence[Hashable], layer: int) -> Float[Tensor, "c"]:
+    assert len(set(labels)) == 2
+    return [x.mean(0)][layer]
+
+
+@pytest.mark.parametrize("name", ["normalised", "along", "on_device", "labelled"])
+def test_bare_tensors_axes_by_number_devices_and_labels_are_made(name: str) -> None:
     assert said(name) == "ok for all sizes"
 
 

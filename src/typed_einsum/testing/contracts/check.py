@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -25,6 +26,7 @@ from typed_einsum.testing.contracts.report import Report
 from typed_einsum.testing.inputs.draw import Draw, Variant
 from typed_einsum.testing.inputs.recipe import CannotMake, Recipe
 from typed_einsum.testing.running.excuses import excuse_of
+from typed_einsum.testing.running.limits import optional_calls
 from typed_einsum.testing.targets.given import subject
 from typed_einsum.testing.targets.target import is_checked
 
@@ -115,7 +117,11 @@ class Check:
         """What is judged of the variants that a function must all take, up to the first that has an error."""
         is_first = True
         for variant in self.maker.recipe.variants():
-            judgement = self._judgement(variant, numbers_too=is_first)
+            judgement: Judgement | None = None
+            with nullcontext() if is_first else optional_calls():
+                judgement = self._judgement(variant, numbers_too=is_first)
+            if judgement is None:
+                return
             if variant.member and not is_first and _only_fails(judgement):
                 continue  # which members of unions go together, no annotation says
             is_first = is_first and judgement.extent == "not judged"

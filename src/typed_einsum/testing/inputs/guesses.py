@@ -23,6 +23,7 @@ from typed_einsum.testing.inputs.names import (
     CONFIG,
     INPUT,
     NORM,
+    ONE_OF,
     OUTSIDE,
     TRUE,
     callables_for,
@@ -107,7 +108,7 @@ class Guesses:
                 yield from self.candidates(name, bound)
             case NewType():
                 yield from self._by_type(name, annotation.__supertype__)
-            case abc.Hashable:
+            case _ if abc.Hashable in (annotation, origin):
                 yield partial(_given, name)
             case None:
                 yield partial(_given, None)
@@ -163,6 +164,8 @@ class Guesses:
             )
         elif kind is int and says(AXIS, name) and not self.constructs:  # where it is a width
             yield partial(_given, -1)
+        elif kind is int and says(ONE_OF, name) and not self.constructs:
+            yield partial(_given, 0)
         elif kind is int:
             yield from self._numbers(name)
         elif kind is float:

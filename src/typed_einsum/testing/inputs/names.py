@@ -64,6 +64,9 @@ CONFIG = (
 )
 CONFIG_CLASS = r"(config|configuration|args|arguments|hparams|hyperparameters|options|params|cfg|settings)$"
 
+ONE_OF = r"^(layer|block)(_idx|_index|_id)?$"
+"""A number that says which of several blocks: the first one is there in every stack."""
+
 DEPTH = r"^(depth|(num|n)_(layers|blocks))$|_depth$"
 """How many equal blocks a module stacks."""
 

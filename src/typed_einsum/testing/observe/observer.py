@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from inspect import CO_ASYNC_GENERATOR, CO_GENERATOR
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 from types import CodeType, FrameType
 from typing import Any
 
@@ -49,7 +49,7 @@ NO_END = "the call raised an exception"
 """What is said of a call as long as it has not returned. What it was passed may be wrong on purpose."""
 
 SHARE, GRACE = 0.4, 20.0
-"""Judging may take this share of the running time, and these seconds in any case."""
+"""Judging may take this share of the processor time, and these seconds of it in any case."""
 
 AT_MOST = 3.0
 """Seconds for one call that a judgement makes."""
@@ -117,7 +117,7 @@ class Observer:
         self.objects: dict[str, list[dict[str, Json]]] = {}
         self._seen: dict[int, Seen] = {}
         self._busy = _Busy()
-        self._started = perf_counter()
+        self._started = process_time()
         self._spent = 0.0
         self._listings: dict[unannotated.Place, Json] = {}
         self._is_fork = False
@@ -189,14 +189,14 @@ class Observer:
 
     def _time_left(self) -> float:
         """Seconds that judging may still take, as things are."""
-        return GRACE + SHARE * (perf_counter() - self._started) - self._spent
+        return GRACE + SHARE * (process_time() - self._started) - self._spent
 
     def ended(self, begun: Begun, result: Any) -> None:
         """Take the result of a call, and say what there is to say of it."""
         if self._busy.now:
             return
         self._busy.now = True
-        started = perf_counter()
+        started = process_time()
         try:
             seen = Pattern(begun.told, told(result), "returned", text=self._why_not(begun))
             if begun.arguments is not None:
@@ -212,7 +212,7 @@ class Observer:
             self._keep(begun, Pattern(begun.told, text=f"looking at it raised {first_line(error)}"))
         finally:
             begun.arguments = None
-            self._spent += perf_counter() - started
+            self._spent += process_time() - started
             self._busy.now = False
 
     def _judged(self, begun: Begun, result: Any, seen: Pattern, limit: float) -> Pattern:

@@ -90,10 +90,10 @@ def optional_calls() -> Iterator[None]:
         yield
         return
     limits = _current[-1]
-    limits.optional = True
+    before, limits.optional = limits.optional, True
     try:
         yield
     except OutOfTime as error:
         limits.note = f"not all was tried: {error}"
     finally:
-        limits.optional = False
+        limits.optional = before
