@@ -295,17 +295,21 @@ def _reasons_table(record: Mapping[str, Any]) -> str:
     return table(["reason", "functions"], [[reason, str(count)] for reason, count in counts.most_common()])
 
 
+def recorded() -> dict[str, Any]:
+    """The record so far, in the order of the projects."""
+    found = json.loads(RECORD.read_text(encoding="utf-8")) if RECORD.exists() else {}
+    return {each.distribution: found[each.distribution] for each in PROJECTS if each.distribution in found}
+
+
 def main() -> None:
     """Measure the packages that are installed, or those of them that are named, and fill the page."""
-    record = json.loads(RECORD.read_text(encoding="utf-8")) if RECORD.exists() else {}
     for project in PROJECTS:
         folder = project.folder
         if folder is not None and (len(sys.argv) == 1 or project.distribution in sys.argv[1:]):
-            record[project.distribution] = measured(project, folder)
-            kept = {each.distribution: record.get(each.distribution) for each in PROJECTS}
-            record = {name: found for name, found in kept.items() if found is not None}
+            found = measured(project, folder)
+            record = {**recorded(), project.distribution: found}
             RECORD.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    fill(PAGE, tables(record, json.loads(ARGUED.read_text(encoding="utf-8"))))
+    fill(PAGE, tables(recorded(), json.loads(ARGUED.read_text(encoding="utf-8"))))
 
 
 if __name__ == "__main__":
