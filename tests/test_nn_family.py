@@ -356,7 +356,7 @@ def test_a_stage_without_bottlenecks() -> None:
 
 
 def test_a_stage_split_in_another_way() -> None:
-    module = stage().eval()
+    module: Any = stage().eval()
     assert torch.equal(module.forward_split(image(24), texts(18)), module(image(24), texts(18)))
     module.forward = module.forward_split
     assert module(image(24), texts(18)).shape == (2, 20, 11, 8)
@@ -381,7 +381,8 @@ def test_one_set_of_texts_for_a_batch_is_asked_for(make: Callable[[], nn.Module]
 
 def test_a_head_that_a_detector_has_folded_away() -> None:
     """The detector folds head and texts into the 1x1 convolution before, as the docstring says."""
-    head, before = randomised(BNContrastiveHead(18)).double().eval(), nn.Conv2d(12, 18, 1).double()
+    head: Any = randomised(BNContrastiveHead(18)).double().eval()
+    before: Any = nn.Conv2d(12, 18, 1).double()
     x, w = image(12), texts(18)[0]
     expected = head(before(x), vocabulary=w)
     gain = head.norm.weight / (head.norm.running_var + head.norm.eps).sqrt()
@@ -437,11 +438,11 @@ def test_checkpoints_with_the_names_of_the_authors_load() -> None:
 
 
 def test_pooling_and_heads_with_the_names_of_the_authors_load() -> None:
-    given = randomised(ImagePoolingAttn(ec=32, ch=(12, 20), ct=18, nh=4))
+    given: Any = randomised(ImagePoolingAttn(ec=32, ch=(12, 20), ct=18, nh=4))
     state = {
         re.sub(r"^projections\.(\d)\.", r"projections.\1.conv.", k): v for k, v in given.state_dict().items()
     }
-    loaded = ImagePoolingAttn(ec=32, ch=(12, 20), ct=18, nh=4)
+    loaded: Any = ImagePoolingAttn(ec=32, ch=(12, 20), ct=18, nh=4)
     loaded.load_state_dict(state)
     assert torch.equal(loaded.projections[1].weight, given.projections[1].weight)
     head = BNContrastiveHead(18)
