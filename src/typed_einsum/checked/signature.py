@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from inspect import BoundArguments, Parameter, Signature
 from itertools import chain
 from types import CodeType, MappingProxyType
@@ -64,7 +64,8 @@ class CheckedSignature:
         found, tensor = self._found(label), self.tensor_at(label, axis)
         if found is None or found.field is None or tensor is None:
             return in_function(label, axis, said)
-        return field_located(*found.field, tensor, axis, said)
+        at = field_located(*found.field, tensor, axis, said)
+        return at if at.place is not None else replace(at, place=in_function(label, None, "").place)
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name not in ("code", "codes", "_owned")}
