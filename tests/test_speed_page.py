@@ -17,7 +17,10 @@ import equations  # noqa: E402
 import maximum  # noqa: E402
 import observe  # noqa: E402
 import pages  # noqa: E402
+import retrieval  # noqa: E402
 import speed  # noqa: E402
+
+from typed_einsum import attention  # noqa: E402
 
 RECORD: dict[str, Any] = json.loads(speed.RECORD.read_text(encoding="utf-8"))
 
@@ -107,6 +110,25 @@ def test_equations_of_each_kind_are_what_their_kind_says() -> None:
         assert (case.kind == "diagonals") == any(len(set(row)) < len(row) for row in case.operands)
         assert (case.kind == "three operands") == (len(case.operands) == 3)
         assert equations.LEAST_WORK <= case.work <= equations.MOST_WORK
+
+
+def test_the_page_on_retrieval_says_what_was_recorded() -> None:
+    page = retrieval.PAGE.read_text(encoding="utf-8")
+    record = json.loads(retrieval.RECORD.read_text(encoding="utf-8"))
+    assert pages.filled(page, retrieval.tables(record)) == page, "run: python benchmarks/retrieval.py"
+
+
+def test_the_contenders_of_retrieval_agree() -> None:
+    query, document = torch.randn(1, 5, 6), torch.randn(7, 9, 6)
+    mask = torch.arange(9) < torch.randint(1, 10, (7, 1))
+    expected = attention.late_interaction(query, document, mask)
+    for way in (retrieval.einsum_then_max, retrieval.matmul_then_amax):
+        torch.testing.assert_close(way(query, document, mask), expected)
+    lengths = mask.sum(1)
+    tokens = document[mask]
+    torch.testing.assert_close(retrieval.each_document(query, tokens, lengths.tolist()), expected)
+    packed = attention.packed_late_interaction(query, tokens, lengths.cumsum(0) - lengths)
+    torch.testing.assert_close(packed, expected)
 
 
 def test_the_page_on_observing_says_what_was_recorded() -> None:
