@@ -180,6 +180,19 @@ def test_a_value_that_is_refused_once_the_axes_fit_is_no_error() -> None:
     assert said("placed").startswith("not judged: ")
 
 
+class Conditioned(nn.Module):
+    def __init__(self, dim: int, dim_cond: int | None = None) -> None:
+        super().__init__()
+        self.norm, self.scale = nn.LayerNorm(dim), nn.Linear(dim_cond or dim, dim)
+
+    def forward(self, x: Float[Tensor, "b d"], cond: Float[Tensor, "b e"]) -> Float[Tensor, "b d"]:
+        return self.norm(x) * self.scale(cond)
+
+
+def test_widths_that_an_object_has_as_defaults_of_each_other_are_no_error() -> None:
+    assert "TE719" not in said("Conditioned.forward")
+
+
 class Measured:
     def __init__(self, table: Float[Tensor, "n d"]) -> None:
         self.table, self.most = table, float(table.max())

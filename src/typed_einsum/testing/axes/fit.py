@@ -230,7 +230,8 @@ class _Fitting:
             point = {**failed.sizes, symbol: size}
             if question.at(point) in (None, question.outcome):
                 continue
-            if size in taken:
+            is_built = self.call.object is not None and question.is_of_number
+            if size in taken and not (is_built and taken[size] in failed.numbers):
                 if name.isidentifier() and taken[size].isidentifier():
                     self.pairs.setdefault(Forced(name, taken[size], question.place), {**sizes, name: size})
             elif all(each.holds_at(point) for each in earlier):

@@ -41,7 +41,7 @@ def numbers(call: Call, fit: Fit | None, place: Place) -> Call | Finding | None:
         if any(parameter.is_meta for parameter in _parameters(real.object)):
             return None  # torch multiplies such a parameter by real numbers, and returns anything
         if (tried := attempt(_evaluated(at(real, {}, "cpu")))).error is not None:
-            is_ours = call.maker is None or _has_indices(call)
+            is_ours = call.maker is None or bool(call.guesses) or _has_indices(call)
             return (
                 None
                 if is_ours or not isinstance(tried.error, IndexError) or tried.refused

@@ -86,6 +86,12 @@ class Question:
         is_equal = isinstance(self.asked, sympy.Eq) and self.outcome is True
         return is_equal or (isinstance(self.asked, sympy.Ne) and self.outcome is False)
 
+    @property
+    def is_of_number(self) -> bool:
+        """Whether it compares one size with a number, as with the width that an object was built with."""
+        sides = self.asked.args if isinstance(self.asked, sympy.Eq | sympy.Ne) else ()
+        return any(each.is_Integer for each in sides) and any(each.is_Symbol for each in sides)
+
     @cached_property
     def symbols(self) -> frozenset[str]:
         """The symbols in it, by name."""

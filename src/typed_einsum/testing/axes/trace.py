@@ -46,6 +46,12 @@ class Trace:
         return tuple(dict.fromkeys(each for each in self.needs if not each.asked.is_Symbol))
 
     @cached_property
+    def numbers(self) -> frozenset[str]:
+        """The names of which the code needs one number."""
+        fixed = [each for each in self.needs if each.is_equality and each.is_of_number]
+        return frozenset(self.names[each] for found in fixed for each in found.symbols if each in self.names)
+
+    @cached_property
     def symbols(self) -> Mapping[str, str]:
         """The symbols by the names of their axes."""
         return {name: symbol for symbol, name in self.names.items()}
