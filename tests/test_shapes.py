@@ -179,3 +179,10 @@ def test_axes_that_are_equal_by_chance_or_have_one_entry_stay_axes_of_their_own(
     assert listing.functions[0].result == "(b, q, key1)"
     assert [(axis.name, axis.size) for axis in listing.axes] == [("b", 1), ("q", 5), ("d", 5), ("key1", 5)]
     assert listing.extent == "for all sizes"
+
+
+def test_a_function_without_source_is_said_to_have_none() -> None:
+    listing = shapes(lambda x: x.mT, torch.zeros(3, 5))
+    said = "no source can be shown: write the function with `def`, in a file or a notebook"
+    assert str(listing).splitlines()[0] == said
+    assert "<p>no source can be shown" in listing._repr_html_()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from typed_einsum.derivation.style import ROLES, own_colours, variable
 from typed_einsum.locations import shown_path
 from typed_einsum.testing.listing.listing import AxisName, Failure, Line, Listed, Note
-from typed_einsum.testing.listing.text import note_text
+from typed_einsum.testing.listing.text import NO_SOURCE, note_text
 
 if TYPE_CHECKING:
     from typed_einsum.testing.listing.shapes import Shapes
@@ -22,7 +22,7 @@ NAME = re.compile(r"[A-Za-z_]\w*")
 def to_html(shapes: Shapes) -> str:
     """The whole listing as one section."""
     colours = colours_of(axis.name for axis in shapes.axes)
-    parts = [function_html(each, colours) for each in shapes.functions]
+    parts = [function_html(each, colours) for each in shapes.functions] or [f"<p>{escape(NO_SOURCE)}</p>\n"]
     if shapes.failure is not None:
         parts.append(_failure(shapes.failure, colours))
     if shapes.axes:

@@ -20,6 +20,8 @@ WIDE = 72
 HIDDEN = 5
 """So many lines and more that did not run are left out."""
 
+NO_SOURCE = "no source can be shown: write the function with `def`, in a file or a notebook"
+
 LONG = 60
 """Of a function with more lines, those without tensors are left out, too."""
 
@@ -29,7 +31,7 @@ BOLD, DIM, CYAN, RED, END = "\x1b[1m", "\x1b[2m", "\x1b[36m", "\x1b[31m", "\x1b[
 def to_text(shapes: Shapes, *, colour: bool = False) -> str:
     """The whole listing."""
     paint = _painted if colour else _plain
-    parts = ["\n".join(_function(each, paint)) for each in shapes.functions]
+    parts = ["\n".join(_function(each, paint)) for each in shapes.functions] or [NO_SOURCE]
     parts.append("\n".join(_closing(shapes, paint)))
     return "\n\n".join(part for part in parts if part)
 
