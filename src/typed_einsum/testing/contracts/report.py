@@ -13,8 +13,8 @@ from typed_einsum.testing.audit import Finding
 WIDTH = 80
 """Characters in a line of a report, where words allow it."""
 
-_TOGETHER = re.compile(r"\([^()]*\)|`[^`]*`")
-"""Axes in brackets and code: what a line break would tear apart."""
+_TOGETHER = re.compile(r'\([^()]*\)|`[^`]*`|"[^"]*"')
+"""Axes in brackets, code and texts: what a line break would tear apart."""
 
 
 @dataclass(frozen=True)
