@@ -140,6 +140,7 @@ def _passed_literal(frame: FrameType, text: str) -> ast.Constant | None:
         if (call.end_lineno, call.end_col_offset) == (last_line, last_column):
             passed = [*call.args, *(keyword.value for keyword in call.keywords)]
             passed += [part for a in passed if isinstance(a, ast.Subscript) for part in _parts(a.slice)]
+            passed += [key for a in passed if isinstance(a, ast.Dict) for key in a.keys if key is not None]
             return next((a for a in passed if isinstance(a, ast.Constant) and a.value == text), None)
     return None
 
