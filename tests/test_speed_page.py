@@ -15,6 +15,7 @@ BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))
 import equations  # noqa: E402
 import maximum  # noqa: E402
+import models  # noqa: E402
 import observe  # noqa: E402
 import pages  # noqa: E402
 import retrieval  # noqa: E402
@@ -129,6 +130,34 @@ def test_the_contenders_of_retrieval_agree() -> None:
     torch.testing.assert_close(retrieval.each_document(query, tokens, lengths.tolist()), expected)
     packed = attention.packed_late_interaction(query, tokens, lengths.cumsum(0) - lengths)
     torch.testing.assert_close(packed, expected)
+
+
+def test_the_page_on_models_says_what_was_recorded() -> None:
+    page = models.PAGE.read_text(encoding="utf-8")
+    record = json.loads(models.RECORD.read_text(encoding="utf-8"))
+    assert record["models"].keys() == models.MODELS.keys()
+    assert pages.filled(page, models.tables(record)) == page, "run: python benchmarks/models.py"
+
+
+@pytest.mark.parametrize("name", ["Mamba-2 SSD", "PPO loss"])
+def test_a_model_is_the_same_with_and_without_checks(name: str) -> None:
+    steps = dict(models.steps(name, None))
+    assert torch.equal(steps["checked"](), steps["unchecked"]())
+
+
+def test_the_state_space_dual_is_its_recurrence() -> None:
+    layer = models.ssd(models.shape_checked).module.double()
+    b, t, m, p, s = 2, 96, 4, 5, 6
+    x, keys, queries = (
+        torch.randn(*size, dtype=torch.float64) for size in ((b, t, m, p), (b, t, s), (b, t, s))
+    )
+    steps = -torch.rand(b, t, m, dtype=torch.float64)
+    state, expected = torch.zeros(b, m, p, s, dtype=torch.float64), []
+    for at in range(t):
+        state = state * steps[:, at].exp()[..., None, None]
+        state = state + torch.einsum("bmp,bs->bmps", x[:, at], keys[:, at])
+        expected.append(torch.einsum("bmps,bs->bmp", state, queries[:, at]))
+    torch.testing.assert_close(layer.mixed(x, steps, keys, queries), torch.stack(expected, 1))
 
 
 def test_the_page_on_observing_says_what_was_recorded() -> None:
