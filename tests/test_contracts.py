@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import random
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy
 import pytest
 import torch
 import torch.nn.functional as F
@@ -367,6 +369,17 @@ def dropped(x: Float[Tensor, "b t d"]) -> Float[Tensor, "b t d"]:
 
 def test_a_random_function_is_not_accused() -> None:
     assert_contract(dropped)
+
+
+def test_numbers_that_python_and_numpy_draw_are_the_same_in_each_call() -> None:
+    def shifted(x: Float[Tensor, "b d"]) -> Float[Tensor, "b d"]:
+        return x + random.random() + float(numpy.random.rand())
+
+    random.seed(3)
+    expected = random.random()
+    random.seed(3)
+    assert codes(check_contract(shifted)) == []
+    assert random.random() == expected
 
 
 def test_masks_and_options_are_made() -> None:

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 
-import torch
 from torch._dispatch.python import enable_python_dispatcher
 
 from typed_einsum.errors import TypedEinsumError
@@ -19,7 +18,7 @@ from typed_einsum.testing.axes.shape_env import Point, Question
 from typed_einsum.testing.axes.symbols import Symbols
 from typed_einsum.testing.calls.call import Call
 from typed_einsum.testing.process.outcome import first_line
-from typed_einsum.testing.running.invoke import run
+from typed_einsum.testing.running.invoke import random_numbers_kept, run
 
 
 @dataclass(frozen=True)
@@ -125,16 +124,14 @@ LOUD = ("torch._subclasses.fake_tensor", "torch.fx.experimental.symbolic_shapes"
 @contextmanager
 def undisturbed() -> Iterator[None]:
     """The random numbers of the program stay as they are, and neither logs nor warnings are shown."""
-    state = torch.default_generator.get_state()
     loud = [logging.getLogger(name) for name in LOUD]
     levels = [logger.level for logger in loud]
     try:
         for logger in loud:
             logger.setLevel(logging.CRITICAL)
-        with warnings.catch_warnings():
+        with random_numbers_kept(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # where a program makes them errors, they would end the run
             yield
     finally:
         for logger, level in zip(loud, levels, strict=True):
             logger.setLevel(level)
-        torch.default_generator.set_state(state)

@@ -6,11 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import torch
-
 from typed_einsum.testing.contracts.check import Check
 from typed_einsum.testing.contracts.promises import Promises, names, stored_on
 from typed_einsum.testing.contracts.report import Report
+from typed_einsum.testing.running.invoke import random_numbers_kept
 
 
 def check_contract(
@@ -55,7 +54,7 @@ def check_contract(
     """
     said = Promises(names(independent), names(ordered), names(couples), names(causal), reference, like, sizes)
     given = {name: value for name, value in vars(said).items() if value is not None}
-    with torch.random.fork_rng(devices=[]):  # what the caller draws next is not to depend on this
+    with random_numbers_kept():  # what the caller draws next is not to depend on this
         check = Check.of(fn_or_module, replace(stored_on(fn_or_module), **given))
         if passed or args or kwargs is not None or named:
             return check.report_of((*passed, *args), {**(kwargs or {}), **named})

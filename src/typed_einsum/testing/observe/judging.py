@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import inspect
 import io
-import random
-import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -27,6 +25,7 @@ from typed_einsum.testing.inputs.recipe import Recipe
 from typed_einsum.testing.observe.places import below
 from typed_einsum.testing.observe.records import Found, Pattern
 from typed_einsum.testing.process.outcome import first_line
+from typed_einsum.testing.running.invoke import random_numbers_kept
 from typed_einsum.testing.running.limits import OutOfTime, limited
 
 SHAPES = ("TE1", "TE2", "TE3")
@@ -112,19 +111,18 @@ def found_of(finding: Finding, root: Path) -> Found:
 @contextmanager
 def undisturbed() -> Iterator[None]:
     """Whatever runs here leaves the program's random numbers, streams and warnings as they were."""
-    numpy = sys.modules.get("numpy")
-    states = random.getstate(), torch.get_rng_state(), numpy and numpy.random.get_state()
     uses_gpus = bool(torch.cuda.is_initialized())  # type: ignore[no-untyped-call]
     on_gpus = torch.cuda.get_rng_state_all() if uses_gpus else []
     nowhere = io.StringIO()
     try:
-        with warnings.catch_warnings(), redirect_stdout(nowhere), redirect_stderr(nowhere):
+        with (
+            random_numbers_kept(),
+            warnings.catch_warnings(),
+            redirect_stdout(nowhere),
+            redirect_stderr(nowhere),
+        ):
             warnings.simplefilter("ignore")
             yield
     finally:
-        random.setstate(states[0])
-        torch.set_rng_state(states[1])
-        if numpy:
-            numpy.random.set_state(states[2])
         if on_gpus:
             torch.cuda.set_rng_state_all(on_gpus)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import random
 import sys
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -15,8 +16,28 @@ from typed_einsum.testing.running.limits import one_call
 
 
 def reseed(seed: int) -> None:
-    """Begin the CPU's random numbers anew. (`torch.manual_seed` also looks for devices: a millisecond.)"""
+    """Begin the random numbers of the CPU, of Python, and of NumPy anew.
+
+    `torch.manual_seed` also looks for devices, which takes a millisecond.
+    """
     torch.default_generator.manual_seed(seed)
+    random.seed(seed)
+    if numpy := sys.modules.get("numpy"):
+        numpy.random.seed(seed)
+
+
+@contextmanager
+def random_numbers_kept() -> Iterator[None]:
+    """For the length of a block, draw random numbers that the program does not miss afterwards."""
+    numpy = sys.modules.get("numpy")
+    states = torch.default_generator.get_state(), random.getstate(), numpy and numpy.random.get_state()
+    try:
+        yield
+    finally:
+        torch.default_generator.set_state(states[0])
+        random.setstate(states[1])
+        if numpy:
+            numpy.random.set_state(states[2])
 
 
 def run(function: Callable[..., Any], bound: inspect.BoundArguments) -> Any:
