@@ -316,9 +316,7 @@ EXPECTED = {
         "modules.py:38: ok Attention.scale",
         "modules.py:46: skipped NeedsConfig.forward: cannot build NeedsConfig: parameter `config` has no "
         "annotation (build one in pytest_shape_contract_build, or observe your tests with check --with)",
-        "modules.py:54: skipped NeedsModule.forward: cannot build NeedsModule: nothing says how to make "
-        "`inner`, a `Tensor` (build one in pytest_shape_contract_build, or observe your tests with check "
-        "--with)",
+        "modules.py:54: ok NeedsModule.forward",
         "modules.py:59:66: TE201 axis `c` is 13 in `x` but 11 in the result (in Broken.forward)",
     ],
     "wrong_equation.py": [WRONG_EQUATION],
@@ -337,7 +335,8 @@ EXPECTED = {
         "refuses.py:7: skipped f: parameter `options` has no annotation",
         "refuses.py:11: skipped g: with mode='nearest', a guess, it raised KeyError: 'nearest'",
         "refuses.py:15: ok h",
-        "refuses.py:20: skipped i: nothing says how to make `xs`, a `Tensor`",
+        'refuses.py:20: skipped i: with xs=a tensor of shape "b", a guess, it raised ShapeError: '
+        "ShapeError[TE202]: the result has 0 axes, but `b` names 1",
     ],
     "noise.py": [
         "noise.py:13: ok f",
