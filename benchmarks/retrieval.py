@@ -12,6 +12,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -78,7 +79,7 @@ def padded(documents: int, tokens: int, dtype: torch.dtype) -> Iterator[Work]:
         PLAIN: einsum_then_max,
         "matmul, then amax": matmul_then_amax,
     }
-    plain = {name: lambda way=way: way(query, document) for name, way in ways.items()}
+    plain: dict[str, Callable[[], Any]] = {name: partial(way, query, document) for name, way in ways.items()}
     if find_spec("maxsim_cpu") and dtype == torch.float32:
         import maxsim_cpu
 
@@ -87,11 +88,11 @@ def padded(documents: int, tokens: int, dtype: torch.dtype) -> Iterator[Work]:
         yield Work(size, plain)
         yield Work(
             f"{size}, padded",
-            {name: lambda way=way: way(query, document, mask) for name, way in ways.items()},
+            {name: partial(way, query, document, mask) for name, way in ways.items()},
         )
     some = query.clone().requires_grad_(), document.clone().requires_grad_()
     yield Work(
-        f"{size}, with gradients", {name: lambda way=way: both_ways(way, *some) for name, way in ways.items()}
+        f"{size}, with gradients", {name: partial(both_ways, way, *some) for name, way in ways.items()}
     )
 
 

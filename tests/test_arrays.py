@@ -73,7 +73,7 @@ class Diagonal(Operator):
         return torch.diag_embed(self.values)
 
     def squared(self: Float[Operator, "*batch n n"]) -> Float[Tensor, "*batch n"]:
-        return self.values**2
+        return self.values**2  # type: ignore[attr-defined]
 
 
 class Zero(Operator):

@@ -33,6 +33,7 @@ class Linear(nn.Module):
     weight: Float[Tensor, "d_out d_in"]
     bias: Float[Tensor, "d_out"] | None
     scale: Float[Tensor, "d_out"]
+    axis_sizes: dict[str, int]
 
     def __init__(self, d_in: int = 3, d_out: int = 5) -> None:
         super().__init__()
@@ -161,6 +162,7 @@ def test_a_cache_may_grow_in_a_call() -> None:
     attention = Attention()
     for step in (7, 1, 1):
         attention(f32(2, step, 3))
+    assert attention.keys is not None
     assert attention.keys.shape == (2, 9, 3)
     refused("TE201", attention, f32(4, 1, 3))
     assert "in the result" in refused("TE201", attention.wrong, f32(2, 5, 3))

@@ -173,6 +173,8 @@ def test_a_number_that_an_argument_gives_is_no_finding() -> None:
 
 
 class Attention(nn.Module):
+    causal: Tensor
+
     def __init__(self, heads: int = 4, longest: int = 64) -> None:
         super().__init__()
         self.heads = heads

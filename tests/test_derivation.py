@@ -158,7 +158,7 @@ def plans_that_run(derivation: Derivation, tensors: Sequence[Tensor]) -> list[Pl
         return plan_lines(plan, *rest)
 
     with mock.patch.object(planned, "plan_lines", recorded):
-        compiled = inline._compile(derivation.subject.equation, derivation.equation)
+        compiled = inline._compile(inline.contraction_of(derivation.equation, derivation.subject.equation))
         compiled.alone(*tensors)
     return run
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from itertools import combinations_with_replacement, product
+from typing import Any
 
 import pytest
 import torch
@@ -97,7 +98,7 @@ def test_an_axis_of_size_one_widens_as_well() -> None:
 
 
 @pytest.mark.parametrize(("equation", "options"), [("#b c -> c", {}), ("... c -> c", {"sum": "..."})])
-def test_broadcast_and_any_number_of_axes(equation: str, options: dict[str, str]) -> None:
+def test_broadcast_and_any_number_of_axes(equation: str, options: dict[str, Any]) -> None:
     result = einsum(equation, torch.full((3, 5), 100, dtype=torch.int8), **options)
     assert result.dtype == WIDE
     assert result.tolist() == [300] * 5

@@ -35,7 +35,7 @@ class Counting(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-def operations(equation: str, *shapes: tuple[int, ...], **options: str) -> dict[str, int]:
+def operations(equation: str, *shapes: tuple[int, ...], **options: Any) -> dict[str, int]:
     """The operations of one call, with how often each is called."""
     operands = [torch.ones(shape) for shape in shapes]
     einsum(equation, *operands, **options)  # the first call compiles

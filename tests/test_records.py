@@ -437,7 +437,7 @@ def test_strategies_make_records() -> None:
 
 
 def test_records_of_tensordict_are_records() -> None:
-    tensordict = pytest.importorskip("tensordict")
+    tensordict: Any = pytest.importorskip("tensordict")
 
     @shape_checked
     @tensordict.tensorclass
@@ -450,7 +450,8 @@ def test_records_of_tensordict_are_records() -> None:
         x: Float[Tensor, "b t"]
         y: Float[Tensor, "b"]
 
-    for kind in (Data, Schema):
+    kinds: tuple[Any, ...] = (Data, Schema)
+    for kind in kinds:
         refused("TE201", kind, x=f32(2, 3), y=f32(4), batch_size=[])
 
         def function(data: Any, w: Tensor) -> None: ...

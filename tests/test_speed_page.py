@@ -146,7 +146,7 @@ def test_a_model_is_the_same_with_and_without_checks(name: str) -> None:
 
 
 def test_the_state_space_dual_is_its_recurrence() -> None:
-    layer = models.ssd(models.shape_checked).module.double()
+    layer: Any = models.ssd(models.shape_checked).module.double()
     b, t, m, p, s = 2, 96, 4, 5, 6
     x, keys, queries = (
         torch.randn(*size, dtype=torch.float64) for size in ((b, t, m, p), (b, t, s), (b, t, s))
