@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from dataclasses import dataclass
 from functools import lru_cache
 from random import Random
 from typing import Any
 
 import pytest
+import torch
 from beartype import beartype
-from jaxtyping import AnnotationError, TypeCheckError, jaxtyped
+from jaxtyping import AnnotationError, Num, TypeCheckError, jaxtyped
 from support.written_nested import Leaf, Node, holds_wrong
+from torch import Tensor
 
 from typed_einsum import errors, shape_checked
 
@@ -92,6 +95,22 @@ def test_nested_verdicts_agree() -> None:
     counts = compare(PAIRS)
     assert counts["accepted"] > 0.2 * PAIRS
     assert counts["refused"] > 0.2 * PAIRS
+
+
+def test_unions_in_a_record_are_decided_in_the_order_of_the_arguments() -> None:
+    """`a` is 3 before the record is looked at; in the other order it would be 2, and all would fit."""
+
+    @dataclass
+    class Record:
+        field: Num[Tensor, "#a ... 3"] | Num[Tensor, "a a #a"]
+
+    def function(first, record): ...
+
+    function.__annotations__ = {"first": Num[Tensor, "a"] | Num[Tensor, "_"], "record": Record}
+    checked = shape_checked(function)
+    checked(torch.ones(2), Record(torch.ones(2, 2, 1)))
+    with pytest.raises(errors.TypedEinsumError):
+        checked(torch.ones(3), Record(torch.ones(2, 2, 1)))
 
 
 def test_a_wrong_verdict_is_noticed() -> None:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any, ForwardRef, NotRequired, Required, TypeVar, get_args, get_origin, is_typeddict
 
-from typed_einsum.annotations.hints import ABSENT, Hint, RecordField, RecordHint
+from typed_einsum.annotations.hints import ABSENT, Hint, RecordField, RecordHint, UnionHint, parts_of
 from typed_einsum.decorate.resolution import Unresolved, resolved_fields
 
 
@@ -158,6 +158,15 @@ def complete(hint: RecordHint) -> bool:
     except Incomplete:
         return False
     return True
+
+
+def has_union(hint: Hint, within: tuple[RecordHint, ...] = ()) -> bool:
+    """Whether a union may be inside, in the fields of records too; of a record with types that are not
+    defined yet it is not known."""
+    if isinstance(hint, RecordHint) and hint not in within:
+        inner = (*within, hint)
+        return not complete(hint) or any(has_union(field.hint, inner) for field in hint.fields.values())
+    return isinstance(hint, UnionHint) or any(has_union(part, within) for part in parts_of(hint))
 
 
 def read_fields(hint: RecordHint) -> Mapping[str, RecordField]:

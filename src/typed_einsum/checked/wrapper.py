@@ -15,11 +15,10 @@ from typed_einsum.annotations import (
     PlainHint,
     TensorHint,
     TupleHint,
-    UnionHint,
-    parts_of,
     tensors_in,
 )
 from typed_einsum.annotations.judging import called_with_names
+from typed_einsum.annotations.records import has_union
 from typed_einsum.checked.attributes import attribute_lines
 from typed_einsum.checked.judged import JudgedLines
 from typed_einsum.checked.owner import axis_sizes_of
@@ -182,7 +181,7 @@ class _Wrapper:
     def _joined(self, rest: list[tuple[Parameter, Hint]]) -> list[str]:
         """Lines for arguments that may be absent, or whose names are bound one by one; unions come last."""
         lines: list[str] = []
-        for p, hint in sorted(rest, key=lambda pair: _has_union(pair[1])):
+        for p, hint in sorted(rest, key=lambda pair: has_union(pair[1])):
             item = self.checks.local() if p.kind in STARS else p.name
             body = self._values(solves=True).lines(item, hint, self.leave)
             match p.kind:
@@ -290,7 +289,3 @@ class _Wrapper:
 def _may_bind_nothing(axis: Any) -> bool:
     """Whether a size of 1 leaves the name of an axis without a size, or sizes under a name that may grow."""
     return isinstance(axis, Named | Variadic) and axis.broadcast
-
-
-def _has_union(hint: Hint) -> bool:
-    return isinstance(hint, UnionHint) or any(map(_has_union, parts_of(hint)))
