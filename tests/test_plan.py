@@ -197,3 +197,12 @@ def test_source_goes_with_the_function(monkeypatch: pytest.MonkeyPatch) -> None:
     inline.COMPILED.kept.clear()
     gc.collect()
     assert file not in linecache.cache
+
+
+def test_axes_of_size_1_are_dropped_where_they_stand() -> None:
+    """Behind an ellipsis without axes, and behind one with two."""
+    for rest in ((), (3, 2)):
+        operand = torch.randn(*rest, 1, 1, dtype=torch.float64)
+        others = torch.randn((), dtype=torch.float64), torch.randn((), dtype=torch.float64)
+        expected = torch.einsum("bb,,->b", operand.reshape(-1, 1, 1).sum(0), *others)
+        torch.testing.assert_close(einsum("*rest b b, , -> b", operand, *others, sum="*rest"), expected)

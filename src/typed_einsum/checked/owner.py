@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from typed_einsum.decorate.callers import with_caller
 from typed_einsum.diagnostics import Diagnostic
-from typed_einsum.errors import ArgumentError
+from typed_einsum.errors import ArgumentError, TypedEinsumError
 from typed_einsum.messages import AXIS_SIZES, with_article
 from typed_einsum.solver import Bindings, Origin
 from typed_einsum.tensors import described
@@ -50,6 +51,6 @@ def _of(owner: Any) -> str:
     return f"`{(owner if isinstance(owner, type) else type(owner)).__name__}`"
 
 
-def _malformed(summary: str) -> ArgumentError:
+def _malformed(summary: str) -> TypedEinsumError:
     repair = 'set it in the constructor, as in self.axis_sizes = {"c": channels}'
-    return ArgumentError(Diagnostic("TE409", summary, help=repair))
+    return with_caller(ArgumentError(Diagnostic("TE409", summary, help=repair)))

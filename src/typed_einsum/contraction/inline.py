@@ -279,7 +279,8 @@ def _wrong_count(equation: str, wanted: int, operands: tuple[Any, ...]) -> Argum
     code = "TE401" if given < wanted else "TE403"
     named = f"the equation names {wanted} operand{'' if wanted == 1 else 's'}"
     summary = f"{named}, but {given} {'was' if given == 1 else 'were'} given"
-    at = passed_text(equation, Span(0, equation.index("->")), f"{wanted} here")
+    operand_text = equation.partition("->")[0]
+    at = passed_text(equation, Span(0, len(operand_text)), f"{wanted} here")
     repair = "commas separate operands: one tensor for each, in that order"
     if given == 1 and isinstance(operands[0], list | tuple) and len(operands[0]) == wanted:
         repair = f"pass the tensors one by one: a star before the {type(operands[0]).__name__} does"

@@ -14,7 +14,7 @@ from typed_einsum.contraction.operands import Contraction
 from typed_einsum.equation.equation import Equation, is_spread, name_of, spread_ranks
 from typed_einsum.generated.checks import ShapeChecks
 from typed_einsum.generated.compile import build
-from typed_einsum.plan import Plan, depends_on_sizes, operands_of, plan_of
+from typed_einsum.plan import Plan, depends_on_sizes, operands_of, parts_of, plan_of
 from typed_einsum.plan.source import assigned, plan_lines
 from typed_einsum.tensors import shape_of
 
@@ -118,14 +118,15 @@ def _function(equation: Equation, spread: Mapping[str, int], sizes: Mapping[str,
     """The plan for these ranks and sizes as a function of the operands."""
     ones = frozenset(name for name in equation.keys if sizes.get(name) == 1)
     if ones and not equation.maximised:
-        return _without(equation, ones, _function(_dropped(equation, ones), spread, _others(sizes, ones)))
+        run = _function(_dropped(equation, ones), spread, _others(sizes, ones))
+        return _without(equation, spread, ones, run)
     return planned_function(plan_of(equation, spread, sizes))
 
 
-def _without(equation: Equation, ones: frozenset[str], run: Run) -> Run:
+def _without(equation: Equation, spread: Mapping[str, int], ones: frozenset[str], run: Run) -> Run:
     """A function that drops axes of size 1, which no product needs, and gives the result those it has."""
-    drops = [_places(names, ones) for names in equation.operand_keys]
-    added = _places(equation.output_keys, ones)
+    drops = [_places(names, spread, ones) for names in equation.operand_keys]
+    added = _places(equation.output_keys, spread, ones)
 
     def contract(*operands: Tensor) -> Tensor:
         result = run(*[operand.squeeze(at) for operand, at in zip(operands, drops, strict=True)])
@@ -136,8 +137,9 @@ def _without(equation: Equation, ones: frozenset[str], run: Run) -> Run:
     return contract
 
 
-def _places(names: Sequence[str], ones: frozenset[str]) -> tuple[int, ...]:
-    return tuple(at for at, name in enumerate(names) if name in ones)
+def _places(names: Sequence[str], spread: Mapping[str, int], ones: frozenset[str]) -> tuple[int, ...]:
+    single = [part for name in names for part in parts_of(name, spread)]
+    return tuple(at for at, part in enumerate(single) if part in ones)
 
 
 def _dropped(equation: Equation, ones: frozenset[str]) -> Equation:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 from collections.abc import Iterator, Mapping
-from functools import cache, partial
+from functools import lru_cache, partial
 from typing import Any
 
 from torch import nn
@@ -107,7 +107,7 @@ def _by_name(owner: nn.Module) -> dict[str, nn.Module]:
     return {name: layer for name, layer in found.items() if layer is not None}
 
 
-@cache
+@lru_cache(maxsize=256)
 def _calls(kind: Any) -> tuple[tuple[str, ast.Call], ...]:
     """The calls in a constructor whose result gets a name, as in `self.out = nn.Linear(d, d)`."""
     init = kind.__dict__.get("__init__")
