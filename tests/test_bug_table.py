@@ -49,6 +49,7 @@ def refused(cells: dict[str, dict[str, Any]]) -> dict[str, list[bool | None]]:
 
 
 @pytest.mark.parametrize("name", HERE)
+@pytest.mark.thorough
 def test_the_record_is_still_so(name: str) -> None:
     found = bugs.cells(TOOLS[name], bugs.BUGS)
     assert refused(found) == refused(RECORD["cells"][name]), "run: python benchmarks/bugs.py"

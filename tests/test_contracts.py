@@ -60,6 +60,7 @@ def test_most_bugs_are_seen() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:Using a target size")
+@pytest.mark.thorough
 def test_advice_on_repaired_functions_is_rare() -> None:
     advised = [path.stem for path in BUGS if check_contract(load(path).fixed).findings]
     assert advised == ["003_wo_dmodel_dmodel"]

@@ -339,6 +339,7 @@ def test_sizes_as_text() -> None:
 
 @settings(max_examples=60, derandomize=True, deadline=None)
 @given(case=cases())
+@pytest.mark.thorough
 def test_every_format_of_a_random_equation(case: Case) -> None:
     derivation = explain(case.text, case.given, **case.options)
     assert derivation == explain(case.text, case.given, **case.options)

@@ -681,7 +681,9 @@ def test_wrong():
 LINE = re.compile(r"shapes: (\d+) functions observed, .*; `typed-einsum report` lists them")
 
 
-@pytest.mark.parametrize("options", [["--shapes", "tests"], ["--shapes=shop", "-n2"]])
+@pytest.mark.parametrize(
+    "options", [["--shapes", "tests"], pytest.param(["--shapes=shop", "-n2"], marks=pytest.mark.thorough)]
+)
 def test_tests_are_observed(pytester: pytest.Pytester, options: list[str]) -> None:
     pytester.makepyprojecttoml('[tool.pytest.ini_options]\npythonpath = ["."]\n')
     project(pytester.path, **{"shop/model": MODEL, "tests/test_model": TESTS})
@@ -732,6 +734,7 @@ class Scale(nn.Module):
 """
 
 
+@pytest.mark.thorough
 def test_an_object_of_the_tests_serves_contracts(pytester: pytest.Pytester) -> None:
     project(pytester.path, **{"scale": CONTRACT})
     pytester.makepyfile(
@@ -845,6 +848,7 @@ CALL = (
 )
 
 
+@pytest.mark.thorough
 def test_check_uses_what_a_command_has_called(tmp_path: Path) -> None:
     project(tmp_path, scale=PROJECT, test_scale=CALL)
     alone = command(tmp_path, "check", "scale.py")

@@ -197,17 +197,20 @@ def ends_of(expected: list[str]) -> list[str]:
 
 
 @pytest.mark.parametrize("case", FILES)
+@pytest.mark.thorough
 def test_pytest_ends_as_the_command_says_of_a_file(contracts: Verdicts, case: str) -> None:
     ends = [end for name, end in contracts if name.startswith(f"{case}::")]
     assert sorted(ends) == ends_of(CASES[case]), contracts
 
 
 @pytest.mark.parametrize("case", FOLDERS)
+@pytest.mark.thorough
 def test_pytest_ends_as_the_command_says_of_a_folder(case: str) -> None:
     working, path = case.split("/")
     assert sorted(end for _, end in verdicts(HERE / working, path)) == ends_of(CASES[case])
 
 
+@pytest.mark.thorough
 def test_the_command_and_pytest_list_the_same_functions(outcomes: list[Outcome], contracts: Verdicts) -> None:
     assert {f"{each.file}::{each.name}" for each in outcomes} == {name for name, _ in contracts}
 

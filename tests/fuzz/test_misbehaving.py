@@ -136,6 +136,7 @@ def test_an_infinite_limit_is_no_limit(tmp_path: Path, option: str, limit: str) 
     assert TE201 in report.stdout
 
 
+@pytest.mark.thorough
 def test_a_file_name_that_cannot_be_decoded_is_printed(tmp_path: Path) -> None:
     name = os.fsdecode(b"caf\xe9.py")
     strict = {**os.environ, "PYTHONIOENCODING": "utf-8"}

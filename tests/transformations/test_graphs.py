@@ -86,6 +86,7 @@ def test_compile_with_any_size(row: Row) -> None:
 # Inductor imports a module of torch that uses what torch deprecates.
 @pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated")
 @column("`compile`, code by Inductor", notes=AS_USER_ERROR, slow=True)
+@pytest.mark.thorough
 def test_compile_by_inductor(row: Row) -> None:
     made = row.make()
     agrees(row, made, torch.compile(made, fullgraph=True)(*row.tensors()), row.tensors())

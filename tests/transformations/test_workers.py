@@ -65,6 +65,7 @@ def loaded() -> dict[str, Tensor]:
 # Python 3.12 and later warn of forks beside threads, which is what a loader does by default on Linux.
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded, use of fork:DeprecationWarning")
 @column("`DataLoader` workers")
+@pytest.mark.one_in(9)
 def test_loader(row: Row, loaded: dict[str, Tensor]) -> None:
     agrees(row, MADE[row.name], loaded[row.name], row.tensors(3))
     wrong = DataLoader(
@@ -87,6 +88,7 @@ def called(made: Callable[..., Tensor], *tensors: Tensor) -> Tensor:
 
 
 @column("`multiprocessing`, spawn")
+@pytest.mark.thorough
 def test_spawn(row: Row, spawned: Executor) -> None:
     made = row.make()
     agrees(row, made, spawned.submit(called, made, *row.tensors(3)).result(), row.tensors(3))
