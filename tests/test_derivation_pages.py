@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from typed_einsum import attention, explain
 SCRIPTS = Path(__file__).parent.parent / "docs" / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 import derivations  # noqa: E402
+import explorer  # noqa: E402
 
 EQUATIONS = attention.equations()
 FENCE = re.compile(r"```einsum\n(.*?)```", re.DOTALL)
@@ -61,3 +63,29 @@ def test_a_changed_page_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     (derivations.FOLDER / "index.md").write_text("other")
     with pytest.raises(AssertionError):
         test_the_pages_are_those_of_the_script()
+
+
+def test_the_core_of_the_explorer_derives_by_itself(tmp_path: Path) -> None:
+    """In the browser there is neither torch nor the rest of the library."""
+    explorer.pack_core(tmp_path / "core.zip")
+    program = """
+import importlib.abc
+import sys
+
+
+class OnlyPython(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {"torch", "jaxtyping", "beartype", "einops", "numpy"}:
+            raise ModuleNotFoundError(name)
+
+
+sys.meta_path.insert(0, OnlyPython())
+sys.path.insert(0, sys.argv[1])
+from typed_einsum.derivation import explain
+
+print(len(explain("b q d, b k d -> b q", {"b": 2}, max="k").to_html()))
+"""
+    line = [sys.executable, "-I", "-c", program, str(tmp_path / "core.zip")]
+    done = subprocess.run(line, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 1000

@@ -18,7 +18,16 @@ ROOT = Path(__file__).parents[2]
 TARGET = ROOT / "docs" / "assets" / "explorer"
 PYODIDE = "pyodide@314.0.7"
 RUNTIME = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "pyodide-lock.json", "python_stdlib.zip")
-CORE = ("__init__.py", "diagnostics.py", "errors.py", "derivation", "equation", "plan")
+CORE = (
+    "__init__.py",
+    "diagnostics.py",
+    "errors.py",
+    "decorate/__init__.py",
+    "decorate/definition.py",
+    "derivation",
+    "equation",
+    "plan",
+)
 """What `explain` is made of, and torch is not needed for."""
 
 
