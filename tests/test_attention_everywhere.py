@@ -51,6 +51,10 @@ SIZES = {"chunked_scan": {"t": 12, "chunk": 3}}
 """Sizes of functions that refuse numbers which do not go together."""
 
 
+NUMBERS_NEEDED = {"packed_late_interaction": ["TE720"]}
+"""Functions that need a size as a number, since values decide where documents begin: a false finding."""
+
+
 def arguments(function: Function, dtype: torch.dtype = torch.float64) -> dict[str, Any]:
     return example_inputs(function, SIZES.get(function.__name__), dtype=dtype)
 
@@ -171,7 +175,7 @@ def test_an_axis_that_is_not_held_to_one_size_is_noticed() -> None:
 def test_axes_do_not_mix(name: str) -> None:
     """At sizes that tell axes apart, nothing that the library can see is wrong inside."""
     found = [finding for finding in check_contract(EVERY[name]).findings if finding.severity == "error"]
-    assert found == []
+    assert [finding.code for finding in found] == NUMBERS_NEEDED.get(name, [])
 
 
 @by_any_name

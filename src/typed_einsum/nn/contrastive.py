@@ -7,6 +7,7 @@ import math
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.compiler import is_compiling
 
 from typed_einsum.checked import shape_checked
 from typed_einsum.contraction import typed_einsum
@@ -37,7 +38,8 @@ def similarity(image: Tensor, w: Tensor | None, vocabulary: Tensor | None) -> Te
     if vocabulary is not None:
         return region_vocabulary_similarity(image, normalize(vocabulary, "k c", over="c"))
     assert w is not None
-    if len(w) == 1 != len(image):
+    # While a graph is traced, the sizes stay open, and the product compares them.
+    if not is_compiling() and len(w) == 1 != len(image):
         raise _one_set_for_a_batch(len(image))
     return region_text_similarity(image, normalize(w, "b k c", over="c"))
 
