@@ -76,15 +76,17 @@ def agree(rows: Tensor, columns: Tensor) -> None:
 @contextmanager
 def in_place_of_tiles() -> Iterator[list[int]]:
     """The kernel for operands of any size on any device; the list counts its launches."""
-    is_fused, small, launch = fused.is_fused, products.SMALL, fused._launch
+    is_fused, launch = fused.is_fused, fused._launch
+    small = products.SMALL, products.SMALL_IN_TRAINING
     launched: list[int] = []
     fused.is_fused = lambda rows, columns: True
-    products.SMALL = 0
+    products.SMALL = products.SMALL_IN_TRAINING = 0
     fused._launch = lambda *arguments: (launched.append(1), launch(*arguments))[1]
     try:
         yield launched
     finally:
-        fused.is_fused, products.SMALL, fused._launch = is_fused, small, launch
+        fused.is_fused, fused._launch = is_fused, launch
+        products.SMALL, products.SMALL_IN_TRAINING = small
 
 
 def some_shapes() -> Iterator[tuple[int, int, int, int, int]]:
