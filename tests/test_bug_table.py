@@ -55,6 +55,7 @@ def test_the_record_is_still_so(name: str) -> None:
     assert refused(found) == refused(RECORD["cells"][name]), "run: python benchmarks/bugs.py"
 
 
+@pytest.mark.thorough
 def test_the_codes_are_still_those_of_the_record() -> None:
     some = bugs.BUGS[::4]
     found = bugs.cells(TOOLS["typed-einsum"], some)

@@ -504,6 +504,7 @@ def test_a_limit_counts_one_call_and_not_all_that_are_tried(tmp_path: Path) -> N
     assert lines(report, "slow.py") == [said]
 
 
+@pytest.mark.thorough
 def test_a_worker_that_died_in_between_is_replaced(tmp_path: Path) -> None:
     write(tmp_path, {"fine.py": FINE})
     session = Supervisor(30)

@@ -125,6 +125,7 @@ def test_sarif_of_nothing_is_a_log_too() -> None:
     assert sarif["invocations"][0]["executionSuccessful"] is True
 
 
+@pytest.mark.thorough
 def test_codes_are_selected_and_ignored(folder: Path) -> None:
     assert "TE201" not in run("check", "wrong.py", "--ignore", "TE2", cwd=folder).stdout
     only = run("check", "wrong.py", "--select", "te7,TE101", cwd=folder)
@@ -215,6 +216,7 @@ MISBEHAVING = {
 }
 
 
+@pytest.mark.thorough
 def test_files_that_misbehave_are_reported_and_the_run_goes_on(tmp_path: Path) -> None:
     for name, content in MISBEHAVING.items():
         (tmp_path / name).write_bytes(content)

@@ -77,6 +77,7 @@ TRANSCRIPTS = [
     [each[1:] for each in TRANSCRIPTS],
     ids=[f"{page}: {command}" for page, _, command, _ in TRANSCRIPTS],
 )
+@pytest.mark.one_in(4)
 def test_a_page_shows_what_is_printed(
     files: dict[str, str], command: str, shown: list[str], tmp_path: Path
 ) -> None:

@@ -144,6 +144,7 @@ def test_gradients(make: Any, inputs: Any, plain: Any, training: bool) -> None:
 
 
 @each
+@pytest.mark.one_in(4)
 def test_in_a_graph(make: Any, inputs: Any, plain: Any) -> None:
     torch._dynamo.reset()
     module, values = make().eval(), inputs()

@@ -696,6 +696,7 @@ def test_tests_are_observed(pytester: pytest.Pytester, options: list[str]) -> No
     assert names == {"merged", "Block.forward"}
 
 
+@pytest.mark.thorough
 def test_a_setting_asks_for_observation(pytester: pytest.Pytester) -> None:
     settings = '[tool.pytest.ini_options]\npythonpath = ["."]\nshapes = ["."]\n'
     pytester.makepyprojecttoml(settings)
@@ -819,6 +820,7 @@ FORCED = (
 )
 
 
+@pytest.mark.thorough
 def test_bugs_are_found_in_calls_whose_sizes_hide_them(tmp_path: Path) -> None:
     project(tmp_path, wrong=WRONG)
     alone, observed = python(tmp_path, "wrong.py"), command(tmp_path, "run", "wrong.py")

@@ -184,6 +184,7 @@ def test_what_the_command_says_of_a_file(outcomes: list[Outcome], case: str) -> 
 
 
 @pytest.mark.parametrize("case", FOLDERS)
+@pytest.mark.one_in(5)
 def test_what_the_command_says_of_a_folder(case: str) -> None:
     working, path = case.split("/")
     said = lines(command(HERE / working, path))

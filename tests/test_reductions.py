@@ -404,6 +404,7 @@ def test_compile(reduce: Any) -> None:
 
 
 @each
+@pytest.mark.one_in(3)
 def test_refusals_under_compile(reduce: Any) -> None:
     torch._dynamo.reset()
     for code, axes in [("TE202", "b n"), ("TE203", "b n c=7")]:

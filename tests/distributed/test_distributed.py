@@ -82,6 +82,7 @@ def test_a_false_claim_is_seen_by_every_process(record: Record) -> None:
     assert len(record[FAILS]) in (2, 4)
 
 
+@pytest.mark.thorough
 def test_a_group_that_hangs_is_ended(tmp_path: Path) -> None:
     with pytest.raises(subprocess.TimeoutExpired):
         run_group(2, tmp_path, "a process that never comes", seconds=5)

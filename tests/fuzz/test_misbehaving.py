@@ -128,6 +128,7 @@ def test_nothing_goes_on_when_the_command_is_killed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("option", ["--time-limit", "--memory-limit"])
 @pytest.mark.parametrize("limit", ["inf", "1e300"])
+@pytest.mark.one_in(4)
 def test_an_infinite_limit_is_no_limit(tmp_path: Path, option: str, limit: str) -> None:
     (tmp_path / "wrong.py").write_text(WRONG, encoding="utf-8")
     command = [*COMMAND, "wrong.py", option, limit]
