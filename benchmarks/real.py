@@ -75,7 +75,7 @@ PROJECTS = (
 
 
 def sources(folder: Path) -> Iterator[Path]:
-    """The files of a package that are no tests."""
+    """The files of a package, without its tests."""
     for file in sorted(folder.rglob("*.py")):
         if not any(fnmatch(file.name, name) for name in TESTS):
             yield file

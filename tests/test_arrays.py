@@ -1,4 +1,4 @@
-"""Objects with a shape that are no tensors, as `Float[Operator, "m n"]` asks for; and abstract classes."""
+"""Array-like objects other than tensors, as in `Float[Operator, "m n"]`, and abstract classes."""
 
 from __future__ import annotations
 

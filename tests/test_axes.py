@@ -207,12 +207,12 @@ def two_ways(x: Float[Tensor, "b t d"]) -> Float[Tensor, "b t d"]:
 
 
 def convolved(x: Float[Tensor, "b c=5 h w"]) -> Float[Tensor, "b 7 h w"]:
-    """With 16 samples or more, torch takes another kernel: that is no condition."""
+    """With 16 samples or more, torch takes another kernel. The report must not list that as a condition."""
     return nn.functional.conv2d(x, x.new_ones(7, 5, 3, 3), padding=1)
 
 
 def in_windows(x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c*16 n"]:
-    """Strides are computed with `max(1, size)`: that is no condition."""
+    """Strides are computed with `max(1, size)`. The report must not list that as a condition."""
     return x.unfold(2, 4, 4).unfold(3, 4, 4).permute(0, 1, 4, 5, 2, 3).flatten(1, 3).flatten(2)
 
 

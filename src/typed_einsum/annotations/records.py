@@ -41,7 +41,7 @@ def _is_typed_tensordict(kind: type) -> bool:
 
 
 def fields_of(hint: Hint) -> Mapping[str, Hint]:
-    """The fields that are passed to make a record, by name; none for what is no record."""
+    """The fields that are passed to make a record, by name; empty for other types."""
     if not isinstance(hint, RecordHint):
         return {}
     if not dataclasses.is_dataclass(hint.kind):

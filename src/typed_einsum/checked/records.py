@@ -30,7 +30,7 @@ class NewRecords:
     known: dict[type, FieldChecks] = field(default_factory=dict)
 
     def learn(self, kind: type) -> FieldChecks | None:
-        """The checks of a class; None for one that is no record."""
+        """The checks of a record class; None for any other class."""
         if not is_record(kind):
             return None
         checks = self.known[kind] = FieldChecks(RecordHint(kind, read=read_fields), every=True)

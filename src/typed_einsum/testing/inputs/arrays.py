@@ -1,4 +1,4 @@
-"""Objects with a shape that are no tensors of torch: what an annotation says of one, how one is made."""
+"""Array-like objects other than torch tensors: what an annotation says of one, how one is made."""
 
 from __future__ import annotations
 

@@ -36,8 +36,8 @@ from typed_einsum.testing.running.invoke import run
 class Ran:
     """A call that was recorded. `places` are the symbols with the axes of the arguments that they stand for.
 
-    `final` says what a size is known to be in the end. `error` is what the call raised; `reason` says why
-    its sizes are no symbols, where they are not. The shapes are known at the sizes of `fixed` alone. `seen`
+    `final` says what a size is known to be in the end. `error` is what the call raised. Where torch could not
+    use symbols for its sizes, `reason` says why. The shapes are known at the sizes of `fixed` alone. `seen`
     are the sizes of the call by place, and `again` runs another call of the same function on symbols.
     """
 
