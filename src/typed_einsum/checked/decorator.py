@@ -46,11 +46,17 @@ def shape_checked(function: F) -> F:
     `weight: Float[Tensor, "c d"]`, and by `self.axis_sizes = {"c": 64}`. An expression such as `h*w` is
     checked as soon as its names have sizes, in arguments too.
 
+    Args:
+        function: a function, a method, or a class.
+
     Returns: the class itself, or the function, wrapped; name, docstring, signature and annotations are kept.
     `.source` of a function is the source of its generated checks.
 
     Raises: at definition `SignatureError` (TE505, TE506); in a call `ShapeError` (TE2xx), `DtypeError`
     (TE301, TE304, TE305) and `ArgumentError` (TE406, TE407, TE409).
+
+    Cost: annotations are read once. In a call, generated code compares the axes of each tensor, a few
+    integers, and runs no operation of torch.
 
     Source: the annotations and their meaning are jaxtyping's.
 

@@ -66,15 +66,24 @@ def einsum(
     `#`), an implied output, and an axis summed out of one operand alone, unless named in `sum=`.
     Inside a `shape_checked` function its names are that function's names.
 
-    Axes: as the equation names them. `sum` names axes to be summed out of one operand alone, `max` axes
-    to take the maximum over after all sums. `where={"n k": mask}` names the axes of a boolean mask, one or
-    several: only entries where all are True take part in the maximum. Where none does, the result is 0 and
-    has no gradient; what is left out may hold anything, even NaN.
+    Axes: as the equation names them. `where={"n k": mask}` names the axes of a boolean mask, one or several:
+    only entries where all are True take part in the maximum. Where none does, the result is 0 and has no
+    gradient; what is left out may hold anything, even NaN.
+
+    Args:
+        equation: the axes of each operand and, after `->`, those of the result.
+        operands: one tensor for each list of axes in the equation.
+        sum: axes to be summed out of one operand alone.
+        max: axes whose maximum is taken after all sums; the products are never all in memory.
+        where: masks for `max`, by the names of their axes.
 
     Returns: the contraction, with the axes of the output, in that order.
 
     Raises: `EquationError` (TE1xx), `ShapeError` (TE2xx), `DtypeError` and `DeviceError` (TE3xx),
     `ArgumentError` (TE403, TE401, TE408).
+
+    Cost: an equation is read and compiled at its first call, and found by its text after that. Then it costs
+    what a `typed_einsum` costs.
 
     Source: the notation is Einstein's summation convention with explicit outputs, as in `torch.einsum`.
 

@@ -67,6 +67,12 @@ def typed_einsum(target: Any = None, /, *, sum: str | None = None, max: str | No
     alone must be named in `sum=`; `max=` takes the maximum over an axis after all sums. An explicit
     equation, `@typed_einsum("bqd,bkd->bqk")`, is verified letter by letter against the annotations.
 
+    Args:
+        target: the function, where the decorator stands alone; or an explicit equation to compare with its
+            annotations.
+        sum: axes to be summed out of one operand alone.
+        max: axes whose maximum is taken after all sums.
+
     Returns: the function, with the same name, docstring and signature; `.equation` is its equation as
     text and `.source` the source of its generated checks. Where an annotation names something that is
     defined later, the equation is read at the first call, and both appear then.
@@ -74,6 +80,10 @@ def typed_einsum(target: Any = None, /, *, sum: str | None = None, max: str | No
     Raises: at definition `EquationError` (TE1xx), `SignatureError` (TE5xx) and, where annotated dtypes can
     never agree, `DtypeError` (TE302, TE305); in a call `ShapeError` (TE2xx), `DtypeError` and `DeviceError`
     (TE3xx) and `ArgumentError` (TE401 to TE403).
+
+    Cost: the signature is read once, at definition. In a call, generated code compares the axes of each
+    operand, a few integers; then the plan runs that `explain` shows, one batched matrix product where there
+    is one.
 
     Source: annotations are those of jaxtyping.
 

@@ -145,10 +145,19 @@ def explain(
     (`"b=2,q=3"`); `*batch` and `...` take a tuple, and stand for one axis each without. `sum` and `max` are
     those of `einsum`. `names` are symbols for the operands, and for the result after them.
 
+    Args:
+        target: an equation, or a function made by `typed_einsum`.
+        sizes: sizes of its axes, as a mapping or as text.
+        sum: axes to be summed out of one operand alone.
+        max: axes whose maximum is taken after all sums.
+        names: symbols for the operands, and for the result after them.
+
     Returns: a frozen `Derivation`.
 
     Raises: `EquationError` (TE1xx), `ArgumentError` (TE402, TE403, TE408, TE409), `ShapeError` (TE203) for
     a size that the equation fixes otherwise.
+
+    Cost: it computes with small integers, and makes no tensor.
 
     Source: Einstein's summation convention; gradients are the vector-Jacobian products of reverse mode.
 

@@ -23,6 +23,17 @@ class C2fAttn(nn.Module):
     each stage. `n` may be 0. `ec`, `nh`, `gc` and the texts are those of `MaxSigmoidAttnBlock`; `shortcut`
     and `g` are those of `Bottleneck`.
 
+    Args:
+        c1: channels of the image.
+        c2: channels of the result.
+        n: bottlenecks; may be 0.
+        ec: channels in which pixels and texts are compared.
+        nh: heads of the attention.
+        gc: channels of a text.
+        shortcut: whether a bottleneck adds its input.
+        g: groups of a bottleneck's second convolution.
+        e: the share of `c2` that each stage has.
+
     Returns: the image, `b o h w`.
 
     Raises: as `MaxSigmoidAttnBlock` does.

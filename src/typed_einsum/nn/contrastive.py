@@ -97,6 +97,9 @@ class BNContrastiveHead(nn.Module):
     Axes: `c` is `embed_dims`, the channels that pixels and texts share; `k` the texts, `h w` the pixels. The
     texts are called `w`, as in the authors' code.
 
+    Args:
+        embed_dims: channels that pixels and texts share.
+
     Returns: the scores, `b k h w`, as logits.
 
     Raises: `SettingError` (TE410), in a call as `ContrastiveHead`.

@@ -30,6 +30,16 @@ class Conv(nn.Module):
     the kernel, or its height and width; `p` the padding, where it is not to keep the size; `g` the number of
     groups, and `d` the dilation. `act` may be another activation, a module.
 
+    Args:
+        c1: channels of the image.
+        c2: channels of the result.
+        k: the side of the kernel, or its height and width.
+        s: the stride.
+        p: the padding, where it is not to keep the size.
+        g: groups; they divide `c1` and `c2`.
+        d: the dilation.
+        act: True for SiLU, False for none, or another activation, a module.
+
     Returns: the activated image, `b o p q`.
 
     Raises: `SettingError` (TE410), in a call `ShapeError` (TE201, TE202).
@@ -123,6 +133,14 @@ class Bottleneck(nn.Module):
 
     Axes: `i` is `c1`, `o` is `c2`; `e` is the share of `c2` between the convolutions, `g` the groups
     of the second, and `k` the sides of the two kernels.
+
+    Args:
+        c1: channels of the image.
+        c2: channels of the result.
+        shortcut: whether to add the input, where `c1` is `c2`.
+        g: groups of the second convolution.
+        k: the sides of the two kernels.
+        e: the share of `c2` between the convolutions.
 
     Returns: the image, `b o h w`.
 

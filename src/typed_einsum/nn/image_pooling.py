@@ -43,6 +43,14 @@ class ImagePoolingAttn(nn.Module):
     compared with the image, in `m` (that is `nh`) heads of `c` channels; `p` are the patches of all levels,
     `k * k` each. `ch` are the channels of the levels.
 
+    Args:
+        ec: channels in which texts and patches are compared.
+        ch: channels of each level of the image.
+        ct: channels of a text.
+        nh: heads; they divide `ec`.
+        k: patches on each side of a level.
+        scale: whether a factor for what is added is learnt.
+
     Returns: the texts, `b n g`.
 
     Raises: `SettingError` (TE410), in a call `ShapeError` (TE201 to TE203) and, where the levels are not as

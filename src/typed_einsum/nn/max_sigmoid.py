@@ -53,11 +53,22 @@ class MaxSigmoidAttnBlock(nn.Module):
     `v g`, to share them between all images; or once, to `encode_guide`. `mask` is False where a text of
     `guide` is padding. The weight of an image with only padding is 0.
 
+    Args:
+        c1: channels of the image.
+        c2: channels of the result.
+        nh: heads; they divide `ec` and `c2`.
+        ec: channels in which pixels and texts are compared.
+        gc: channels of a text.
+        scale: whether each head learns a factor for its weights.
+
     Returns: the weighted image, `b o h w`.
 
     Raises: `SettingError` (TE410) where heads do not divide channels, in a call `ShapeError` (TE201, TE202,
     TE207 where there are no texts), `DtypeError` (TE301), `ArgumentError` (TE401 without texts, TE403 with
     two sets of them).
+
+    Cost: two convolutions and one linear layer, as published. The scores of all texts are never in memory at
+    once: the maximum is taken tile by tile.
 
     Source: Cheng et al. 2024, YOLO-World, equation 2, which has no heads, no division, no `bias` and no
     `scale`: those are in the authors' code, where no configuration asks for `scale`. Parameters are named as

@@ -41,10 +41,19 @@ def softmax(
     Axes: as `axes` names them; names known to the enclosing checked function have its sizes. `over` names
     one axis, or several that are normalised together: `"h w"`. Over an empty axis the result is empty.
 
+    Args:
+        scores: a floating-point tensor.
+        axes: the axes of the scores, all of them, in their order.
+        over: the axis to normalise over, or several.
+        mask: True where a score is kept, or numbers to add to the scores.
+        mask_axes: the axes of the mask, where they are not those of the scores.
+
     Returns: the weights, with the axes and the dtype of the scores.
 
     Raises: `EquationError` (TE105, TE109, TE117), `ShapeError` (TE201 to TE206), `DtypeError` (TE301,
     TE302, TE304), `ArgumentError` (TE408).
+
+    Cost: one softmax of torch; with a mask, some passes over the scores before and after it.
 
     Source: Vaswani et al. 2017, Attention is all you need, equation 1.
 
@@ -83,10 +92,17 @@ def mean(x: Tensor, axes: str, *, over: str) -> Tensor:
     Axes: as `axes` names them; names known to the enclosing checked function have its sizes. `over` names
     one axis, or several that are averaged together: `"h w"`.
 
+    Args:
+        x: a floating-point or complex tensor.
+        axes: its axes, all of them, in their order.
+        over: the axis to average over, or several.
+
     Returns: the mean, without the averaged axes; the others keep their order.
 
     Raises: `EquationError` (TE105, TE109), `ShapeError` (TE201 to TE206, TE207 where there is nothing to
     average), `DtypeError` (TE301, TE304), `ArgumentError` (TE408).
+
+    Cost: one mean of torch.
 
     Source: the arithmetic mean, as in `torch.mean`.
 
@@ -113,11 +129,19 @@ def normalize(x: Tensor, axes: str, *, over: str, eps: float = 1e-12) -> Tensor:
     Axes: as `axes` names them; names known to the enclosing checked function have its sizes. `over` names
     one axis, or several that are one vector together: `"c h w"`.
 
+    Args:
+        x: a floating-point or complex tensor.
+        axes: its axes, all of them, in their order.
+        over: the axis along which the vectors lie, or several.
+        eps: the length that a vector has at least when it is divided.
+
     Returns: the scaled vectors, with the axes and the dtype of `x`. A vector of zeros stays zero, in half
     precision too, where `eps` itself would be zero.
 
     Raises: `EquationError` (TE105, TE109), `ShapeError` (TE201 to TE206), `DtypeError` (TE301, TE304),
     `ArgumentError` (TE408).
+
+    Cost: one norm and one division of torch.
 
     Source: the Euclidean norm, as in `torch.nn.functional.normalize`.
 

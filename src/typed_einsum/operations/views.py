@@ -21,10 +21,18 @@ def rearrange(x: Tensor, pattern: str, **sizes: int) -> Tensor:
 
     Axes: as the pattern names them; `1` is an axis of size 1. `sizes` are the sizes of names in it.
 
+    Args:
+        x: a tensor of any dtype.
+        pattern: its axes and, after `->`, those of the result; parentheses merge axes.
+        sizes: sizes of names in the pattern.
+
     Returns: a tensor with the axes after `->`; a view of `x` where torch can make one, else a copy.
 
     Raises: `EquationError` (TE101, TE102, TE105 to TE108, TE113 to TE115), `ShapeError` (TE201 to TE206),
     `DtypeError` (TE304), `ArgumentError` (TE402, TE406, TE408).
+
+    Cost: a pattern is read when it is first met. A view costs nothing more; a copy is one pass over the
+    tensor.
 
     Source: the notation is that of einops: Rogozhnikov 2022, Einops: Clear and reliable tensor
     manipulations with Einstein-like notation.
@@ -54,9 +62,17 @@ def repeat(x: Tensor, pattern: str, **sizes: int) -> Tensor:
     Axes: as the pattern names them. Those after `->` alone are new; their sizes are given in `sizes`, or
     known to the enclosing checked function.
 
+    Args:
+        x: a tensor of any dtype.
+        pattern: its axes and, after `->`, those of the result.
+        sizes: sizes of names in the pattern, among them the new axes.
+
     Returns: a tensor with the axes after `->`.
 
     Raises: as `rearrange`; TE206 where nothing says the size of a new axis.
+
+    Cost: a pattern is read when it is first met. A new axis that stands alone costs no memory; one that is
+    merged with another is a copy.
 
     Source: the notation is that of einops: Rogozhnikov 2022, Einops: Clear and reliable tensor
     manipulations with Einstein-like notation.

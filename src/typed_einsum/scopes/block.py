@@ -19,6 +19,8 @@ class scope:
 
     Axes: the names that the block binds; they are forgotten when it ends.
 
+    Cost: one dictionary for each block.
+
     Examples:
         >>> import torch
         >>> from typed_einsum import scope, shaped

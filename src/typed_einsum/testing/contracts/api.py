@@ -51,6 +51,19 @@ def check_contract(
         like: a function or a module of the same meaning, which takes the tensors among the arguments, such as
             `torch.nn.functional.scaled_dot_product_attention` or one of `typed_einsum.testing.references`.
         sizes: sizes for some axis names; the others are chosen.
+
+    Cost: many calls of the function: one on symbolic shapes, some at sizes that tell axes apart, two for each
+    axis and some for each promise.
+
+    Examples:
+        >>> from jaxtyping import Float
+        >>> from torch import Tensor
+        >>> from typed_einsum.testing import check_contract
+        >>> def merged(x: Float[Tensor, "b h t d"]) -> Float[Tensor, "b t c"]:
+        ...     b, h, t, d = x.shape
+        ...     return x.reshape(b, t, h * d)
+        >>> check_contract(merged).findings[0].code
+        'TE703'
     """
     said = Promises(names(independent), names(ordered), names(couples), names(causal), reference, like, sizes)
     given = {name: value for name, value in vars(said).items() if value is not None}
@@ -79,6 +92,16 @@ def assert_contract(
     """Raise `AssertionError` with the whole report, unless all that `check_contract` sees is right.
 
     The arguments and the options are those of `check_contract`.
+
+    Cost: that of `check_contract`.
+
+    Examples:
+        >>> from jaxtyping import Float
+        >>> from torch import Tensor
+        >>> from typed_einsum.testing import assert_contract
+        >>> def scores(q: Float[Tensor, "b q d"], k: Float[Tensor, "b k d"]) -> Float[Tensor, "b q k"]:
+        ...     return q @ k.mT
+        >>> assert_contract(scores, independent="b")
     """
     report = check_contract(
         fn_or_module,

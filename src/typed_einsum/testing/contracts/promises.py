@@ -35,7 +35,31 @@ def contract(
     like: Callable[..., Any] | None = None,
     sizes: Mapping[str, int] | None = None,
 ) -> Callable[[Function], Function]:
-    """Store promises on a function, for `check_contract` to hold it to."""
+    """Store promises on a function, for `check_contract` to hold it to.
+
+    Args:
+        independent: axes whose entries do not affect each other's results.
+        ordered: axes whose order matters; permuting any other axis must permute the result.
+        couples: batch axes whose entries do affect each other.
+        causal: axes along which no entry affects the results of earlier ones.
+        reference: a function of the same arguments that gives the right numbers.
+        like: a function or a module of the same meaning, which takes the tensors among the arguments.
+        sizes: sizes for some axis names; the others are chosen.
+
+    Returns: a decorator, which returns the function itself.
+
+    Cost: one attribute of the function.
+
+    Examples:
+        >>> from jaxtyping import Float
+        >>> from torch import Tensor
+        >>> from typed_einsum.testing import check_contract, contract
+        >>> @contract(independent="b")
+        ... def centred(x: Float[Tensor, "b c"]) -> Float[Tensor, "b c"]:
+        ...     return x - x.mean(0)
+        >>> check_contract(centred).ok
+        False
+    """
     promises = Promises(
         names(independent), names(ordered), names(couples), names(causal), reference, like, sizes
     )

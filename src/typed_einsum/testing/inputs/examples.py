@@ -47,6 +47,8 @@ def example_inputs(
     Raises:
         ArgumentError: TE412, if nothing says how to make an argument.
 
+    Cost: one call of the function on tensors without numbers, and more where it needs other sizes.
+
     Examples:
         >>> from jaxtyping import Float
         >>> from torch import Tensor
