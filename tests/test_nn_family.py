@@ -449,3 +449,22 @@ def test_pooling_and_heads_with_the_names_of_the_authors_load() -> None:
     head = BNContrastiveHead(18)
     head.load_state_dict({**head.state_dict(), "bias": torch.tensor(-3.0)})
     assert head.bias.tolist() == [-3.0]
+
+
+def test_shapes_that_the_authors_published() -> None:
+    """The small model's stage of 128 channels at the middle level, as its second published checkpoint has it."""
+    middle = C2fAttn(512 + 256, 256, n=1, ec=128, nh=4)
+    state = authors_names(middle.state_dict(), stage=True)
+    shapes = {name: tuple(value.shape) for name, value in state.items()}
+    assert shapes["final_conv.conv.weight"] == (256, 512, 1, 1)
+    assert shapes["attn_block.bias"] == (4,)
+    assert shapes["attn_block.guide_fc.weight"] == (128, 512)
+    assert not any("embed_conv" in name for name in shapes)
+
+
+def test_the_activation_that_all_convolutions_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Configurations set it on the class before they build a model."""
+    monkeypatch.setattr(Conv, "default_act", nn.ReLU())
+    assert isinstance(Conv(6, 10).act, nn.ReLU)
+    assert isinstance(Conv(6, 10, act=False).act, nn.Identity)
+    assert Conv(6, 10)(torch.randn(2, 6, 11, 8)).min() == 0

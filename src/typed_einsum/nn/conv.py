@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -28,7 +28,8 @@ class Conv(nn.Module):
 
     Axes: `i` is `c1`, `o` is `c2`; `p q` are `h w` divided by the stride `s`, rounded up. `k` is the side of
     the kernel, or its height and width; `p` the padding, where it is not to keep the size; `g` the number of
-    groups, and `d` the dilation. `act` may be another activation, a module.
+    groups, and `d` the dilation. `act` may be another activation, a module; `Conv.default_act` is the one
+    that all convolutions share which have none of their own.
 
     Args:
         c1: channels of the image.
@@ -55,6 +56,8 @@ class Conv(nn.Module):
         torch.Size([2, 16, 10, 12])
     """
 
+    default_act: ClassVar[nn.Module] = nn.SiLU()
+
     def __init__(
         self,
         c1: int,
@@ -75,7 +78,7 @@ class Conv(nn.Module):
         padding = _keeping_size(kernel, dilation) if p is None else pair("p", p, least=0)
         self.conv = nn.Conv2d(c1, c2, kernel, stride, padding, dilation, g, bias=False)
         self.bn: nn.Module = nn.BatchNorm2d(c2)
-        self.act = act if isinstance(act, nn.Module) else nn.SiLU() if act else nn.Identity()
+        self.act = act if isinstance(act, nn.Module) else self.default_act if act else nn.Identity()
 
     @shape_checked
     def forward(self, x: Float[Tensor, "b i h w"]) -> Float[Tensor, "b o p q"]:

@@ -1,6 +1,9 @@
 """The names that parameters have in the code of YOLO-World's authors, and what they are called here.
 
 Checkpoints of Ultralytics have the names of these modules. Those of the authors are renamed while they load.
+Theirs are in `yolo_world/models/layers/yolo_bricks.py`; the stage inherits `main_conv`, `final_conv` and
+`blocks` from mmyolo's `CSPLayerWithTwoConv`, whose blocks are `DarknetBottleneck`s. mmcv's `ConvModule` calls
+its parts `conv` and `bn`, as `Conv` does.
 """
 
 from __future__ import annotations
