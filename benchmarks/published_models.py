@@ -3,8 +3,9 @@
 YOLO-World and YOLOE in every size, from the configurations in Ultralytics' package: once of its own modules,
 and once with those of `typed_einsum.nn` in their place, which load the weights of the first. Ultralytics is
 under the AGPL: it is run here, and no part of the library needs it. Install it in an environment of its own,
-`pip install ultralytics==8.4.190`, with this library. Writes published_models.json. `--quick` compares the
-smallest size alone, and writes nothing.
+`pip install ultralytics==8.4.190`, with this library. Writes published_models.json. `--sizes ns` compares
+the two smallest sizes again and keeps the others as they are recorded; `--quick` compares the smallest and
+writes nothing.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ CONFIGURATIONS = {
     "yoloe-26-seg": "YOLOESegModel",
 }
 SIZES = "nsmlx"
-IMAGES, TEXTS, HEIGHT, WIDTH = 3, 7, 96, 160
+IMAGES, TEXTS, HEIGHT, WIDTH = 2, 7, 64, 96
 
 ROUNDING = 1e-12
 """A tensor this small beside the others is 0 but for rounding: a softmax cannot see the bias of its keys."""
@@ -140,7 +141,7 @@ def ours_in(model: nn.Module) -> int:
 
 
 def drawn_anew(model: nn.Module) -> None:
-    """Draw what is 0 or 1 before training; then let the batch norms see an image, so that numbers stay alive."""
+    """Draw what is 0 or 1 before training, and let the batch norms see an image, so that no signal fades."""
     norms = [inner for inner in model.modules() if isinstance(inner, nn.BatchNorm2d)]
     for name, parameter in model.named_parameters():
         if parameter.ndim < 2 or name.endswith(".scale"):
@@ -186,7 +187,7 @@ def gradients(model: nn.Module) -> list[Tensor]:
 
 
 def visual(model: nn.Module) -> Tensor:
-    """The prompts that YOLOE reads off the regions of an image, in float32: its mask is no number in float64."""
+    """The prompts that YOLOE reads off the regions of an image, in float32: in float64 its mask is NaN."""
     model = copy.deepcopy(model).float()
     image, _ = inputs(model)
     masks = (torch.arange(WIDTH // 8) // 4 == torch.arange(5)[:, None]).to(image)
@@ -231,6 +232,10 @@ def compared(configuration: str, size: str) -> dict[str, Any]:
     return found
 
 
+def shown(difference: float) -> str:
+    return f"{difference:.0e}" if difference else "0"
+
+
 def tables(record: dict[str, Any]) -> dict[str, str]:
     """The table for the page: the worst of all sizes of a configuration."""
     rows = []
@@ -240,34 +245,37 @@ def tables(record: dict[str, Any]) -> dict[str, str]:
         rows.append(
             [
                 f"{configuration}, {', '.join(sizes)}",
-                f"{min(modules)} to {max(modules)}",
-                *(f"{max(each):.0e}" if each else "" for each in worst.values()),
+                " to ".join(str(count) for count in sorted({min(modules), max(modules)})),
+                *(shown(max(each)) if each else "" for each in worst.values()),
             ]
         )
     header = ["configuration, sizes", "modules of ours", *STEPS.values()]
-    used = f"Ultralytics {record['ultralytics']}, torch {record['torch']}, float64 on a CPU."
+    used = f"Ultralytics {record['ultralytics']}, PyTorch {record['torch']}, float64 on a CPU."
     return {"published models": f"{table(header, rows)}\n\n{used}"}
 
 
 def main() -> None:
     """Compare, and write what was found."""
     reader = argparse.ArgumentParser(description=__doc__)
+    reader.add_argument("--sizes", default=SIZES, help="such as ns (default: all)")
     reader.add_argument("--quick", action="store_true", help="the smallest size alone; writes nothing")
-    quick = reader.parse_args().quick
+    asked = reader.parse_args()
     import ultralytics
 
-    models: dict[str, dict[str, Any]] = {}
-    for configuration in CONFIGURATIONS:
-        for size in SIZES[:1] if quick else SIZES:
-            models.setdefault(configuration, {})[size] = compared(configuration, size)
-            print(configuration, size, json.dumps(models[configuration][size]), flush=True)
-    record = {
+    record: dict[str, Any] = {"models": {name: {} for name in CONFIGURATIONS}}
+    if RECORD.exists() and not asked.quick:
+        record = json.loads(RECORD.read_text(encoding="utf-8"))
+    record |= {
         "python": platform.python_version(),
         "torch": torch.__version__,
         "ultralytics": ultralytics.__version__,
-        "models": models,
     }
-    if not quick:
+    for size in SIZES[:1] if asked.quick else asked.sizes:
+        for configuration in CONFIGURATIONS:
+            found = compared(configuration, size)
+            record["models"][configuration][size] = found
+            print(configuration, size, json.dumps(found), flush=True)
+    if not asked.quick:
         RECORD.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
         fill(PAGE, tables(record))
     print(tables(record)["published models"])

@@ -452,7 +452,7 @@ def test_pooling_and_heads_with_the_names_of_the_authors_load() -> None:
 
 
 def test_shapes_that_the_authors_published() -> None:
-    """The small model's stage of 128 channels at the middle level, as its second published checkpoint has it."""
+    """The small model's stage at the middle level, as a published checkpoint has it."""
     middle = C2fAttn(512 + 256, 256, n=1, ec=128, nh=4)
     state = authors_names(middle.state_dict(), stage=True)
     shapes = {name: tuple(value.shape) for name, value in state.items()}
