@@ -5,6 +5,7 @@ It imports neither torch nor `typed_einsum` until one of its options is used.
 
 from __future__ import annotations
 
+import os
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Generator, Sequence
@@ -134,6 +135,10 @@ def pytest_load_initial_conftests(
         from typed_einsum.testing.pytest.observation import without_a_value
 
         without_a_value(early_config, parser, args)
+    if "TYPED_EINSUM_OVERLAY" in os.environ:  # workers of pytest-xdist, in a run of `typed-einsum annotate`
+        from typed_einsum.testing.annotate.overlay import install_from_environment
+
+        install_from_environment()
     asked = _asked(early_config, early_config.known_args_namespace)
     if asked.packages:
         from typed_einsum.testing.pytest.jaxtyping_checks import LeftAlone, install_checks

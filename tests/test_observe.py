@@ -311,7 +311,7 @@ def test_a_folder_of_observations_leaves_itself_out_of_git(both: Both) -> None:
 def test_no_value_of_a_tensor_is_stored(both: Both) -> None:
     for file in (both.folder / store.FOLDER).glob("*.json"):
         data = json.loads(file.read_text())
-        assert (data["format"], data["version"]) == ("typed-einsum observations", 2)
+        assert (data["format"], data["version"]) == ("typed-einsum observations", 3)
         assert not re.search(r"\d\.\d{3,}", file.read_text())
 
 
@@ -632,7 +632,7 @@ def test_a_report_of_nothing_says_how_to_observe(tmp_path: Path) -> None:
         ("{", "cannot be read (JSONDecodeError: Expecting property name"),
         ("[]", "holds no observations of typed-einsum"),
         ('{"format": "typed-einsum observations", "version": 9}', "has version 9 of the format"),
-        ('{"format": "typed-einsum observations", "version": 2}', "cannot be read (KeyError: 'objects')"),
+        ('{"format": "typed-einsum observations", "version": 3}', "cannot be read (KeyError: 'objects')"),
     ],
 )
 def test_a_file_that_is_no_observation_is_refused(tmp_path: Path, text: str, said: str) -> None:

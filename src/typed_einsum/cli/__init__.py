@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from typed_einsum import __version__
+from typed_einsum.cli.annotating import add_annotate
 from typed_einsum.cli.checking import run_check
 from typed_einsum.cli.formats import FORMATS
 from typed_einsum.cli.html import add_html
@@ -51,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_run(commands)
     _add_report(commands)
     add_html(commands)
+    add_annotate(commands)
     _add_explain(commands)
     errors = commands.add_parser("errors", help="print the page of a code")
     errors.add_argument("codes", nargs="*", metavar="CODE", help="such as TE201; none lists all")
@@ -104,7 +106,7 @@ def _add_check(commands: Any) -> None:
 def _add_run(commands: Any) -> None:
     run = commands.add_parser(
         "run",
-        usage="typed-einsum run [--source PKG] [--append] SCRIPT|-m MODULE [ARGS ...]",
+        usage="typed-einsum run [--source PKG] [--append] SCRIPT|-m MODULE|-c CODE [ARGS ...]",
         help="run a script or a module, and judge the calls of its functions",
         description="Run a program as Python does, and look at each function of the project that takes or "
         "returns a tensor. What is seen lies in .typed-einsum; `typed-einsum report` prints it.",
@@ -120,6 +122,7 @@ def _add_run(commands: Any) -> None:
     )
     run.add_argument("--append", action="store_true", help="keep what earlier runs have seen")
     run.add_argument("-m", dest="module", nargs=argparse.REMAINDER, metavar="MODULE", help="run a module")
+    run.add_argument("-c", dest="code", nargs=argparse.REMAINDER, metavar="CODE", help="run a text")
     run.add_argument("script", nargs=argparse.REMAINDER, metavar="SCRIPT", help="run a file")
     run.set_defaults(run=_run, refuse=run.error)
 
@@ -193,10 +196,12 @@ def _check(options: argparse.Namespace) -> int:
 def _run(options: argparse.Namespace) -> int:
     from typed_einsum.cli.running import Program, run_observed
 
-    words = options.module if options.module is not None else options.script
-    if not words:
+    for option, words in (("-m", options.module), ("-c", options.code), ("", options.script)):
+        if words:
+            program = Program.of([option, *words] if option else words)
+            break
+    else:
         options.refuse("expected the path of a script, or -m and the name of a module")
-    program = Program(words[0], words[1:], is_module=options.module is not None)
     return run_observed(program, options.source, append=options.append)
 
 

@@ -70,29 +70,38 @@ class Observed:
         yield from outcomes_of(Observations((function,)), self.root, self.settings, told="as observed, ")
 
 
-def observe(command: str) -> None:
-    """Run a command and observe it, its output on the error stream. Raises `CannotObserve`."""
-    arguments = [sys.executable, *_observing(shlex.split(command))]
-    done = subprocess.run(arguments, stdout=sys.stderr)
+def observe(command: str, **variables: str) -> int:
+    """Run and observe a command, its output on the error stream; its exit status. Raises `CannotObserve`."""
+    arguments = [sys.executable, *_observing(program_of(command))]
+    done = subprocess.run(arguments, stdout=sys.stderr, env={**os.environ, **variables})
     if folder_near(Path.cwd()) is None:
         raise CannotObserve(
             f"--with: `{command}` ended with status {done.returncode}, and nothing was observed"
         )
+    return done.returncode
 
 
-def _observing(words: Sequence[str]) -> list[str]:
-    """The arguments of Python that run a command and observe it. Raises `CannotObserve`."""
-    match list(words):
+def _observing(program: Sequence[str]) -> list[str]:
+    """The arguments of Python that run a program and observe it."""
+    match list(program):
+        case ["-m", "pytest", *rest]:
+            return ["-m", "pytest", "--shapes=.", *rest]
+        case words:
+            return [*COMMAND, *words]
+
+
+def program_of(command: str) -> list[str]:
+    """What `python` is given to run a command: a script, or `-m` and a module. Raises `CannotObserve`."""
+    words = shlex.split(command)
+    match words:
         case [name, *rest] if Path(name).name in PYTEST:
-            return ["-m", "pytest", "--shapes=.", *rest]
-        case [name, "-m", "pytest", *rest] if Path(name).stem in PYTHON:
-            return ["-m", "pytest", "--shapes=.", *rest]
+            return ["-m", "pytest", *rest]
         case [name, *rest] if Path(name).stem in PYTHON and rest:
-            return [*COMMAND, *rest]
+            return rest
         case [name, *rest] if name.endswith(".py"):
-            return [*COMMAND, name, *rest]
+            return [name, *rest]
         case [name, *rest] if (script := _script(name)) is not None:
-            return [*COMMAND, script, *rest]
+            return [script, *rest]
     told = f"`{shlex.join(words)}`" if words else "an empty command"
     raise CannotObserve(f"--with: expected pytest, python or a Python program, got {told}")
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
 from types import CodeType, ModuleType
-from typing import Any
+from typing import Any, Protocol
 
 from typed_einsum.cli.statuses import CLEAN, COULD_NOT_RUN
 from typed_einsum.testing.observe import store
@@ -23,22 +23,37 @@ RAISED, INTERRUPTED = 1, 130
 """The exit statuses of Python for an exception, and of shells for an interrupt."""
 
 
+class Compiler(Protocol):
+    """Compiles the file of a program, perhaps so that its functions are seen."""
+
+    def compiled(self, source: bytes, file: str) -> CodeType:
+        """The code of a file."""
+
+
 class CannotRun(Exception):
     """There is no such program; the text says why."""
 
 
 @dataclass(frozen=True)
 class Program:
-    """A script by its path, or a module by its name, with what it finds in `sys.argv` after its own name."""
+    """A script by its path, a module by its name, or code, with what is in `sys.argv` after its own name."""
 
     name: str
     arguments: Sequence[str]
     is_module: bool = False
+    is_code: bool = False
+
+    @classmethod
+    def of(cls, words: Sequence[str]) -> Program:
+        """The program that `python` runs when it is given these words."""
+        is_module, is_code = words[0] == "-m", words[0] == "-c"
+        name, *arguments = words[1:] if is_module or is_code else words
+        return cls(name, arguments, is_module, is_code)
 
     @property
     def scripts(self) -> tuple[Path, ...]:
         """The file of a script. Raises `CannotRun`."""
-        if self.is_module:
+        if self.is_module or self.is_code:
             return ()
         path = Path(self.name)
         if not path.is_file():
@@ -49,9 +64,9 @@ class Program:
     @property
     def place(self) -> str:
         """What Python puts first on `sys.path`."""
-        return os.getcwd() if self.is_module else str(Path(self.name).resolve().parent)
+        return os.getcwd() if self.is_module or self.is_code else str(Path(self.name).resolve().parent)
 
-    def prepared(self, observation: Observation) -> tuple[CodeType, ModuleType]:
+    def prepared(self, compiler: Compiler) -> tuple[CodeType, ModuleType]:
         """The code, and a new `__main__` for it. Raises what reading it raises, and `CannotRun`."""
         main = ModuleType("__main__")
         main.__dict__["__builtins__"] = builtins
@@ -60,10 +75,12 @@ class Program:
             code = _code_of(spec)
             main.__spec__, main.__loader__, main.__package__ = spec, spec.loader, spec.parent
             main.__file__ = str(spec.origin)
+        elif self.is_code:
+            code = compile(self.name, "<string>", "exec", dont_inherit=True)
         else:
             main.__file__ = os.path.abspath(self.name)
             main.__loader__ = SourceFileLoader("__main__", main.__file__)
-            code = observation.compiled(Path(self.name).read_bytes(), main.__file__)
+            code = compiler.compiled(Path(self.name).read_bytes(), main.__file__)
         return code, main
 
 
@@ -99,7 +116,7 @@ def run_observed(program: Program, packages: Sequence[str], *, append: bool) -> 
         return _refuse(f"--source: there is no package {str(error)!r}")
     except (CannotRun, RuntimeError) as error:
         return _refuse(str(error))
-    sys.argv = [program.name, *program.arguments]
+    sys.argv = ["-c" if program.is_code else program.name, *program.arguments]
     if not sys.flags.safe_path:
         sys.path[0] = program.place
     try:

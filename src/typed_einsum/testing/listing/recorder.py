@@ -32,7 +32,7 @@ class Step:
 @dataclass
 class Recorded:
     """One call of one function. `owner` is the object of a method, `caller` the function of the project that
-    called it, and `failed` the line in which it raised."""
+    called it, and `failed` the line in which it raised. `is_symbolic`: its sizes are symbols throughout."""
 
     source: Source
     owner: Any
@@ -44,6 +44,7 @@ class Recorded:
     result_line: int = 0
     failed: int = 0
     returns_argument: bool = False
+    is_symbolic: bool = True
 
     def values(self) -> Iterator[Value]:
         """All that it was passed, has set and has returned."""

@@ -94,13 +94,15 @@ def _continued(symbolic: Ran, real: Ran) -> Ran:
     reason = f"at the sizes of this call{at}: torch cannot follow them as symbols there"
     recorder = real.recorder
     recorder.held = [*sizes_held(recorder.calls)]
+    for call in recorder.calls:
+        call.is_symbolic = False
     for known, call in zip(symbolic.recorder.calls, recorder.calls, strict=False):
         if known.source != call.source:
             break
         call.arguments = known.arguments
         call.steps[: len(known.steps)] = known.steps
         if not known.failed:
-            call.result = known.result
+            call.result, call.is_symbolic = known.result, True
     equations = symbolic.recorder.equations
     recorder.equations[: len(equations)] = equations
     return replace(symbolic, recorder=recorder, error=real.error, reason=reason)

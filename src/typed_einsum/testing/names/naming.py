@@ -85,6 +85,23 @@ class Names:
             return self._whole(size)
         return written(size, lambda leaf: self._leaf(leaf, source), list(self.symbols))
 
+    def own(self, size: Size, source: Source) -> Named | None:
+        """What a function itself calls a size: a symbol, an expression or a number."""
+        found = [each for each in _ranked(self._by_size.get(size, ())) if each.source == source]
+        telling = [
+            each for each in found if each.kind <= (Kind.READ if isinstance(size, int) else Kind.ATTRIBUTE)
+        ]
+        return Named(telling[0].name, telling[0]) if telling and size != 1 else None
+
+    def origin(self, size: Size, source: Source) -> Evidence | None:
+        """Where the name of a symbol or of a number comes from."""
+        if isinstance(size, int):
+            named = self.number(size, source)
+            return None if named is None else named.evidence
+        if size in self.symbols:
+            return self.symbols[size].evidence
+        return next(iter(_ranked(self._by_size.get(size, ()))), None)
+
     def _is_composed(self, size: Size) -> bool:
         """Whether an expression is shown as it is computed: a product is, unlike what a local sums up."""
         return isinstance(size, int) or size.is_Symbol or size.is_Mul or not self._by_size.get(size)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import threading
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -14,7 +15,6 @@ from typing import Any
 
 from torch import nn
 
-from typed_einsum.testing.listing.stored import is_better
 from typed_einsum.testing.observe import judging, unannotated
 from typed_einsum.testing.observe.frames import arguments_of, builds, given
 from typed_einsum.testing.observe.functions import function_of, is_annotated
@@ -50,6 +50,9 @@ NO_END = "the call raised an exception"
 
 SHARE, GRACE = 0.4, 20.0
 """Judging may take this share of the processor time, and these seconds of it in any case."""
+
+LONGER = "TYPED_EINSUM_GRACE"
+"""The variable of the environment that gives other seconds."""
 
 AT_MOST = 3.0
 """Seconds for one call that a judgement makes."""
@@ -118,8 +121,8 @@ class Observer:
         self._seen: dict[int, Seen] = {}
         self._busy = _Busy()
         self._started = process_time()
-        self._spent = 0.0
-        self._listings: dict[unannotated.Place, Json] = {}
+        self._spent, self._grace = 0.0, float(os.environ.get(LONGER, GRACE))
+        self._followed = unannotated.Followed()
         self._is_fork = False
 
     def begun(self, code: CodeType, frame: FrameType) -> Answer:
@@ -189,7 +192,7 @@ class Observer:
 
     def _time_left(self) -> float:
         """Seconds that judging may still take, as things are."""
-        return GRACE + SHARE * (process_time() - self._started) - self._spent
+        return self._grace + SHARE * (process_time() - self._started) - self._spent
 
     def ended(self, begun: Begun, result: Any) -> None:
         """Take the result of a call, and say what there is to say of it."""
@@ -227,9 +230,7 @@ class Observer:
         audit = not begun.seen.annotated and self._time_left() > GRACE / 2
         limit = min(AT_MOST_FOLLOWED, max(self._time_left(), 0.5))
         looked = unannotated.looked_at(function, arguments, self.root, limit, audit=audit)
-        for place, listing in looked.listings.items():
-            known = self._listings.get(place)
-            self._listings[place] = listing if known is None or is_better(listing, known) else known
+        self._followed.add(looked)
         return replace(seen, findings=(*seen.findings, *looked.findings))
 
     def _keep(self, begun: Begun, pattern: Pattern) -> None:
@@ -292,6 +293,8 @@ class Observer:
             if patterns or seen.reason:
                 file = below(self.root, seen.code.co_filename)
                 line = line_of_def(seen.code.co_filename, seen.code.co_firstlineno)
-                listing = self._listings.get((seen.code.co_filename, line))
+                place = seen.code.co_filename, line
+                listing = self._followed.listings.get(place)
+                signatures = tuple(self._followed.signatures.get(place, ()))
                 told = (file, line, seen.name, seen.module, seen.annotated, patterns, seen.reason)
-                yield Function(*told, listing=listing)
+                yield Function(*told, listing=listing, signatures=signatures)

@@ -43,7 +43,7 @@ class Pattern:
 class Function:
     """A function of the project. `reason` says why nothing was seen of it, where nothing was.
 
-    `listing` holds the shapes beside its lines, as JSON.
+    `listing` holds the shapes beside its lines, and `signatures` those that it took and returned, as JSON.
     """
 
     file: str
@@ -54,6 +54,7 @@ class Function:
     patterns: tuple[Pattern, ...] = ()
     reason: str = ""
     listing: Json = None
+    signatures: tuple[Json, ...] = ()
 
     @property
     def key(self) -> tuple[str, int, str]:
@@ -138,7 +139,8 @@ def _count(number: int, noun: str) -> str:
 
 
 def _function(data: Mapping[str, Json]) -> Function:
-    return Function(**{**data, "patterns": tuple(map(_pattern, data["patterns"]))})
+    patterns, signatures = tuple(map(_pattern, data["patterns"])), tuple(data["signatures"])
+    return Function(**{**data, "patterns": patterns, "signatures": signatures})
 
 
 def _pattern(data: Mapping[str, Json]) -> Pattern:
@@ -167,4 +169,6 @@ def _merged(one: Function, other: Function) -> Function:
     reason = "" if patterns else one.reason or other.reason
     listing = one.listing or other.listing
     annotated = one.annotated or other.annotated
-    return replace(one, annotated=annotated, patterns=patterns, reason=reason, listing=listing)
+    more = tuple(each for each in other.signatures if each not in one.signatures)
+    known = replace(one, annotated=annotated, signatures=(*one.signatures, *more))
+    return replace(known, patterns=patterns, reason=reason, listing=listing)

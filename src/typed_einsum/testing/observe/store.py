@@ -18,7 +18,7 @@ from pathlib import Path
 from typed_einsum.testing.observe.records import Function, Json, Observations, combined
 
 FOLDER = ".typed-einsum"
-FORMAT, VERSION = "typed-einsum observations", 2
+FORMAT, VERSION = "typed-einsum observations", 3
 CHANGED = "the file has changed since it was observed"
 
 
@@ -82,7 +82,7 @@ def _read(file: Path) -> Observations:
 
 
 def _stale(function: Function) -> Function:
-    return replace(function, patterns=(), reason=CHANGED, listing=None)
+    return replace(function, patterns=(), reason=CHANGED, listing=None, signatures=())
 
 
 def digest_of(file: Path) -> str:

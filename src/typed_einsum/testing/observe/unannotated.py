@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from typed_einsum.testing.annotate.signatures import by_place, signatures_of
 from typed_einsum.testing.calls.call import Call
 from typed_einsum.testing.inputs.recipe import Recipe
 from typed_einsum.testing.listing.apart import separated
@@ -16,7 +17,7 @@ from typed_einsum.testing.listing.named import names_of
 from typed_einsum.testing.listing.needed import told_apart
 from typed_einsum.testing.listing.running import Ran, recorded_call
 from typed_einsum.testing.listing.shapes import Shapes, shapes_of
-from typed_einsum.testing.listing.stored import stored
+from typed_einsum.testing.listing.stored import is_better, stored
 from typed_einsum.testing.names.glossary import glossary_near
 from typed_einsum.testing.observe.judging import found_of, undisturbed
 from typed_einsum.testing.observe.records import Found, Json
@@ -27,13 +28,35 @@ Place = tuple[str, int]
 """The file of a function, and the line of its `def`."""
 
 
+MOST_SIGNATURES = 12
+"""How many signatures of a function are kept, of all calls that were followed."""
+
+
 @dataclass
 class Looked:
-    """What was found by following one call: listings of all functions that it went through, and findings."""
+    """What was found by following one call: of all functions that it went through, and of itself."""
 
     listings: dict[Place, Json] = field(default_factory=dict)
+    signatures: dict[Place, list[Json]] = field(default_factory=dict)
     findings: tuple[Found, ...] = ()
     reason: str = ""
+
+
+@dataclass
+class Followed:
+    """The best listing and the signatures of each function, of all calls that were followed."""
+
+    listings: dict[Place, Json] = field(default_factory=dict)
+    signatures: dict[Place, list[Json]] = field(default_factory=dict)
+
+    def add(self, looked: Looked) -> None:
+        """Take what was found by following one more call."""
+        for place, listing in looked.listings.items():
+            known = self.listings.get(place)
+            self.listings[place] = listing if known is None or is_better(listing, known) else known
+        for place, signatures in looked.signatures.items():
+            kept = self.signatures.setdefault(place, [])
+            kept += [each for each in signatures if each not in kept][: MOST_SIGNATURES - len(kept)]
 
 
 def looked_at(
@@ -49,6 +72,7 @@ def looked_at(
             ran = told_apart(separated(recorded_call(call)))
             names = names_of(ran, glossary_near(root))
             looked.listings = dict(_listings(shapes_of(ran, _entry(ran), names)))
+            looked.signatures = dict(by_place(signatures_of(ran, names)))
             if audit:
                 looked.findings = tuple(found_of(each, root) for each in audited(call, ran, names))
     except OutOfTime as error:

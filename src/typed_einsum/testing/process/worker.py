@@ -18,6 +18,7 @@ from typing import Any
 from typed_einsum.diagnostics import Place
 from typed_einsum.errors import TypedEinsumError
 from typed_einsum.locations import shown_path
+from typed_einsum.testing.annotate.overlay import install_from_environment
 from typed_einsum.testing.process.outcome import Outcome, finding_of, first_line, outcome
 
 Event = dict[str, Any]
@@ -26,6 +27,7 @@ Event = dict[str, Any]
 def main() -> None:
     """Read one request a line, `{"file": …, "skip": n, "seconds": s}`, and answer with events, one a line."""
     requests, answers = os.fdopen(os.dup(0)), os.fdopen(os.dup(1), "w")
+    install_from_environment()
     nowhere = os.open(os.devnull, os.O_RDWR)
     os.dup2(nowhere, 0)
     os.dup2(nowhere, 1)

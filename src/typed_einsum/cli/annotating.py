@@ -1,0 +1,156 @@
+"""`typed-einsum annotate`: annotations from what was observed, as a diff or in place."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from typed_einsum.cli.files import python_files
+from typed_einsum.cli.observed import CannotObserve, observe, program_of
+from typed_einsum.cli.reporting import NOTHING
+from typed_einsum.cli.statuses import CLEAN, COULD_NOT_RUN, FINDINGS
+from typed_einsum.testing.observe.store import BadStore, folder_near
+
+if TYPE_CHECKING:
+    from typed_einsum.testing.annotate.planning import Planned
+    from typed_einsum.testing.annotate.project import Project
+
+RUN = ("-m", "typed_einsum.cli.proving")
+"""What runs a program with the annotations that are to be proved."""
+
+DECORATOR = "typed_einsum.shape_checked"
+
+PATIENCE = "600"
+"""Seconds that following calls may take."""
+
+TIME_LIMIT = 30.0
+"""Seconds for one call of check_contract."""
+
+
+class BadPath(Exception):
+    """A path that cannot be annotated; the text says why."""
+
+
+def add_annotate(commands: Any) -> None:
+    """Add the command to the parser."""
+    annotate = commands.add_parser(
+        "annotate",
+        help="write shape annotations from what was observed",
+        description="Write jaxtyping annotations for the functions that `run` or `pytest --shapes` has "
+        "observed, where they have none: a diff, or with --write in place. What cannot be proved is left "
+        "out, with its reason.",
+        epilog="Exit status: 0 done, 1 calls contradict existing annotations, 2 something could not run.",
+    )
+    annotate.add_argument(
+        "paths",
+        nargs="*",
+        type=Path,
+        metavar="PATH",
+        help="a Python file, or a folder (default: all observed)",
+    )
+    annotate.add_argument("--write", action="store_true", help="change the files, and print no diff")
+    annotate.add_argument(
+        "--decorate", action="store_true", help="put @shape_checked above each function that is annotated"
+    )
+    annotate.add_argument(
+        "--with",
+        dest="observed",
+        metavar="COMMAND",
+        help="run this first, such as 'pytest -q', and observe it; then again, to prove that every call "
+        "keeps the annotations",
+    )
+    annotate.set_defaults(run=run_annotate)
+
+
+def run_annotate(options: argparse.Namespace) -> int:
+    """Plan, prove, and print or write; the exit status."""
+    from typed_einsum.testing.annotate.project import CannotAnnotate
+    from typed_einsum.testing.annotate.writing import CannotWrite, needs_libcst
+
+    try:
+        needs_libcst()
+        program = None if options.observed is None else program_of(options.observed)
+        before = 0 if program is None else observe(options.observed, TYPED_EINSUM_GRACE=PATIENCE)
+        project = _project(options.paths)
+        plans, proofs = _proved(project, program, before)
+        _tell(project, plans, proofs, options)
+    except (BadPath, CannotAnnotate, CannotObserve, CannotWrite, BadStore, OSError) as error:
+        print(f"typed-einsum: {error}", file=sys.stderr)
+        return COULD_NOT_RUN
+    return FINDINGS if project.contradicted else CLEAN
+
+
+def _tell(
+    project: Project, plans: Sequence[Planned], proofs: Sequence[str], options: argparse.Namespace
+) -> None:
+    """Write the files or print the diff, and say what was done; beside a diff, on the error stream."""
+    from typed_einsum.testing.annotate.telling import diff_of, lines_of, summary
+
+    for file, text in project.texts(plans, DECORATOR if options.decorate else "").items():
+        path = project.root / file
+        if options.write:
+            path.write_bytes(text.encode())
+        else:
+            print(diff_of(_shown(path), project.sources[file], text), end="")
+    left_alone = [f"left alone: {each}" for each in project.left_alone]
+    last = summary(plans, proofs, "annotated" if options.write else "would annotate")
+    told = "\n".join([*lines_of(plans, project.contradicted), *left_alone, last])
+    print(told, file=sys.stdout if options.write else sys.stderr)
+
+
+def _project(paths: Sequence[Path]) -> Project:
+    from typed_einsum.testing.annotate.project import Project
+
+    folder = folder_near(Path.cwd())
+    if folder is None:
+        raise BadPath(NOTHING)
+    shown = ", ".join(map(str, paths)) or "the project"
+    return Project.read(folder, _wanted(paths, folder.parent) if paths else None, shown)
+
+
+def _proved(
+    project: Project, program: Sequence[str] | None, before: int
+) -> tuple[tuple[Planned, ...], list[str]]:
+    """The plans that hold, and by what they were proved."""
+    from typed_einsum.testing.annotate.project import CannotAnnotate
+    from typed_einsum.testing.annotate.proving import Proof, proved_by_contracts, proved_by_run
+
+    proofs = ["torch's symbolic shapes", "the calls that were observed"]
+    proof = Proof(tuple(map(project.plan, project.functions)))
+    if program is not None:
+        proof = proved_by_run(
+            project.functions, project.plan, project.real_texts, project.root, [*RUN, *program]
+        )
+        if proof.status != before:
+            raise CannotAnnotate(
+                f"--with: the command ended with status {before}, and with {proof.status} once functions are "
+                "annotated: nothing is written"
+            )
+        proofs.append("the command, with every call checked")
+    plans = proved_by_contracts(proof.plans, project.real_texts, project.root, TIME_LIMIT)
+    return plans, [*proofs, "check_contract"]
+
+
+def _wanted(paths: Sequence[Path], root: Path) -> set[str]:
+    """The files at some paths, relative to the root. Raises `BadPath`."""
+    found = set()
+    for path in paths:
+        real = Path(os.path.abspath(path))
+        if not path.exists():
+            raise BadPath(f"{path}: there is no such file or folder")
+        if not real.is_relative_to(root):
+            raise BadPath(f"{path} is not below {root}, where the program was observed")
+        files = [Path(os.path.abspath(each)) for each in python_files(path)]
+        if not files:
+            raise BadPath(f"{path}: there is no Python file here")
+        found |= {each.relative_to(root).as_posix() for each in files}
+    return found
+
+
+def _shown(path: Path) -> str:
+    relative = os.path.relpath(path)
+    return str(path) if relative.startswith("..") else Path(relative).as_posix()

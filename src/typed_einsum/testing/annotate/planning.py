@@ -1,0 +1,215 @@
+"""Which annotations a function gets, and what is left out with its reason: from plain data, without torch."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from typed_einsum.testing.annotate.hints import Hint, shapes_of
+from typed_einsum.testing.annotate.merging import Followed, Merged, Slot, merged
+from typed_einsum.testing.annotate.structure import CannotSay, structure_of, tensors_in, with_axes
+from typed_einsum.testing.observe.records import Function, Pattern
+
+Json = Any
+Definition = ast.FunctionDef | ast.AsyncFunctionDef
+
+RESULT = "return"
+"""What stands for the result among the parameters: no parameter can have this name."""
+
+
+@dataclass(frozen=True)
+class Left:
+    """What stays without an annotation: a parameter, the result, or all where `what` is empty."""
+
+    what: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A function with its new annotations, by parameter. `origins` say where each name comes from."""
+
+    function: Function
+    hints: Mapping[str, Hint] = field(default_factory=dict)
+    origins: Mapping[str, str] = field(default_factory=dict)
+    left: tuple[Left, ...] = ()
+
+    @property
+    def axes(self) -> int:
+        """How many axes of tensors get a name or a number."""
+        return sum(len(shape.axes) for hint in self.hints.values() for shape in shapes_of(hint))
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter as it is written. `stars` are those before it."""
+
+    name: str
+    stars: int = 0
+    annotation: ast.expr | None = None
+    may_be_none: bool = False
+
+
+def planned(function: Function, node: Definition) -> Planned:
+    """The annotations of a function that was observed, where it has none."""
+    seen = [pattern for pattern in function.patterns if pattern.ended == "returned"]
+    reason = _why_not(function, node, seen)
+    if reason:
+        return Planned(function, left=(Left("", reason),))
+    return _Plan(function, node, seen).made()
+
+
+def _why_not(function: Function, node: Definition, seen: Sequence[Pattern]) -> str:
+    if not function.observed:
+        return function.reason or "no call with a tensor was seen"
+    if not seen:
+        return "no call of it returned"
+    if isinstance(node, ast.AsyncFunctionDef) or _yields(node):
+        return "what a generator or a coroutine gives is not observed"
+    if any(_name(each) == "overload" for each in node.decorator_list):
+        return "it is an overload"
+    if not function.signatures:
+        return "torch's symbolic shapes could not be followed through it"
+    return ""
+
+
+class _Plan:
+    def __init__(self, function: Function, node: Definition, seen: Sequence[Pattern]) -> None:
+        self._function, self._node, self._seen = function, node, seen
+        self._left: list[Left] = []
+        self._stars = {each.name for each in parameters(node) if each.stars}
+        self._structures = dict(self._structured())
+
+    def made(self) -> Planned:
+        found = merged(self._slots(), [*self._followed()], [*self._sizes()])
+        hints: dict[str, Hint] = {}
+        for name, structure in self._structures.items():
+            if self._annotation(name) is not None:
+                continue
+            hint = self._named(name, structure, found)
+            if hint is not None:
+                hints[name] = hint
+        used = {word for hint in hints.values() for shape in shapes_of(hint) for word in shape.axes}
+        origins = {name: origin for name, origin in found.origins.items() if name in used}
+        return Planned(self._function, hints, origins, tuple(self._left))
+
+    def _annotation(self, name: str) -> ast.expr | None:
+        if name == RESULT:
+            return self._node.returns
+        return next(each.annotation for each in parameters(self._node) if each.name == name)
+
+    def _structured(self) -> Iterator[tuple[str, Hint]]:
+        """The parameters that take tensors, and the result, with the kinds of their values."""
+        for each in parameters(self._node):
+            values = [
+                pattern.arguments.get(each.name) for pattern in self._seen if each.name in pattern.arguments
+            ]
+            if each.stars == 2:
+                if any(isinstance(value, dict) and value.get("items") for value in values):
+                    self._left.append(Left(each.name, "what `**` collects is not of one kind"))
+                continue
+            yield from self._structure(
+                each.name, [*values, *([None] if each.may_be_none else [])], each.stars == 1
+            )
+        yield from self._structure(RESULT, [pattern.result for pattern in self._seen], is_star=False)
+
+    def _structure(self, name: str, values: Sequence[Json], is_star: bool) -> Iterator[tuple[str, Hint]]:
+        try:
+            hint = structure_of(values, is_star=is_star)
+        except CannotSay as why:
+            if self._annotation(name) is None:
+                self._left.append(Left(name, str(why)))
+            return
+        if hint is not None:
+            yield name, hint
+
+    def _slots(self) -> list[Slot]:
+        """All axes, in the order of the parameters."""
+        found: dict[Slot, None] = {}
+        for name, structure in self._structures.items():
+            values = [*self._values(name), *self._texts(name)]
+            for value in values:
+                for path, tensor in self._tensors(name, value, structure):
+                    axes = tensor.get("shape", tensor.get("axes"))
+                    found |= dict.fromkeys((name, path, at) for at in range(len(axes)))
+        return list(found)
+
+    def _tensors(self, name: str, value: Json, structure: Hint) -> list[tuple[Any, Json]]:
+        return tensors_in(value, structure, is_star=name in self._stars)
+
+    def _values(self, name: str) -> list[Json]:
+        return [_of_pattern(pattern, name) for pattern in self._seen]
+
+    def _texts(self, name: str) -> list[Json]:
+        return [_of_signature(each, name) for each in self._function.signatures]
+
+    def _followed(self) -> Iterator[Followed]:
+        for signature in self._function.signatures:
+            labels: dict[Slot, str] = {}
+            for name, structure in self._structures.items():
+                for path, tensor in self._tensors(name, _of_signature(signature, name), structure):
+                    for at, text in enumerate(tensor["axes"]):
+                        slot = (name, path, at)
+                        # Items of one list that have unlike axes have none in common there.
+                        labels[slot] = text if labels.get(slot, text) == text else f"{name}_each{at}"
+            yield Followed(labels, signature["origins"])
+
+    def _sizes(self) -> Iterator[dict[Slot, int]]:
+        for pattern in self._seen:
+            sizes: dict[Slot, int] = {}
+            for name, structure in self._structures.items():
+                for path, tensor in self._tensors(name, _of_pattern(pattern, name), structure):
+                    sizes |= {(name, path, at): size for at, size in enumerate(tensor["shape"])}
+            yield sizes
+
+    def _named(self, name: str, structure: Hint, found: Merged) -> Hint | None:
+        texts = {(path, at): text for (own, path, at), text in found.texts.items() if own == name}
+        path = ("*",) if name in self._stars else ()
+        try:
+            return with_axes(structure, texts, path)
+        except KeyError:
+            reason = "torch's symbolic shapes could not be followed through a call that passes it"
+            self._left.append(Left(name, reason if name != RESULT else reason.replace("passes", "returns")))
+            return None
+
+
+def _of_pattern(pattern: Pattern, name: str) -> Json:
+    return pattern.result if name == RESULT else pattern.arguments.get(name)
+
+
+def _of_signature(signature: Json, name: str) -> Json:
+    return signature["result"] if name == RESULT else signature["arguments"].get(name)
+
+
+def parameters(node: Definition) -> Iterator[Parameter]:
+    """The parameters of a function in their order."""
+    given = node.args
+    plain = [*given.posonlyargs, *given.args]
+    defaults = [*[None] * (len(plain) - len(given.defaults)), *given.defaults]
+    for each, default in zip(plain, defaults, strict=True):
+        yield Parameter(each.arg, 0, each.annotation, _is_none(default))
+    if given.vararg is not None:
+        yield Parameter(given.vararg.arg, 1, given.vararg.annotation)
+    for each, default in zip(given.kwonlyargs, given.kw_defaults, strict=True):
+        yield Parameter(each.arg, 0, each.annotation, _is_none(default))
+    if given.kwarg is not None:
+        yield Parameter(given.kwarg.arg, 2, given.kwarg.annotation)
+
+
+def _is_none(node: ast.expr | None) -> bool:
+    return isinstance(node, ast.Constant) and node.value is None
+
+
+def _yields(node: ast.AST) -> bool:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Yield | ast.YieldFrom):
+            return True
+        if not isinstance(child, Definition | ast.Lambda | ast.ClassDef) and _yields(child):
+            return True
+    return False
+
+
+def _name(node: ast.expr) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""

@@ -1,0 +1,112 @@
+"""The shapes that a function took and returned in a call that was followed, in names of its own.
+
+What is kept is plain data: an axis is a name, a number or an expression of names of earlier axes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from typed_einsum.testing.listing.recorder import Recorded
+from typed_einsum.testing.listing.running import Ran
+from typed_einsum.testing.listing.source import Source
+from typed_einsum.testing.listing.values import Number, Several, Shape, Size, Value
+from typed_einsum.testing.names.evidence import Kind
+from typed_einsum.testing.names.naming import Names
+
+Json = Any
+
+MOST_SIGNATURES = 4
+"""How many signatures of one function are kept of one call that was followed."""
+
+WORD = re.compile(r"[A-Za-z_]\w*")
+PARTS = re.compile(r"[A-Za-z_]\w*|\d+")
+
+
+def signatures_of(ran: Ran, names: Names) -> dict[Source, list[Json]]:
+    """The signatures of the functions that a call went through, as far as torch could follow it."""
+    found: dict[Source, list[Json]] = defaultdict(list)
+    if ran.error is not None:
+        return found
+    for call in ran.recorder.calls:
+        known = found[call.source]
+        if call.is_symbolic and not call.failed and len(known) < MOST_SIGNATURES:
+            signature = _Naming(call, names, is_fixed=bool(ran.fixed)).signature()
+            if signature not in known:
+                known.append(signature)
+    return found
+
+
+@dataclass
+class _Naming:
+    """Names the axes of one call, those of its arguments first."""
+
+    call: Recorded
+    names: Names
+    is_fixed: bool
+    _texts: dict[Size, str] = field(default_factory=dict)
+    _origins: dict[str, list[str]] = field(default_factory=dict)
+    _bound: dict[str, str] = field(default_factory=dict)
+
+    def signature(self) -> Json:
+        passed = {name: self._of(value, name) for name, value in self.call.arguments.items()}
+        result = self._of(self.call.result, "result", is_result=True)
+        kept = {name: value for name, value in passed.items() if value is not None}
+        return {"arguments": kept, "result": result, "origins": self._origins}
+
+    def _of(self, value: Value | None, place: str, *, is_result: bool = False) -> Json:
+        match value:
+            case Shape(dtype, axes):
+                texts = [self._axis(size, f"{place}{at}", is_result) for at, size in enumerate(axes)]
+                return {"dtype": dtype, "axes": texts}
+            case Several(kind, items, length):
+                inside = {key: self._of(each, f"{place}{key}_", is_result=is_result) for key, each in items}
+                return {"kind": kind, "items": inside, "length": length}
+            case Number() | None:
+                return None
+        raise TypeError(type(value).__name__)
+
+    def _axis(self, size: Size, place: str, is_result: bool) -> str:
+        if size not in self._texts:
+            self._texts[size] = self._named(size, place, is_result)
+        return self._texts[size]
+
+    def _named(self, size: Size, place: str, is_result: bool) -> str:
+        own = self.names.own(size, self.call.source)
+        if own is not None:
+            return self._taken(own.name, own.evidence.kind, own.evidence.text)
+        text = self.names.text(size, self.call.source)
+        if text.isdigit():
+            if not (self.is_fixed and is_result and int(text) > 1):
+                return text
+            return self._taken(place, Kind.PLACE, Kind.PLACE.word)
+        if text.isidentifier():
+            found = self.names.origin(size, self.call.source)
+            kind, origin = (Kind.PLACE, Kind.PLACE.word) if found is None else (found.kind, found.text)
+            return self._taken(place if kind is Kind.PLACE else text, kind, origin)
+        if all(self._bound.get(word) == word for word in WORD.findall(text)):
+            return text
+        parts = PARTS.findall(text)
+        joined = "".join(parts) if all(len(part) == 1 for part in parts) else "_".join(parts)
+        return self._taken(joined if joined.isidentifier() else place, Kind.PLACE, f"`{text}` in the caller")
+
+    def _taken(self, name: str, kind: Kind, origin: str) -> str:
+        """A name for one more axis; with a number where another has it already."""
+        free, number = name, 2
+        while free in self._origins:
+            free, number = f"{name}{number}", number + 1
+        self._origins[free] = [kind.word if kind is not Kind.PLACE else "place", origin]
+        if free == name:
+            self._bound[name] = name
+        return free
+
+
+def by_place(found: dict[Source, list[Json]]) -> Iterator[tuple[tuple[str, int], list[Json]]]:
+    """The signatures by the file and the line of the `def`."""
+    for source, signatures in found.items():
+        if signatures:
+            yield (source.file, source.first), signatures

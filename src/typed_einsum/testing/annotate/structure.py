@@ -1,0 +1,144 @@
+"""What kinds of values a parameter was passed in all calls, as an annotation whose axes have no names yet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from typed_einsum.testing.annotate.hints import Hint, Listed, Maybe, Plain, Shaped, Tupled, kind_of
+from typed_einsum.testing.observe.values import MOST_ITEMS
+
+Json = Any
+Path = tuple[str, ...]
+
+EACH = "*"
+"""The step of a path that goes to every item of a container."""
+
+PLAIN = ("int", "float", "bool", "str")
+
+
+class CannotSay(Exception):
+    """No annotation can say what was passed; the text says why."""
+
+
+def structure_of(values: Sequence[Json], *, is_star: bool = False) -> Hint | None:
+    """The annotation for these values, axes by their numbers; None where no tensor is in them.
+
+    Raises `CannotSay`. `is_star`: of what `*args` collects, the annotation speaks of each.
+    """
+    if not any(map(has_tensor, values)):
+        return None
+    if is_star:
+        items = [item for value in values for item in _items(value)]
+        return _of(items)
+    return _of(list(values))
+
+
+def has_tensor(value: Json) -> bool:
+    """Whether what is told of a value says of a tensor."""
+    return isinstance(value, dict) and ("tensor" in value or any(map(has_tensor, _items(value))))
+
+
+def _items(value: Json) -> list[Json]:
+    return list(value.get("items", {}).values()) if isinstance(value, dict) else []
+
+
+def _of(values: list[Json]) -> Hint:
+    present = [value for value in values if value is not None]
+    if not present:
+        raise CannotSay("a part of it was None in every call, and what else it may be is not known")
+    hint = _of_present(present)
+    return Maybe(hint) if len(present) < len(values) else hint
+
+
+def _of_present(values: list[Json]) -> Hint:
+    kinds = {_kind(value) for value in values}
+    if kinds <= {"bool", "int"}:
+        return Plain("bool" if kinds == {"bool"} else "int")
+    if len(kinds) > 1:
+        told = " and ".join(f"`{kind}`" for kind in sorted(kinds))
+        raise CannotSay(f"it was {told} in different calls")
+    match kinds.pop():
+        case "Tensor":
+            return _tensor(values)
+        case "tuple":
+            return _tuple(values)
+        case "list":
+            return Listed(_of([item for value in values for item in _items(value)]))
+        case kind if kind in PLAIN:
+            return Plain(kind)
+        case kind:
+            raise CannotSay(f"it holds tensors in a `{kind.rpartition('.')[2]}`")
+
+
+def _kind(value: Json) -> str:
+    match value:
+        case bool():
+            return "bool"
+        case int():
+            return "int"
+        case {"tensor": _}:
+            return "Tensor"
+        case {"type": kind}:
+            return str(kind)
+    raise CannotSay(f"it was {value!r}")
+
+
+def _tensor(values: list[Json]) -> Hint:
+    ranks = sorted({len(value["shape"]) for value in values})
+    if len(ranks) > 1:
+        told = f"{', '.join(map(str, ranks[:-1]))} and {ranks[-1]}"
+        raise CannotSay(f"it has {told} axes in different calls")
+    return Shaped(kind_of(value["tensor"] for value in values), tuple(map(str, range(ranks[0]))))
+
+
+def _tuple(values: list[Json]) -> Hint:
+    lengths = {len(_items(value)) for value in values}
+    if len(lengths) == 1 and lengths < {*range(1, MOST_ITEMS)}:
+        return Tupled(tuple(_of(list(items)) for items in zip(*map(_items, values), strict=True)))
+    return Tupled((_of([item for value in values for item in _items(value)]),), is_open=True)
+
+
+def tensors_in(value: Json, hint: Hint, *, is_star: bool = False) -> list[tuple[Path, Json]]:
+    """The tensors of a value, as observed or in a signature, by the paths that an annotation has for them."""
+    if is_star:
+        return [found for item in _items(value) for found in _found(item, hint, (EACH,))]
+    return _found(value, hint, ())
+
+
+def _found(value: Json, hint: Hint, path: Path) -> list[tuple[Path, Json]]:
+    if value is None:
+        return []
+    match hint:
+        case Maybe(inner):
+            return _found(value, inner, path)
+        case Shaped(_, axes) if isinstance(value, dict) and _rank(value) == len(axes):
+            return [(path, value)]
+        case Listed(item) | Tupled((item,), True):
+            return [each for inner in _items(value) for each in _found(inner, item, (*path, EACH))]
+        case Tupled(items, False) if isinstance(value, dict):
+            inside = value.get("items", {})
+            pairs = [(str(at), item) for at, item in enumerate(items)]
+            return [each for at, item in pairs for each in _found(inside.get(at), item, (*path, at))]
+    return []
+
+
+def _rank(value: Json) -> int | None:
+    axes = value.get("shape", value.get("axes"))
+    return None if axes is None else len(axes)
+
+
+def with_axes(hint: Hint, texts: dict[tuple[Path, int], str], path: Path = ()) -> Hint:
+    """An annotation whose axes have their texts. Raises `KeyError` for an axis of which nothing is known."""
+    match hint:
+        case Shaped(kind, axes):
+            return Shaped(kind, tuple(texts[path, at] for at in range(len(axes))))
+        case Maybe(inner):
+            return Maybe(with_axes(inner, texts, path))
+        case Listed(item):
+            return Listed(with_axes(item, texts, (*path, EACH)))
+        case Tupled(items, True):
+            return Tupled((with_axes(items[0], texts, (*path, EACH)),), is_open=True)
+        case Tupled(items):
+            return Tupled(tuple(with_axes(item, texts, (*path, str(at))) for at, item in enumerate(items)))
+    return hint

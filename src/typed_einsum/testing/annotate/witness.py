@@ -1,0 +1,89 @@
+"""Holds every call of a function to its annotations, and writes down which did not keep them.
+
+The program is not disturbed: a call that breaks an annotation goes on as it would.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from typed_einsum.checked import shape_checked
+from typed_einsum.decorate.definition import definition_of
+from typed_einsum.errors import TypedEinsumError
+from typed_einsum.testing.observe.values import is_transformed, told
+
+NAME = f"{__name__}.witnessed"
+FOLDER = "TYPED_EINSUM_WITNESSED"
+"""The variable of the environment that says where calls are written down."""
+
+MOST = 12
+"""Calls of one function that are written down."""
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def witnessed(function: F) -> F:
+    """The function; calls that break its annotations are written down."""
+    definition = definition_of(shape_checked(function))
+    signature = inspect.signature(function)
+    count = [0, 0]
+
+    @functools.wraps(function)
+    def called(*args: Any, **kwargs: Any) -> Any:
+        if definition is None or count[1] >= MOST or is_transformed():
+            return function(*args, **kwargs)
+        try:
+            bound = signature.bind(*args, **kwargs)
+        except TypeError:  # the call says so itself
+            return function(*args, **kwargs)
+        passed = {name: told(value) for name, value in bound.arguments.items()}
+        before, state = _examined(definition, bound)
+        result = function(*args, **kwargs)  # where it raises, nothing is known of its annotations
+        after = "" if before else _examined_result(definition, result, bound, state)
+        count[0] += 1
+        if count[0] == 1:
+            _write(function, {})
+        if before or after:
+            count[1] += 1
+            _write(function, {"arguments": passed, "result": told(result), "reason": before or after})
+        return result
+
+    return called  # type: ignore[return-value]
+
+
+def _examined(definition: Any, bound: inspect.BoundArguments) -> tuple[str, Any]:
+    """What is wrong with the arguments, and what the examination of the result needs."""
+    try:
+        definition.resolve()
+        held = definition.signature.bound(dict(bound.arguments))
+        return "", (held, *definition.signature.examine_arguments(held))
+    except TypedEinsumError as error:
+        return f"{error.code} {error.diagnostic.summary}", None
+    except Exception as error:  # of an annotation that cannot be evaluated
+        return f"{type(error).__name__}: {error}", None
+
+
+def _examined_result(definition: Any, result: Any, bound: inspect.BoundArguments, state: Any) -> str:
+    held, bindings, waiting = state
+    try:
+        definition.signature.examine_result(result, bindings, held.arguments, waiting)
+    except TypedEinsumError as error:
+        return f"{error.code} {error.diagnostic.summary}"
+    return ""
+
+
+def _write(function: Callable[..., Any], data: dict[str, Any]) -> None:
+    folder = os.environ.get(FOLDER)
+    if folder is None:
+        return
+    code = function.__code__
+    name = code.co_qualname.replace("<locals>.", "")
+    line = {"file": os.path.realpath(code.co_filename), "name": name, **data}
+    with open(Path(folder) / f"{os.getpid()}.jsonl", "a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")

@@ -1,0 +1,453 @@
+"""`typed-einsum annotate`: annotations planned from what was observed, written, and proved."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("libcst")
+
+from typed_einsum.testing.annotate.hints import Style, kind_of
+from typed_einsum.testing.annotate.merging import Followed, merged
+from typed_einsum.testing.annotate.planning import Definition, Planned, planned
+from typed_einsum.testing.annotate.structure import CannotSay, structure_of
+from typed_einsum.testing.annotate.telling import lines_of, summary
+from typed_einsum.testing.annotate.writing import written
+from typed_einsum.testing.observe.records import Found, Function, Pattern
+
+# What is known of a function, as `.typed-einsum` holds it
+
+
+def f32(*shape: int) -> dict[str, Any]:
+    return {"tensor": "f32", "shape": list(shape)}
+
+
+def axes(text: str, dtype: str = "f32") -> dict[str, Any]:
+    return {"dtype": dtype, "axes": text.split()}
+
+
+def signature(result: Any = None, *, origins: str = "", **arguments: Any) -> dict[str, Any]:
+    told = {name: ["local", "local in f, line 2"] for name in origins.split()}
+    return {"arguments": arguments, "result": result, "origins": told}
+
+
+def pattern(result: Any = None, **arguments: Any) -> Pattern:
+    return Pattern(arguments, result, "returned")
+
+
+def plan_of(source: str, patterns: list[Pattern], signatures: list[Any], **more: Any) -> Planned:
+    node = next(each for each in ast.walk(ast.parse(source)) if isinstance(each, Definition))
+    function = Function(
+        "m.py", node.lineno, node.name, patterns=tuple(patterns), signatures=tuple(signatures)
+    )
+    return planned(function, node)
+
+
+def texts(plan: Planned) -> dict[str, str]:
+    return {name: Style().text(hint) for name, hint in plan.hints.items()}
+
+
+MATMUL = "def f(x, y):\n    return x @ y\n"
+
+
+def test_axes_that_are_one_get_one_name() -> None:
+    plan = plan_of(
+        MATMUL,
+        [pattern(f32(2, 5), x=f32(2, 3), y=f32(3, 5))],
+        [signature(axes("b e"), x=axes("b d"), y=axes("d e"), origins="b d e")],
+    )
+    assert texts(plan) == {
+        "x": 'Float[Tensor, "b d"]',
+        "y": 'Float[Tensor, "d e"]',
+        "return": 'Float[Tensor, "b e"]',
+    }
+    assert plan.axes == 6
+    assert plan.origins == dict.fromkeys("bde", "local in f, line 2")
+
+
+def test_a_call_with_other_sizes_tells_axes_apart() -> None:
+    plan = plan_of(
+        MATMUL,
+        [pattern(f32(2, 2), x=f32(2, 2), y=f32(2, 2)), pattern(f32(7, 5), x=f32(7, 3), y=f32(3, 5))],
+        [signature(axes("n n"), x=axes("n n"), y=axes("n n"), origins="n")],
+    )
+    assert texts(plan) == {
+        "x": 'Float[Tensor, "n x1"]',
+        "y": 'Float[Tensor, "x1 y1"]',
+        "return": 'Float[Tensor, "n y1"]',
+    }
+
+
+def test_a_number_that_is_another_in_a_second_call_is_a_name() -> None:
+    plan = plan_of(
+        "def f(x):\n    return x\n",
+        [pattern(f32(2, 64), x=f32(2, 64)), pattern(f32(2, 32), x=f32(2, 32))],
+        [signature(axes("b 64"), x=axes("b 64"), origins="b")],
+    )
+    assert texts(plan)["x"] == 'Float[Tensor, "b x1"]'
+
+
+def test_an_expression_stays_where_its_names_are_bound_and_it_holds() -> None:
+    seen = [pattern(f32(2, 10), x=f32(2, 5))]
+    followed = [signature(axes("b 2*t"), x=axes("b t"), origins="b t")]
+    source = "def f(x):\n    return x\n"
+    assert texts(plan_of(source, seen, followed))["return"] == 'Float[Tensor, "b 2*t"]'
+    other = [*seen, pattern(f32(3, 7), x=f32(3, 4))]
+    assert texts(plan_of(source, other, followed))["return"] == 'Float[Tensor, "b y1"]'
+
+
+def test_none_tuples_lists_and_stars() -> None:
+    source = "def f(x=None, *rest, pair, **more):\n    return x\n"
+    pair = {"type": "tuple", "items": {"0": f32(2, 3), "1": 4}}
+    rest = {"type": "tuple", "items": {"0": f32(2), "1": f32(2)}}
+    many = {"type": "list", "items": {"0": f32(2), "1": f32(2), "2": f32(2)}}
+    followed = signature(
+        {"kind": "list", "items": {"0": axes("b"), "1": axes("b"), "2": axes("b")}, "length": 3},
+        x=axes("b d"),
+        rest={"kind": "tuple", "items": {"0": axes("b"), "1": axes("b")}, "length": 2},
+        pair={"kind": "tuple", "items": {"0": axes("b d"), "1": None}, "length": 2},
+        origins="b d",
+    )
+    plan = plan_of(
+        source,
+        [pattern(many, x=f32(2, 3), rest=rest, pair=pair), pattern(many, x=None, rest=rest, pair=pair)],
+        [followed],
+    )
+    assert texts(plan) == {
+        "x": 'Float[Tensor, "b d"] | None',
+        "rest": 'Float[Tensor, "b"]',
+        "pair": 'tuple[Float[Tensor, "b d"], int]',
+        "return": 'list[Float[Tensor, "b"]]',
+    }
+
+
+@pytest.mark.parametrize(
+    ("dtypes", "kind"),
+    [
+        (["f32", "bf16"], "Float"),
+        (["i64", "u8"], "Integer"),
+        (["f32", "c64"], "Inexact"),
+        (["f32", "i64"], "Real"),
+        (["c64", "i64"], "Num"),
+        (["bool", "i64"], "Shaped"),
+    ],
+)
+def test_a_class_of_dtypes_is_as_wide_as_was_seen(dtypes: list[str], kind: str) -> None:
+    assert kind_of(dtypes) == kind
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ([f32(2), f32(2, 3)], "it has 1 and 2 axes in different calls"),
+        ([{"type": "dict", "items": {"x": f32(2)}}], "it holds tensors in a `dict`"),
+        ([f32(2), 3], "it was `Tensor` and `int` in different calls"),
+        (
+            [{"type": "tuple", "items": {"0": f32(2), "1": None}}],
+            "a part of it was None in every call, and what else it may be is not known",
+        ),
+    ],
+)
+def test_what_no_annotation_says_has_a_reason(values: list[Any], reason: str) -> None:
+    with pytest.raises(CannotSay) as raised:
+        structure_of(values)
+    assert str(raised.value) == reason
+
+
+@pytest.mark.parametrize(
+    ("source", "patterns", "signatures", "reason"),
+    [
+        (MATMUL, [], [], "no call with a tensor was seen"),
+        (MATMUL, [Pattern({"x": f32(2)})], [], "no call of it returned"),
+        (MATMUL, [pattern(x=f32(2))], [], "torch's symbolic shapes could not be followed through it"),
+        (
+            "def f(x):\n    yield x\n",
+            [pattern(x=f32(2))],
+            [signature(x=axes("b"))],
+            "what a generator or a coroutine gives is not observed",
+        ),
+    ],
+)
+def test_a_function_is_left_out_with_a_reason(
+    source: str, patterns: list[Pattern], signatures: list[Any], reason: str
+) -> None:
+    plan = plan_of(source, patterns, signatures)
+    assert (plan.hints, [each.reason for each in plan.left]) == ({}, [reason])
+
+
+def test_existing_annotations_are_not_planned() -> None:
+    plan = plan_of(
+        "def f(x: Tensor, y) -> Tensor:\n    return x @ y\n",
+        [pattern(f32(2, 5), x=f32(2, 3), y=f32(3, 5))],
+        [signature(axes("b e"), x=axes("b d"), y=axes("d e"), origins="b d e")],
+    )
+    assert texts(plan) == {"y": 'Float[Tensor, "d e"]'}
+
+
+def test_two_calls_that_name_an_axis_differently_take_the_more_telling_name() -> None:
+    slots = [("x", (), 0)]
+    calls = [
+        Followed({slots[0]: "x0"}, {"x0": ["place", "its place in the argument"]}),
+        Followed({slots[0]: "batch"}, {"batch": ["comment", "comment in f, line 3"]}),
+        Followed({slots[0]: "b"}, {"b": ["local", "local in g, line 3"]}),
+    ]
+    assert merged(slots, calls, []).texts == {slots[0]: "b"}
+
+
+# Writing
+
+SOURCE = '''"""Doc."""
+from __future__ import annotations
+import torch  # kept
+
+
+class A:
+    @property
+    def size(self): return self.x  # one line
+
+    def forward(self, x,   y = None, *rest):  # odd   spacing
+        """Doc."""
+        return x
+'''
+
+
+def write(source: str, plans: list[Planned], width: int = 88, decorator: str = "") -> str:
+    text = written(source, plans, width, decorator=decorator)
+    ast.parse(text)
+    return text
+
+
+def forward(line: int = 10) -> Planned:
+    source = "def forward(self, x,   y = None, *rest):\n    return x\n"
+    rest = {"type": "tuple", "items": {"0": f32(5)}}
+    kept = {"kind": "tuple", "items": {"0": axes("t")}, "length": 1}
+    node = next(each for each in ast.walk(ast.parse(source)) if isinstance(each, Definition))
+    followed = signature(axes("b"), x=axes("b t"), y=axes("b", "i64"), rest=kept, origins="b t")
+    seen = pattern(f32(2), x=f32(2, 5), y={"tensor": "i64", "shape": [2]}, rest=rest)
+    function = Function("m.py", line, "A.forward", patterns=(seen,), signatures=(followed,))
+    return planned(function, node)
+
+
+def test_formatting_and_comments_stay() -> None:
+    assert (
+        write(SOURCE, [forward()], 150, "typed_einsum.shape_checked")
+        == '''"""Doc."""
+from __future__ import annotations
+import torch  # kept
+from jaxtyping import Float, Int
+from torch import Tensor
+from typed_einsum import shape_checked
+
+
+class A:
+    @property
+    def size(self): return self.x  # one line
+
+    @shape_checked
+LINE
+        """Doc."""
+        return x
+'''
+    )
+
+
+def test_a_signature_that_becomes_too_long_gets_a_line_for_each_parameter() -> None:
+    text = write(SOURCE, [forward()])
+    assert (
+        """    def forward(
+        self,
+        x: Float[Tensor, "b t"],
+        y: Int[Tensor, "b"] | None = None,
+        *rest: Float[Tensor, "t"],
+    ) -> Float[Tensor, "b"]:  # odd   spacing
+"""
+        in text
+    )
+
+
+def test_imports_are_added_once_and_names_of_the_file_are_not_taken() -> None:
+    head = "from jaxtyping import Float\nfrom typing import Optional\nfrom torch import Tensor\nInt = int\n"
+    text = write(head + SOURCE.replace("from __future__ import annotations\n", ""), [forward(13)], 200)
+    assert (
+        text.startswith(head.replace("Int = int\n", "import jaxtyping\nInt = int\n"))
+        or "import jaxtyping" in text
+    )
+    assert 'jaxtyping.Float[Tensor, "b t"]' in text
+    assert 'Optional[jaxtyping.Int[Tensor, "b"]]' in text
+    assert text.count("from torch import Tensor") == 1
+
+
+# Telling
+
+
+def test_the_whole_text() -> None:
+    out = plan_of(MATMUL, [pattern(x=f32(2))], [])
+    found = Found("TE201", "error", "axis `b` is 2 in `x` but 3 in `y`", "m.py", 7)
+    lines = "\n".join(
+        [*lines_of([forward(), out], [found]), summary([forward(), out], ["A", "B"], "annotated")]
+    )
+    assert (
+        lines
+        == """m.py:10 A.forward: `b`, `t` (local in f, line 2)
+
+left out:
+  m.py:1 f: torch's symbolic shapes could not be followed through it
+
+annotations that calls contradict, which stay as they are:
+  m.py:7: TE201 axis `b` is 2 in `x` but 3 in `y`
+
+annotated 1 function with 5 axes; 1 function left out
+names: 2 from locals
+proved by A, B"""
+    )
+
+
+# The command
+
+MODEL = """import torch
+from torch import nn
+
+
+class Attention(nn.Module):
+    def __init__(self, width, heads):
+        super().__init__()
+        self.qkv = nn.Linear(width, 3 * width)
+        self.heads = heads
+
+    def forward(self, x, mask=None):
+        b, t, c = x.shape  # all in one
+        q, k, v = self.qkv(x).chunk(3, dim=-1)
+        q, k, v = (y.view(b, t, self.heads, -1).transpose(1, 2) for y in (q, k, v))
+        scores = q @ k.transpose(-2, -1)
+        if mask is not None:
+            scores = scores.masked_fill(~mask, -1e9)
+        return (scores.softmax(-1) @ v).transpose(1, 2).reshape(b, t, c)
+
+
+def kept(x, rows):
+    return x[:rows]
+"""
+
+TEST = """import torch
+from model import Attention, kept
+
+
+def test_attention():
+    for width, heads, t in ((12, 3, 5), (8, 2, 7)):
+        model = Attention(width, heads)
+        x = torch.randn(2, t, width)
+        assert model(x).shape == x.shape
+        assert model(x, torch.ones(t, t, dtype=torch.bool)).shape == x.shape
+
+
+def test_kept():
+    assert kept(torch.randn(4, 3), 4).shape == (4, 3)
+    assert kept(torch.randn(4, 3), 2).shape == (2, 3)
+"""
+
+
+def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", *arguments], cwd=folder, capture_output=True, text=True, timeout=900,
+        check=False, env={**os.environ, "COLUMNS": "80"},
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def annotated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A project that the command has annotated, and what it has printed."""
+    folder = tmp_path_factory.mktemp("project")
+    (folder / "model.py").write_text(MODEL)
+    (folder / "test_model.py").write_text(TEST)
+    done = run(
+        folder,
+        "typed_einsum.cli",
+        "annotate",
+        "--write",
+        "--decorate",
+        "--with",
+        "pytest -q -p no:cacheprovider",
+    )
+    assert done.returncode == 0, done.stderr
+    return folder, done.stdout
+
+
+def test_a_project_is_annotated_in_one_command(annotated: tuple[Path, str]) -> None:
+    folder, told = annotated
+    text = (folder / "model.py").read_text()
+    assert '    def forward(\n        self,\n        x: Float[Tensor, "b t c"],\n' in text
+    assert '        mask: Bool[Tensor, "t t"] | None = None,\n    ) -> Float[Tensor, "b t c"]:\n' in text
+    assert "@shape_checked\ndef kept" in text
+    assert "proved by torch's symbolic shapes, the calls that were observed, the command" in told
+
+
+def test_its_tests_still_pass_and_check_agrees(annotated: tuple[Path, str]) -> None:
+    folder, _ = annotated
+    assert run(folder, "pytest", "-q", "-p", "no:cacheprovider").returncode == 0
+    assert run(folder, "typed_einsum.cli", "check", "model.py").returncode == 0
+
+
+def test_a_call_of_other_sizes_takes_a_name_back(annotated: tuple[Path, str]) -> None:
+    """`kept` returns as many rows as it is given in its first call, and fewer in the second."""
+    text = (annotated[0] / "model.py").read_text()
+    signature_of_kept = text[text.index("def kept") :].splitlines()[0]
+    assert signature_of_kept == 'def kept(x: Float[Tensor, "x0 x1"], rows) -> Float[Tensor, "y0 x1"]:'
+
+
+def test_nothing_is_left_to_annotate_once_it_is(annotated: tuple[Path, str]) -> None:
+    folder, _ = annotated
+    done = run(folder, "typed_einsum.cli", "annotate", "model.py")
+    assert done.returncode == 2
+    assert done.stderr == (
+        "typed-einsum: model.py: the file has changed since it was observed: observe again\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "there is no .typed-einsum here or in a folder above: observe first, with `typed-einsum run "
+             "SCRIPT`, `typed-einsum run -m MODULE` or `pytest --shapes`"),
+        (["--with", "ls"], "--with: expected pytest, python or a Python program, got `ls`"),
+    ],
+)  # fmt: skip
+def test_bad_input_is_refused(tmp_path: Path, arguments: list[str], said: str) -> None:
+    done = run(tmp_path, "typed_einsum.cli", "annotate", *arguments)
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"typed-einsum: {said}\n")
+
+
+def test_a_path_that_is_not_there_or_not_below_is_refused(
+    annotated: tuple[Path, str], tmp_path: Path
+) -> None:
+    folder, _ = annotated
+    for path, said in (
+        ("nowhere.py", "nowhere.py: there is no such file or folder"),
+        (str(tmp_path), f"{tmp_path} is not below {folder}, where the program was observed"),
+        (
+            "test_model.py",
+            "no function of test_model.py was observed: run a program or tests that call its functions",
+        ),
+    ):
+        done = run(folder, "typed_einsum.cli", "annotate", path)
+        assert (done.returncode, done.stderr) == (2, f"typed-einsum: {said}\n")
+
+
+def test_without_libcst_the_command_says_what_to_install(tmp_path: Path) -> None:
+    code = (
+        "import sys; sys.modules['libcst'] = None\n"
+        "from typed_einsum.cli import main; sys.exit(main(['annotate']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert done.stderr == (
+        "typed-einsum: `typed-einsum annotate` writes with libcst, which is not installed: "
+        'pip install "typed-einsum[annotate]"\n'
+    )
