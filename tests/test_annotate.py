@@ -234,10 +234,12 @@ def forward(line: int = 10) -> Planned:
     return planned(function, node)
 
 
-def test_formatting_and_comments_stay() -> None:
-    assert (
-        write(SOURCE, [forward()], 150, "typed_einsum.shape_checked")
-        == '''"""Doc."""
+HEAD = (
+    '    def forward(self, x: Float[Tensor, "b t"],   y: Int[Tensor, "b"] | None = None, '
+    '*rest: Float[Tensor, "t"]) -> Float[Tensor, "b"]:  # odd   spacing\n'
+)
+
+WRITTEN = f'''"""Doc."""
 from __future__ import annotations
 import torch  # kept
 from jaxtyping import Float, Int
@@ -250,11 +252,13 @@ class A:
     def size(self): return self.x  # one line
 
     @shape_checked
-LINE
-        """Doc."""
+{HEAD}        """Doc."""
         return x
 '''
-    )
+
+
+def test_formatting_and_comments_stay() -> None:
+    assert write(SOURCE, [forward()], 150, "typed_einsum.shape_checked") == WRITTEN
 
 
 def test_a_signature_that_becomes_too_long_gets_a_line_for_each_parameter() -> None:
