@@ -22,6 +22,7 @@ from typed_einsum import einsum, errors, explain, typed_einsum
 from typed_einsum.derivation import Derivation, read_sizes
 from typed_einsum.derivation.document import STEPS
 from typed_einsum.derivation.formula import latex, text
+from typed_einsum.derivation.html import ORDER
 from typed_einsum.derivation.picture.rows import Layout, crossings, layout
 from typed_einsum.derivation.picture.svg import NARROW
 from typed_einsum.derivation.style import DARK, DASHES, LIGHT, ROLES, WIDTHS
@@ -279,7 +280,7 @@ def test_a_dearer_path_is_told() -> None:
             lambda: explain("b q -> q").to_svg("cells"),  # type: ignore[arg-type]
             errors.ArgumentError,
             "ArgumentError[TE402]: `cells` is not a form of picture\n"
-            "help: the forms are wires and network\n"
+            "help: the forms are wires, network and thumbnail\n"
             "see: typed-einsum errors TE402",
         ),
         (
@@ -308,7 +309,7 @@ def test_a_dearer_path_is_told() -> None:
             errors.ArgumentError,
             "ArgumentError[TE402]: `loop` is not a step of a derivation\n"
             "help: the steps are notation, axes, loops, vectors, matrices, cost, gradients, example, "
-            "picture\n"
+            "picture, thumbnail\n"
             "see: typed-einsum errors TE402",
         ),
     ],
@@ -369,8 +370,10 @@ def test_pictures_of_equations_that_people_write(row: dict[str, Any]) -> None:
 
 def check_html(derivation: Derivation) -> None:
     root = ElementTree.fromstring(derivation.to_html())
-    steps = [div.get("class", "").split("einsum-")[-1] for div in root.findall("div")]
-    assert steps == list(STEPS)
+    found = [part for part in root if "einsum-step" in part.get("class", "")]
+    steps = [part.get("class", "").split()[1].removeprefix("einsum-") for part in found]
+    assert steps == [step for step in ORDER if step in STEPS]
+    assert [part.tag for part in found] == ["div", *["details"] * (len(STEPS) - 1)]
     labels = {index.label for index in derivation.axes}
     assert {found.get("data-i") for found in root.iter("var")} <= labels
     identifiers = [found.get("id") for found in root.iter() if found.get("id")]
@@ -526,6 +529,9 @@ def test_a_notebook_shows_it() -> None:
     derivation = explain("i j, j k -> i k")
     assert derivation._repr_html_() == derivation.to_html()
     assert derivation._repr_markdown_() == derivation.to_markdown()
+    assert derivation._repr_svg_() == derivation.to_svg()
+    assert "<script" in derivation.to_html()
+    assert "<script" not in derivation.to_html(style=False)
 
 
 def test_no_torch_is_imported_nor_needed() -> None:

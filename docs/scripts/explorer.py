@@ -29,13 +29,14 @@ CORE = (
     "plan",
 )
 """What `explain` is made of, and torch is not needed for."""
+KINDS = ("*.py", "*.css", "*.js")
 
 
 def pack_core(target: Path) -> None:
     """The torch-free core as an archive; the same bytes each time."""
     source = ROOT / "src" / "typed_einsum"
     modules = [source / name for name in CORE if name.endswith(".py")]
-    packages = [path for name in CORE for path in (source / name).rglob("*.py")]
+    packages = [path for name in CORE for kind in KINDS for path in (source / name).rglob(kind)]
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in sorted(modules + packages):
             entry = zipfile.ZipInfo(path.relative_to(source.parent).as_posix())

@@ -30,7 +30,7 @@ class Derivation:
     `loops` Python that runs, `vectors` one entry of the result, `matrices` the plan that runs, then `cost`,
     `gradients` and a small `example` (None for an equation with too many axes). In a notebook it shows
     itself. Every format takes `steps`, the names of those to show: `notation`, `axes`, `loops`, `vectors`,
-    `matrices`, `cost`, `gradients`, `example`, `picture`.
+    `matrices`, `cost`, `gradients`, `example`, `picture`, and for an index `thumbnail`.
     """
 
     subject: Subject
@@ -100,7 +100,9 @@ class Derivation:
     def to_html(
         self, steps: Sequence[str] | None = None, level: int | None = 3, style: bool = True, prefix: str = ""
     ) -> str:
-        """A `section` of HTML, with headings of `level`, or none; `style` puts the style sheet in it.
+        """A `section` of HTML, with headings of `level`, or none; `style` puts style sheet and script in it.
+
+        Without the script all is there but the stepping from entry to entry of the example.
 
         `prefix` begins every id: a page that shows one equation twice needs two.
         """
@@ -108,11 +110,14 @@ class Derivation:
 
         return to_html(self, steps, level, style, prefix)
 
-    def to_svg(self, form: Literal["wires", "network"] = "wires", prefix: str = "") -> str:
-        """A picture: `wires` from the axes of the operands to those of the result, or a tensor `network`."""
-        from typed_einsum.derivation.picture import to_svg
+    def to_svg(self, form: Literal["wires", "network", "thumbnail"] = "wires", prefix: str = "") -> str:
+        """A picture: `wires` from the axes of the operands to those of the result, or a tensor `network`.
 
-        return to_svg(self.subject, form, prefix)
+        A `thumbnail` is the wires with neither sizes nor legend.
+        """
+        from typed_einsum.derivation.picture import drawing
+
+        return drawing(self.subject, form, prefix)
 
     def to_json(self, indent: int | None = None) -> str:
         """Everything as data."""
@@ -125,6 +130,9 @@ class Derivation:
 
     def _repr_markdown_(self) -> str:
         return self.to_markdown()
+
+    def _repr_svg_(self) -> str:
+        return self.to_svg()
 
 
 def explain(

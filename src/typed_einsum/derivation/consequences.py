@@ -222,11 +222,11 @@ def _sum_lines(start: str, subject: Subject, example: Example, which: int) -> li
         for term in shown:
             where |= zip(subject.summed, term.at, strict=True)
             entries.append(
-                "·".join(_indexed(t.symbol, [where[x] for x in t.labels]) for t in subject.operands)
+                "·".join(indexed(t.symbol, [where[x] for x in t.labels]) for t in subject.operands)
             )
         lines += _wrapped(f"{start} = ", [*entries, *more])
         start = " " * len(start) + " = "
-    numbers = ["·".join(_signed(factor) for factor in term.factors) for term in shown]
+    numbers = ["·".join(signed(factor) for factor in term.factors) for term in shown]
     lines += _wrapped(start, [*numbers, *more])
     lines[-1] += f" = {candidate.total}" if len(numbers) > 1 or "·" in numbers[0] else ""
     return lines
@@ -244,9 +244,11 @@ def _wrapped(start: str, terms: Sequence[str]) -> list[str]:
     return lines
 
 
-def _indexed(symbol: str, at: Sequence[int]) -> str:
+def indexed(symbol: str, at: Sequence[int]) -> str:
+    """An entry by its index: `A[0,1]`."""
     return f"{symbol}[{','.join(map(str, at))}]" if at else symbol
 
 
-def _signed(number: int) -> str:
+def signed(number: int) -> str:
+    """A factor: a negative one in parentheses."""
     return f"({number})" if number < 0 else str(number)

@@ -10,7 +10,7 @@ from typing import Literal
 from typed_einsum.derivation.formula import Formula
 
 SectionName = Literal[
-    "notation", "axes", "loops", "vectors", "matrices", "cost", "gradients", "example", "picture"
+    "notation", "axes", "loops", "vectors", "matrices", "cost", "gradients", "example", "picture", "thumbnail"
 ]
 STEPS: tuple[SectionName, ...] = (
     "notation",
@@ -23,6 +23,7 @@ STEPS: tuple[SectionName, ...] = (
     "example",
     "picture",
 )
+"""The steps of a whole derivation. `thumbnail`, a small picture for an index, has to be asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ class Listing:
 class Picture:
     """A drawing, by its form."""
 
-    form: Literal["wires", "network"]
+    form: Literal["wires", "network", "thumbnail"]
 
 
 Block = Paragraph | Table | Math | Listing | Picture

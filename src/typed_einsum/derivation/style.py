@@ -8,8 +8,11 @@ labels and line styles say it too.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from functools import cache
 from html import escape
+from importlib.resources import files
 
 ROLES = ("batch", "free", "contracted", "maximised", "diagonal", "lone")
 
@@ -50,6 +53,10 @@ WIDTHS = {"batch": 3.2, "free": 1.6, "contracted": 2, "maximised": 2.4, "diagona
 """Line styles: batch and free are solid and differ in width, the others are dashed each in its own way."""
 
 
+LIT = "{text-decoration:underline;text-decoration-thickness:2px;font-weight:700;stroke-width:4}"
+"""How an axis is lit."""
+
+
 def variable(name: str) -> str:
     """A colour as CSS: the page's if it has one, else ours."""
     return f"var(--einsum-{name}, var(--einsum-own-{name}, {LIGHT[name]}))"
@@ -76,27 +83,14 @@ def html_style(labels: Sequence[str], *, base: bool = True) -> str:
     return "\n".join([*(_base_rules() if base else ()), *map(highlight, labels)])
 
 
-def _base_rules() -> list[str]:
-    box = ".einsum-derivation"
-    rules = [own_colours(box)]
-    rules.append(
-        f"{box}{{color:{variable('ink')};background:{variable('surface')};"
-        "padding:.1rem 1rem;max-width:60rem;line-height:1.5}"
-        f"{box} table{{border-collapse:collapse;margin:.6rem 0}}"
-        f"{box} .einsum-scroll{{overflow-x:auto}}"
-        f"{box} caption{{text-align:left;color:{variable('soft')}}}"
-        f"{box} th,{box} td{{text-align:left;padding:.2rem .7rem .2rem 0;vertical-align:top;"
-        f"border-bottom:1px solid {variable('line')};color:{variable('ink')}}}"
-        f"{box} .einsum-number{{text-align:right;font-variant-numeric:tabular-nums}}"
-        f"{box} pre{{overflow-x:auto;color:{variable('ink')};background:none;"
-        f"border-left:3px solid {variable('line')};padding:.2rem .8rem}}"
-        f"{box} math[display=block]{{overflow-x:auto;overflow-y:hidden;padding:.35rem 0;font-size:1.15em}}"
-        f"{box} svg{{max-width:100%;height:auto}}"
-        f"{box} var{{font-weight:600}}"
-    )
-    for role in ROLES:
-        rules.append(f"{box} .role-{role}{{color:{variable(role)}}}")
-    return rules
+@cache
+def _base_rules() -> tuple[str, ...]:
+    sheet = files("typed_einsum.derivation").joinpath("derivation.css").read_text(encoding="utf-8")
+    bare = re.sub(r"(?s)/\*.*?\*/\s*|\n\s*", "", sheet)
+    coloured = re.sub(r"--(\w+)--", lambda found: variable(found[1]), bare)
+    roles = [f".einsum-derivation .role-{role}{{color:{variable(role)}}}" for role in ROLES]
+    box = own_colours(".einsum-derivation")
+    return (box, coloured, *roles, *_picture_rules("einsum-picture"), f".einsum-derivation .einsum-lit{LIT}")
 
 
 def highlight(label: str) -> str:
@@ -104,16 +98,17 @@ def highlight(label: str) -> str:
     box = ".einsum-derivation"
     # In CSS a text ends at its quote, and in HTML a style ends at `</style`: an axis label has neither.
     marked = f'[data-i="{label}"]'
-    return (
-        f"{box}:has({marked}:hover) {marked},{box}:has({marked}:focus) {marked}"
-        "{text-decoration:underline;text-decoration-thickness:2px;font-weight:700;stroke-width:4}"
-    )
+    return f"{box}:has({marked}:hover) {marked},{box}:has({marked}:focus) {marked}{LIT}"
 
 
 def svg_style(scope: str) -> str:
     """The style sheet inside a picture, for elements below the class `scope`."""
+    return escape(own_colours(f".{scope}") + "".join(_picture_rules(scope)), quote=False)
+
+
+def _picture_rules(scope: str) -> list[str]:
     box = f".{scope}"
-    rules = [own_colours(box)]
+    rules = []
     rules.append(
         f"{box} text{{font:13px system-ui,-apple-system,'Segoe UI',sans-serif;fill:{variable('ink')}}}"
         f"{box} .einsum-soft{{fill:{variable('soft')};font-size:11px}}"
@@ -132,4 +127,4 @@ def svg_style(scope: str) -> str:
             f"{box} .einsum-dot.role-{role}{{fill:{variable(role)}}}"
             f"{box} .einsum-wire.role-{role}{{stroke-width:{WIDTHS[role]}{dash}}}"
         )
-    return escape("".join(rules), quote=False)
+    return rules

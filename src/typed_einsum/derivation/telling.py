@@ -41,20 +41,18 @@ TITLES: dict[SectionName, str] = {
     "gradients": "Gradients",
     "example": "A small example",
     "picture": "As a picture",
+    "thumbnail": "As a small picture",
 }
 
 
 def sections(derivation: Derivation, steps: Sequence[str] | None = None) -> tuple[Section, ...]:
     """The sections of these steps, in the order of the derivation. Raises `ArgumentError` (TE402)."""
-    unknown = [step for step in steps or () if step not in STEPS]
+    unknown = [step for step in steps or () if step not in TITLES]
     if unknown:
         summary = f"`{unknown[0]}` is not a step of a derivation"
-        raise ArgumentError(Diagnostic("TE402", summary, help=f"the steps are {', '.join(STEPS)}"))
-    return tuple(
-        Section(step, TITLES[step], _blocks(derivation, step))
-        for step in STEPS
-        if steps is None or step in steps
-    )
+        raise ArgumentError(Diagnostic("TE402", summary, help=f"the steps are {', '.join(TITLES)}"))
+    wanted = STEPS if steps is None else [step for step in TITLES if step in steps]
+    return tuple(Section(step, TITLES[step], _blocks(derivation, step)) for step in wanted)
 
 
 def _blocks(derivation: Derivation, step: SectionName) -> tuple[Block, ...]:
@@ -79,6 +77,49 @@ def _blocks(derivation: Derivation, step: SectionName) -> tuple[Block, ...]:
             return example_blocks(derivation)
         case "picture":
             return (Picture("wires"), Picture("network"))
+        case "thumbnail":
+            return (Picture("thumbnail"),)
+
+
+def sentence(derivation: Derivation) -> str:
+    """What one entry of the result is, as marked text."""
+    subject, vectors = derivation.subject, derivation.vectors
+    slices = [f"`{part}`" for part in vectors.slices]
+    listed = " and ".join([", ".join(slices[:-1]), slices[-1]] if len(slices) > 1 else slices)
+    along = f", along {axes(vectors.along)}" if vectors.along else ""
+    what = {
+        "dot": ("the dot product of", "the dot products of"),
+        "product": ("the product of", "the products of"),
+        "sum": ("the sum of", "the sums of"),
+        "copy": ("the entry", "the entries"),
+        "many": ("the sum of products of" if along else "the product of", "the products of"),
+    }[vectors.kind]
+    entry = f"`{subject.result.symbol}[{', '.join(subject.result.labels) or '()'}]`"
+    if not subject.maximised:
+        return f"{entry} is {what[0]} {listed}{along}."
+    return f"{entry} is the largest, over {axes(subject.maximised)}, of {what[1]} {listed}{along}."
+
+
+def hint(derivation: Derivation, step: SectionName) -> str:
+    """What a step will show, in a few words beside its heading."""
+    subject, totals = derivation.subject, derivation.cost.totals
+    match step:
+        case "axes":
+            return ", ".join(dict.fromkeys(index.role.value for index in subject.indices))
+        case "loops":
+            return _counted(len(subject.indices), "loop")
+        case "vectors":
+            return _length(subject, derivation.vectors.along) if derivation.vectors.along else ""
+        case "matrices":
+            return _counted(len(derivation.matrices.steps), "operation")
+        case "cost" if totals is not None:
+            return f"{totals.multiply_adds:,} multiply-adds" if totals.multiply_adds else ""
+        case _:
+            return ""
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _notation_words(subject: Subject) -> str:

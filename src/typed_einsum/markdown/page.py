@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from typed_einsum.derivation.style import html_style
+from typed_einsum.derivation.html import once
 from typed_einsum.diagnostics import Place
 from typed_einsum.errors import TypedEinsumError
 from typed_einsum.markdown.block import read_block
@@ -22,7 +22,7 @@ SEEN = "typed_einsum_fences"
 
 
 def derived(source: str, md: Markdown | None = None) -> str:
-    """The text inside a fence as HTML, with a style sheet unless the page has one already.
+    """The text inside a fence as HTML, with style sheet and script unless the page has them already.
 
     `md` is the converter of the page. Raises `TypedEinsumError` with page and line where they are known.
     """
@@ -61,9 +61,9 @@ def _seen(md: Markdown | None) -> dict[str, Any]:
 
 def _style(labels: Sequence[str], seen: dict[str, Any]) -> str:
     styled = seen.setdefault("styled", set())
-    rules = html_style([label for label in labels if label not in styled], base=not styled)
+    head = once([label for label in labels if label not in styled], base=not styled)
     styled.update(labels, {""})
-    return f"<style>{rules}</style>\n" if rules else ""
+    return head
 
 
 def _page_of(md: Markdown) -> Path | None:

@@ -2,37 +2,42 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 from typed_einsum.derivation.picture.network import network
-from typed_einsum.derivation.picture.svg import framed
+from typed_einsum.derivation.picture.svg import framed, small
 from typed_einsum.derivation.picture.wires import wires
 from typed_einsum.derivation.subject import Role, Subject
 from typed_einsum.diagnostics import Diagnostic
 from typed_einsum.errors import ArgumentError
 
-__all__ = ["to_svg"]
+__all__ = ["drawing"]
 
 _TITLES = {"wires": "Axes of {}", "network": "Tensor network of {}"}
 
 
-def to_svg(subject: Subject, form: Literal["wires", "network"], prefix: str) -> str:
+def drawing(
+    subject: Subject, form: Literal["wires", "network", "thumbnail"], prefix: str, *, style: bool = True
+) -> str:
     """One picture, well-formed as XML, with a title and a description for those who do not see it.
 
+    A thumbnail has neither: it stands beside its words. Without `style` the page has the style sheet.
     Raises `ArgumentError` (TE402) for another form.
     """
+    if form == "thumbnail":
+        return small(wires(without_sizes(subject)), style=style)
     if form not in _TITLES:
         summary = f"`{form}` is not a form of picture"
-        raise ArgumentError(Diagnostic("TE402", summary, help="the forms are wires and network"))
+        raise ArgumentError(Diagnostic("TE402", summary, help="the forms are wires, network and thumbnail"))
     drawn = wires(subject) if form == "wires" else network(subject)
-    return framed(
-        drawn.elements,
-        drawn.box,
-        f"{prefix}einsum-{form}",
-        _TITLES[form].format(subject.title),
-        described(subject),
-        drawn.roles,
-    )
+    stem, title = f"{prefix}einsum-{form}", _TITLES[form].format(subject.title)
+    return framed(drawn, stem, title, described(subject), style=style)
+
+
+def without_sizes(subject: Subject) -> Subject:
+    """The same subject with no size known."""
+    return replace(subject, indices=tuple(replace(index, size=None) for index in subject.indices))
 
 
 def described(subject: Subject) -> str:

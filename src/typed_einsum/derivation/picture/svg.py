@@ -19,6 +19,8 @@ NARROW = 374
 LETTER = 7.6
 """About how wide a letter is; a little more, so that nothing touches."""
 
+MARGIN = 8
+
 _LEGEND_ROW, _SAMPLE = 20, 30
 
 
@@ -86,39 +88,58 @@ def bend(control: Point, to: Point) -> str:
     return "Q" + " ".join(f"{number(x)} {number(y)}" for x, y in (control, to))
 
 
-def framed(
-    elements: Sequence[str], box: Box, stem: str, title: str, description: str, roles: Sequence[str]
-) -> str:
+def framed(drawn: Drawn, stem: str, title: str, description: str, *, style: bool) -> str:
     """The whole picture: a surface, the elements, and a legend of the roles."""
-    margin = 8
-    left, top, right, bottom = box
-    one_row = sum(_SAMPLE + 20 + len(role) * LETTER for role in roles)
-    width = max(right - left, min(one_row, NARROW - 2 * margin)) + 2 * margin
-    legend, height_of_legend = _legend(roles, width - 2 * margin)
-    height = bottom - top + 2 * margin + height_of_legend
+    left, top, right, bottom = drawn.box
+    one_row = sum(_SAMPLE + 20 + len(role) * LETTER for role in drawn.roles)
+    width = max(right - left, min(one_row, NARROW - 2 * MARGIN)) + 2 * MARGIN
+    legend, height_of_legend = _legend(drawn.roles, width - 2 * MARGIN)
+    height = bottom - top + 2 * MARGIN + height_of_legend
     # From the content, so that the same picture has the same name in every run.
     name = f"{stem}-{crc32(f'{title} {description}'.encode()):08x}"
-    frame = f'x="0" y="0" width="{number(width)}" height="{number(height)}" rx="6" class="einsum-surface"'
-    centred = (width - left - right) / 2
-    moved = f'transform="translate({number(centred)} {number(margin - top)})"'
-    below = f'transform="translate({margin} {number(bottom - top + 2 * margin)})"'
-    attributes = (
-        f'xmlns="http://www.w3.org/2000/svg" class="{SCOPE}" role="img" width="{number(width)}" '
-        f'height="{number(height)}" viewBox="0 0 {number(width)} {number(height)}" '
-        f'aria-labelledby="{name}-title {name}-desc" style="max-width:100%;height:auto"'
-    )
+    below = f'transform="translate({MARGIN} {number(bottom - top + 2 * MARGIN)})"'
     return "\n".join(
         [
-            f"<svg {attributes}>",
+            _opened(width, height, f'role="img" aria-labelledby="{name}-title {name}-desc"'),
             f'<title id="{name}-title">{escape(title)}</title>',
             f'<desc id="{name}-desc">{escape(description)}</desc>',
-            f"<style>{svg_style(SCOPE)}</style>",
-            f"<rect {frame}/>",
-            f"<g {moved}>{''.join(elements)}</g>",
+            *([_style()] if style else []),
+            f"<rect {_surface(width, height)}/>",
+            f"<g {_moved(drawn.box, width)}>{''.join(drawn.elements)}</g>",
             f"<g {below}>{''.join(legend)}</g>",
             "</svg>",
         ]
     )
+
+
+def small(drawn: Drawn, *, style: bool) -> str:
+    """The elements alone, for an index: what they say stands beside them."""
+    left, top, right, bottom = drawn.box
+    width, height = right - left + 2 * MARGIN, bottom - top + 2 * MARGIN
+    elements = f"<g {_moved(drawn.box, width)}>{''.join(drawn.elements)}</g>"
+    opened, sheet = _opened(width, height, 'aria-hidden="true"'), _style() if style else ""
+    return f"{opened}{sheet}{elements}</svg>"
+
+
+def _opened(width: float, height: float, said: str) -> str:
+    size = f'width="{number(width)}" height="{number(height)}" viewBox="0 0 {number(width)} {number(height)}"'
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="{SCOPE}" {said} {size} '
+        'style="max-width:100%;height:auto">'
+    )
+
+
+def _style() -> str:
+    return f"<style>{svg_style(SCOPE)}</style>"
+
+
+def _surface(width: float, height: float) -> str:
+    return f'x="0" y="0" width="{number(width)}" height="{number(height)}" rx="6" class="einsum-surface"'
+
+
+def _moved(box: Box, width: float) -> str:
+    left, top, right, _ = box
+    return f'transform="translate({number((width - left - right) / 2)} {number(MARGIN - top)})"'
 
 
 def _legend(roles: Sequence[str], width: float) -> tuple[list[str], float]:
