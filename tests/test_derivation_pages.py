@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from typed_einsum import attention, explain
+from typed_einsum.derivation.stepping import can_be_stepped
 
 SCRIPTS = Path(__file__).parent.parent / "docs" / "scripts"
 sys.path.insert(0, str(SCRIPTS))
@@ -23,6 +24,16 @@ FENCE = re.compile(r"```einsum\n(.*?)```", re.DOTALL)
 def test_the_pages_are_those_of_the_script() -> None:
     written = {file.name: file.read_text(encoding="utf-8") for file in derivations.FOLDER.glob("*.md")}
     assert written == dict(derivations.pages()), "run: python docs/scripts/derivations.py"
+
+
+def test_the_sidebar_lists_every_page() -> None:
+    text = derivations.CONFIGURATION.read_text(encoding="utf-8")
+    assert text == derivations.configured(text), "run: python docs/scripts/derivations.py"
+    assert all(f": derivations/{derivations.page_name(name)}\n" in text for name in EQUATIONS)
+
+
+def test_every_page_can_be_stepped_through() -> None:
+    assert [name for name, function in EQUATIONS.items() if not can_be_stepped(explain(function))] == []
 
 
 def test_there_are_enough_of_them() -> None:
@@ -55,11 +66,15 @@ def test_a_page_has_all_of_its_einsum(name: str) -> None:
 
 def test_a_changed_page_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(derivations, "FOLDER", tmp_path / "derivations")
+    configuration = tmp_path / "mkdocs.yml"
+    configuration.write_text(f"nav:\n{derivations.BEGIN}\n      - Gone: gone.md\n{derivations.END}\n")
+    monkeypatch.setattr(derivations, "CONFIGURATION", configuration)
     derivations.main()
     stale = derivations.FOLDER / "gone.md"
     stale.write_text("an einsum that is no more")
     derivations.main()
     assert not stale.exists()
+    assert "Gone" not in configuration.read_text()
     (derivations.FOLDER / "index.md").write_text("other")
     with pytest.raises(AssertionError):
         test_the_pages_are_those_of_the_script()

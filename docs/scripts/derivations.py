@@ -18,6 +18,7 @@ from typing import Any
 from typed_einsum import attention
 
 FOLDER = Path(__file__).parent.parent / "derivations"
+CONFIGURATION = Path(__file__).parents[2] / "mkdocs.yml"
 
 SIZES = {
     "a": 48, "b": 2, "c": 32, "chunk": 13, "d": 40, "e": 384, "expert": 16, "f": 64, "g": 512, "h": 20,
@@ -51,13 +52,24 @@ TITLES = {
 """The families, in the order of the index."""
 
 
-INTRODUCTION = """# Derivations
+NO_CONTENTS = """---
+hide:
+  - toc
+---
 
-Every typed einsum of `typed_einsum.attention`, derived: index notation, loops, dot products, matrices, cost,
-gradients, an example worked by hand, and a picture. The names of axes mean the same on all pages; the
-[attention page](../attention.md) lists them, and what is composed of these einsums.
+"""
 
-The block that began it all has a page of its own: [MaxSigmoidAttnBlock](../flagship.md)."""
+INTRODUCTION = f"""{NO_CONTENTS}# Derivations
+
+Every typed einsum of `typed_einsum.attention`, as formula and picture, as numbers that you can step through,
+then as loops, dot products and matrices, with cost and gradients. The names of axes mean the same on all pages;
+the [attention page](../attention.md) lists them, and what is composed of these einsums.
+
+The block that began it all has a page of its own: [MaxSigmoidAttnBlock](../flagship.md). The
+[explorer](../explorer.md) derives any equation of yours."""
+
+BEGIN, END = "      # families, by docs/scripts/derivations.py", "      # end of families"
+"""The lines of mkdocs.yml between which the families stand."""
 
 
 def page_name(name: str) -> str:
@@ -100,15 +112,14 @@ def sizes_of(equation: str) -> str:
     return ", ".join(f"{name}={BATCH if name.startswith('*') else SIZES[name]}" for name in names)
 
 
-def axes_table(equation: str) -> str:
-    """What each axis is, and how long here."""
-    rows = ["| axis | is | size here |", "| --- | --- | --- |"]
+def axes_said(equation: str) -> str:
+    """What each axis is."""
+    said = []
     for name in dict.fromkeys(re.findall(r"\*?\w+", equation)):
         letter = name.removeprefix("*")
         many = ", any number of axes" if letter != name else ""
-        size = BATCH.replace(",", ", ") if many else SIZES[letter]
-        rows.append(f"| `{name}` | {attention.AXES[letter]}{many} | {size} |")
-    return "\n".join(rows)
+        said.append(f"`{name}` {attention.AXES[letter]}{many}")
+    return " · ".join(said)
 
 
 def page(name: str, function: Callable[..., Any]) -> str:
@@ -116,17 +127,23 @@ def page(name: str, function: Callable[..., Any]) -> str:
     family, short = name.split(".")
     said = docstring(function)
     equation = function.equation
-    return f"""# {short.replace("_", " ").capitalize()}
+    return f"""{NO_CONTENTS}# {title_of(name)}
 
 {said["Summary"]}
+{{: .lead }}
 
-{said["Equation"].removesuffix(".")}
+{axes_said(equation)}
+{{: .where }}
 
-*Source:* {said["Source"]}
+```einsum
+typed_einsum.attention.{family}:{short}
+sizes: {sizes_of(equation)}
+level: 2
+```
 
-{axes_table(equation)}
+## In code
 
-In code it is `typed_einsum.attention.{family}.{short}`, a typed einsum of this signature; the
+`typed_einsum.attention.{family}.{short}` is a typed einsum of this signature; the
 [attention page](../attention.md#typed_einsum.attention.{family}.{short}) has an example.
 
 ```python
@@ -136,14 +153,17 @@ In code it is `typed_einsum.attention.{family}.{short}`, a typed einsum of this 
 {written_signature(function)}
 ```
 
-```einsum
-typed_einsum.attention.{family}:{short}
-sizes: {sizes_of(equation)}
-level: 2
-```
+## Source
 
-[All derivations](index.md#{family.replace("_", "-")})
+{said["Equation"].removesuffix(".")}
+
+{said["Source"]}
 """
+
+
+def title_of(name: str) -> str:
+    """The title of the page of an einsum."""
+    return name.split(".")[1].replace("_", " ").capitalize()
 
 
 def imports_of(signature: str) -> str:
@@ -154,16 +174,52 @@ def imports_of(signature: str) -> str:
 
 
 def index() -> str:
-    """The index, by family."""
+    """The index: a card for each einsum, by family."""
     parts = [INTRODUCTION]
     for family, title in TITLES.items():
-        rows = ["| einsum | equation | what it is |", "| --- | --- | --- |"]
-        for name, function in attention.equations().items():
-            if name.startswith(f"{family}."):
-                link = f"[{name.split('.')[1]}]({page_name(name)})"
-                rows.append(f"| {link} | `{function.equation}` | {docstring(function)['Summary']} |")
-        parts.append(f"## {title} {{: #{family.replace('_', '-')} }}\n\n" + "\n".join(rows))
+        cards = [card(name, function) for name, function in family_of(family)]
+        heading = f"## {title} {{: #{family.replace('_', '-')} }}"
+        parts.append(f'{heading}\n\n<div class="cards" markdown>\n' + "\n".join(cards) + "</div>")
     return "\n\n".join(parts) + "\n"
+
+
+def card(name: str, function: Callable[..., Any]) -> str:
+    """One einsum in the index: its name, its picture, and what it is."""
+    family, short = name.split(".")
+    return f"""<div class="card" markdown>
+
+[{title_of(name)}]({page_name(name)})
+
+{docstring(function)["Summary"]}
+
+```einsum
+typed_einsum.attention.{family}:{short}
+steps: thumbnail
+```
+
+</div>
+"""
+
+
+def family_of(family: str) -> list[tuple[str, Callable[..., Any]]]:
+    """The einsums of one family."""
+    return [each for each in attention.equations().items() if each[0].startswith(f"{family}.")]
+
+
+def navigation() -> str:
+    """The families as mkdocs.yml lists them, which gives each page its sidebar and its neighbours."""
+    lines = [BEGIN]
+    for family, title in TITLES.items():
+        lines.append(f"      - {title}:")
+        for name, _ in family_of(family):
+            lines.append(f"          - {title_of(name)}: derivations/{page_name(name)}")
+    return "\n".join([*lines, END])
+
+
+def configured(text: str) -> str:
+    """The configuration with the families of now."""
+    before, rest = text.split(BEGIN, 1)
+    return before + navigation() + rest.split(END, 1)[1]
 
 
 def pages() -> Iterator[tuple[str, str]]:
@@ -182,6 +238,7 @@ def main() -> None:
             file.unlink()
     for file_name, text in written.items():
         (FOLDER / file_name).write_text(text, encoding="utf-8")
+    CONFIGURATION.write_text(configured(CONFIGURATION.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 if __name__ == "__main__":

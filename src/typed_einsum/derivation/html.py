@@ -81,7 +81,10 @@ class Page:
         self.opening = {"notation", "picture"} <= steps
 
     def section(self, section: Section) -> str:
-        """One step: the opening as it is, each other below a heading that folds it."""
+        """One step: the opening as it is, each other below a heading that folds it.
+
+        A search finds a page by its equation and its opening; the rest would be found on every page.
+        """
         match section.step:
             case "notation" if self.opening:
                 return self._opening(section)
@@ -108,14 +111,13 @@ class Page:
         title = "As a network" if self.opening and section.step == "picture" else section.title
         tail = self._latex() if section.step == "notation" else ""
         if self.level is None:
-            return f'<div class="{kind}">\n{body}{tail}</div>\n'
+            return f'<div class="{kind}" data-search-exclude="">\n{body}{tail}</div>\n'
         opened = ' open=""' if not self.whole or section.step in OPEN else ""
         said = hint(self.derivation, section.step)
-        small = f' <span class="einsum-hint" data-search-exclude="">{escape(said)}</span>' if said else ""
+        small = f' <span class="einsum-hint">{escape(said)}</span>' if said else ""
         heading = f"<h{self.level}>{escape(title)}</h{self.level}>"
-        return (
-            f'<details class="{kind}"{opened}>\n<summary>{heading}{small}</summary>\n{body}{tail}</details>\n'
-        )
+        start = f'<details class="{kind}" data-search-exclude=""{opened}>'
+        return f"{start}\n<summary>{heading}{small}</summary>\n{body}{tail}</details>\n"
 
     def _latex(self) -> str:
         """The source of all formulas, to be copied, and for readers that flatten a page."""
