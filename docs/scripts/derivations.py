@@ -62,8 +62,8 @@ hide:
 INTRODUCTION = f"""{NO_CONTENTS}# Derivations
 
 Every typed einsum of `typed_einsum.attention`, as formula and picture, as numbers that you can step through,
-then as loops, dot products and matrices, with cost and gradients. The names of axes mean the same on all pages;
-the [attention page](../attention.md) lists them, and what is composed of these einsums.
+then as loops, dot products and matrices, with cost and gradients. The names of axes mean the same on all
+pages; the [attention page](../attention.md) lists them, and what is composed of these einsums.
 
 The block that began it all has a page of its own: [MaxSigmoidAttnBlock](../flagship.md). The
 [explorer](../explorer.md) derives any equation of yours."""

@@ -1,4 +1,4 @@
-"""Derivations in a browser: an entry of the result chosen by keys, by slider and by a tap, and what is marked then."""
+"""Derivations in a browser: an entry chosen by keys, by slider and by a tap, and what is marked then."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ from browser.test_site import opened, serious, watch
 from typed_einsum import attention, explain
 from typed_einsum.derivation import Derivation
 
-HOME = ".einsum-stepper"
 SCRIPTS = 30_000
 """Bytes of script that the whole site may have, besides its theme's and Python."""
 
 DERIVED = {
     "a matrix product": explain("i j, j k -> i k"),
     "a maximum": explain("b c h, b n c -> b h", max="n", names=("image", "texts", "best")),
-    "a diagonal": explain("i i j, j -> i", sum=None),
+    "a diagonal": explain("i i j, j -> i"),
     "one number": explain("i, i ->"),
     "a long sum": explain("b i j k, b j i k -> b", {"b": 3, "i": 4, "j": 2, "k": 3}),
     "a lone sum": explain("i j -> i", sum="j"),
@@ -104,11 +103,12 @@ def test_keys_step_along_rows_and_down_them(notebook):
 
 def test_the_entries_that_meet_are_marked(notebook):
     page = notebook(explain("i j, j k -> i k", {"i": 2, "j": 3, "k": 4}, names=("A", "B", "C")))
-    page.locator(".einsum-array[data-symbol=C] i").nth(6).click()
+    first = page.locator(".einsum-stepper").first
+    first.locator("[data-symbol=C] i").nth(6).click()
     places = "all => all.map((e, i) => e.classList.contains('%s') ? i : -1).filter(i => i > -1)"
 
     def marked(symbol: str, kind: str = "einsum-met") -> list[int]:
-        found: list[int] = page.locator(f".einsum-array[data-symbol={symbol}] i").evaluate_all(places % kind)
+        found: list[int] = first.locator(f"[data-symbol={symbol}] i").evaluate_all(places % kind)
         return found
 
     assert (marked("A"), marked("B"), marked("C", "einsum-chosen")) == ([3, 4, 5], [2, 6, 10], [6])
@@ -156,7 +156,8 @@ def test_paper_shows_every_step(address, browser):
 
 
 def test_formula_and_picture_are_side_by_side(address, browser):
-    boxes = "['.einsum-opening math', '.einsum-opening svg'].map(s => document.querySelector(s).getBoundingClientRect())"
+    boxes = """['math', 'svg'].map(
+        part => document.querySelector(`.einsum-opening ${part}`).getBoundingClientRect())"""
     with opened(browser) as page:
         page.goto(f"{address}derivations/dot-product-scores/")
         formula, picture = page.evaluate(boxes)

@@ -25,7 +25,7 @@ def wires(subject: Subject) -> Drawn:
     """Draw the wires of a subject."""
     laid = layout(subject)
     roles = tuple(dict.fromkeys(index.role.value for index in subject.indices))
-    return Drawn(tuple(_elements(subject, laid)), _box(laid), roles)
+    return Drawn(tuple(_elements(subject, laid)), _box(subject, laid), roles)
 
 
 def _thickness(laid: Layout) -> float:
@@ -39,13 +39,16 @@ def _at(laid: Layout, u: float, v: float) -> Point:
     return (v, u) if laid.turned else (u, v)
 
 
-def _box(laid: Layout) -> tuple[float, float, float, float]:
+def _box(subject: Subject, laid: Layout) -> tuple[float, float, float, float]:
     thickness = _thickness(laid)
     ends = [cell.stop for cell in laid.cells]
     starts = [at - 20 for _, at in laid.names]
     low, high = min([0.0, *starts]), max(ends) + 2
     top, bottom = -laid.depth - 12, 2 * thickness + laid.gap + 2
-    return (top - 12, low, bottom, high) if laid.turned else (low, top, high, bottom)
+    if not laid.turned:
+        return low, top, high, bottom
+    named = thickness + laid.gap + len(subject.result.symbol) * LETTER  # a name may be wider than its cells
+    return top - 12, low, max(bottom, named), high
 
 
 def _elements(subject: Subject, laid: Layout) -> list[str]:
