@@ -222,6 +222,11 @@ def configured(text: str) -> str:
     return before + navigation() + rest.split(END, 1)[1]
 
 
+def without_families(text: str) -> str:
+    """The configuration without the pages of single einsums."""
+    return re.sub(rf"{re.escape(BEGIN)}\n.*?{re.escape(END)}\n", "", text, flags=re.DOTALL)
+
+
 def pages() -> Iterator[tuple[str, str]]:
     """Every file of the folder, with its text."""
     yield "index.md", index()

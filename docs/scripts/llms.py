@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from derivations import page_name
+from derivations import page_name, without_families
 
 from typed_einsum.attention import equations
 from typed_einsum.cli.pages import SITE
@@ -58,7 +58,8 @@ def first_sentences(page: str) -> str:
 
 def pages() -> Iterator[str]:
     """The navigation: a heading for each section, a row for each page."""
-    found = NAVIGATION.search((DOCS.parent / "mkdocs.yml").read_text(encoding="utf-8"))
+    configuration = (DOCS.parent / "mkdocs.yml").read_text(encoding="utf-8")
+    found = NAVIGATION.search(without_families(configuration))  # `einsums` has a row for each of their pages
     assert found is not None
     for line in found["rows"].splitlines():
         row = ROW.match(line)
