@@ -244,3 +244,107 @@ def test_the_worst_finding_of_a_line_is_kept() -> None:
         return torch.einsum("ni,j->n", x, y)
 
     assert codes(check_contract(summed)) == [("TE108", "error")]
+
+
+def test_a_grid_of_rows_and_columns_is_not_what_is_sampled_with() -> None:
+    def sampled(image: Float[Tensor, "b c h w"], *, is_right: bool) -> Tensor:
+        b, _, h, w = image.shape
+        ys, xs = torch.meshgrid(torch.arange(h), torch.arange(w), indexing="ij")
+        x, y = 2 * xs / (w - 1) - 1, 2 * ys / (h - 1) - 1
+        grid = torch.stack([x, y] if is_right else [y, x], -1).expand(b, h, w, 2)
+        return torch.nn.functional.grid_sample(image, grid, align_corners=True)
+
+    def wrong(image: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
+        return sampled(image, is_right=False)
+
+    def right(image: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
+        return sampled(image, is_right=True)
+
+    (finding,) = check_contract(wrong).findings
+    assert finding.message == (
+        "`grid_sample` takes positions along `w` first, and then those along `h`: the two are exchanged, and "
+        "the image is transposed"
+    )
+    assert codes(check_contract(right)) == []
+
+
+# Order.
+
+
+def test_a_shift_along_channels_is_advice_and_one_along_rows_is_none() -> None:
+    def channels(x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
+        return torch.roll(x, 1, 1)
+
+    def everything(x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
+        return torch.fft.fftshift(x)
+
+    def rows(x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
+        return torch.fft.fftshift(torch.roll(x, (1, 1), (2, 3)), dim=(-2, -1))
+
+    def halves(x: Float[Tensor, "t d"]) -> Float[Tensor, "t d"]:
+        return torch.roll(x, x.shape[1] // 2, -1)
+
+    assert [codes(check_contract(f)) for f in (channels, everything)] == [[("TE739", "advice")]] * 2
+    assert [codes(check_contract(f)) for f in (rows, halves)] == [[], []]
+
+
+def test_sorted_entries_stay_among_sorted_ones() -> None:
+    def wrong(x: Float[Tensor, "n v"]) -> Float[Tensor, "n v"]:
+        return x.masked_fill(x.softmax(-1).sort(-1).values.cumsum(-1) < 0.3, 0.0)
+
+    def cut(x: Float[Tensor, "n v"]) -> Float[Tensor, "n v"]:
+        ordered, index = x.softmax(-1).sort(-1)
+        kept = ordered.masked_fill(ordered.cumsum(-1) < 0.3, 0.0)
+        return torch.zeros_like(x).scatter(-1, index, kept)
+
+    def sparse(x: Float[Tensor, "n v"]) -> Float[Tensor, "n v"]:
+        ordered = x.sort(-1, descending=True).values
+        counts = torch.arange(1, x.shape[-1] + 1)
+        is_in = 1 + counts * ordered > ordered.cumsum(-1)
+        k = is_in.sum(-1, keepdim=True)
+        tau = (ordered.cumsum(-1).gather(-1, k - 1) - 1) / k
+        return (x - tau).clamp(min=0)
+
+    assert codes(check_contract(wrong)) == [("TE741", "error")]
+    assert [codes(check_contract(f)) for f in (cut, sparse)] == [[], []]
+
+
+# Weights.
+
+
+def test_what_is_divided_by_its_sum_is_normalised() -> None:
+    def columns(links: Float[Tensor, "n m"], x: Float[Tensor, "m d"]) -> Float[Tensor, "n d"]:
+        return links / (links.sum(0, keepdim=True) + 1e-6) @ x
+
+    def rows(links: Float[Tensor, "n m"], x: Float[Tensor, "m d"]) -> Float[Tensor, "n d"]:
+        return links / (links.sum(1, keepdim=True) + 1e-6) @ x
+
+    def balanced(links: Float[Tensor, "n m"], x: Float[Tensor, "m d"]) -> Float[Tensor, "n d"]:
+        links = links / links.sum(1, keepdim=True)
+        return links / links.sum(0, keepdim=True) @ x
+
+    (finding,) = check_contract(columns).findings
+    assert (finding.code, finding.severity) == ("TE706", "advice")
+    assert finding.message == (
+        "weights are normalised over `n` but summed over `m`: they do not add up to 1; the division belongs "
+        "over the axis that is summed"
+    )
+    assert [codes(check_contract(f)) for f in (rows, balanced)] == [[], []]
+
+
+def test_weights_and_log_probabilities_that_meet_belong_over_one_axis() -> None:
+    def wrong(p: Float[Tensor, "n c"], q: Float[Tensor, "n c"]) -> Float[Tensor, ""]:
+        return torch.nn.functional.kl_div(p.log_softmax(1), q.softmax(0), reduction="batchmean")
+
+    def written(p: Float[Tensor, "n c"], q: Float[Tensor, "n c"]) -> Float[Tensor, ""]:
+        return -(q.softmax(0) * p.log_softmax(1)).sum(1).mean()
+
+    def right(p: Float[Tensor, "n c"], q: Float[Tensor, "n c"]) -> Float[Tensor, ""]:
+        return torch.nn.functional.kl_div(p.log_softmax(1), q.softmax(1), reduction="batchmean")
+
+    (finding,) = check_contract(wrong).findings
+    assert finding.message == (
+        "log-probabilities over `c` meet weights that are normalised over `n`; both belong over one axis"
+    )
+    assert codes(check_contract(written)) == [("TE706", "error")]
+    assert codes(check_contract(right)) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -291,3 +292,153 @@ def test_a_sample_is_followed_through_several_products() -> None:
 
     assert codes(check_contract(patches)) == []
     assert codes(check_contract(patches, independent="b c h w")) == []
+
+
+# Arguments without effect, and one direction.
+
+
+def forgotten(scores: Float[Tensor, "q k"], bias: Float[Tensor, "q k"]) -> Float[Tensor, "q k"]:
+    biased = scores + bias
+    return scores.softmax(-1).type_as(biased)
+
+
+def unused(x: Float[Tensor, "n d"], mask: Float[Tensor, "n"]) -> Float[Tensor, "n d"]:
+    return x * 2
+
+
+def shape_alone(x: Float[Tensor, "n d"], like: Float[Tensor, "m d"]) -> Float[Tensor, "m d"]:
+    return x.mean(0).expand_as(like)
+
+
+def threshold(x: Float[Tensor, "n d"], floor: Float[Tensor, "d"]) -> Float[Tensor, "n d"]:
+    return torch.maximum(x, floor - 50)
+
+
+@pytest.mark.parametrize(
+    ("function", "text"),
+    [
+        (
+            forgotten,
+            "other numbers in `bias` change nothing, though it is used: is what was computed from it lost?",
+        ),
+        (unused, "`mask` is not used: leave it out, or name it `_mask`"),
+    ],
+)
+def test_an_argument_without_effect_is_advice(function: Callable[..., object], text: str) -> None:
+    (finding,) = check_contract(function).findings
+    assert (finding.code, finding.severity, finding.message) == ("TE738", "advice", text)
+
+
+@pytest.mark.parametrize("function", [shape_alone, threshold])
+def test_an_argument_for_its_shape_or_for_some_numbers_is_none(function: Callable[..., object]) -> None:
+    assert check_contract(function).findings == ()
+
+
+class Base(nn.Module):
+    def forward(self, x: Float[Tensor, "n d"], mask: Float[Tensor, "n"]) -> Float[Tensor, "n d"]:
+        return x * mask[:, None]
+
+
+class Unmasked(Base):
+    def forward(self, x: Float[Tensor, "n d"], mask: Float[Tensor, "n"]) -> Float[Tensor, "n d"]:
+        return x * 2
+
+
+def test_an_argument_that_a_base_class_asks_for_may_be_unused() -> None:
+    assert check_contract(Unmasked()).findings == ()
+
+
+class Kept(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.last = torch.zeros(())
+
+    def forward(self, x: Float[Tensor, "n d"], weight: Float[Tensor, "n"]) -> Float[Tensor, "n d"]:
+        self.last = weight.mean()
+        return x * 2
+
+
+def test_an_argument_that_the_object_keeps_matters() -> None:
+    assert check_contract(Kept()).findings == ()
+
+
+def upside_down(x: Float[Tensor, "b t d"]) -> Float[Tensor, "b t d"]:
+    seen = torch.ones(x.shape[1], x.shape[1]).triu() > 0
+    return (x @ x.mT).masked_fill(~seen, -torch.inf).softmax(-1) @ x
+
+
+def returns(rewards: Float[Tensor, "b t"]) -> Float[Tensor, "b t"]:
+    return rewards.flip(1).cumsum(1).flip(1)
+
+
+def test_entries_that_see_only_what_follows_are_advice_where_they_meet() -> None:
+    (finding,) = check_contract(upside_down).findings
+    assert (finding.code, finding.severity) == ("TE740", "advice")
+    assert finding.line == line_of(upside_down, "x @ x.mT")
+    assert check_contract(upside_down, ordered="t").findings == ()
+
+
+def test_what_runs_backward_step_by_step_is_none() -> None:
+    assert check_contract(returns).findings == ()
+
+
+def sloped(q: Float[Tensor, "h q d"], k: Float[Tensor, "h k d"]) -> Float[Tensor, "h q k"]:
+    slopes, places = torch.arange(1.0, len(q) + 1), torch.arange(q.shape[1])
+    scores = q @ k.mT
+    scores = scores + slopes[:, None, None] * places[:, None]
+    return scores.softmax(-1)
+
+
+def kept_small(q: Float[Tensor, "h q d"], k: Float[Tensor, "h k d"]) -> Float[Tensor, "h q k"]:
+    scores = q @ k.mT
+    scores = scores - scores.amax(-1, keepdim=True)
+    return scores.softmax(-1)
+
+
+def returned_too(
+    q: Float[Tensor, "q d"], k: Float[Tensor, "k d"], bias: Float[Tensor, "q"]
+) -> tuple[Float[Tensor, "q k"], Float[Tensor, "q k"]]:
+    scores = q @ k.T + bias[:, None]
+    return scores, scores.softmax(-1)
+
+
+def test_an_addend_that_does_not_vary_along_the_softmax_has_no_effect() -> None:
+    (finding,) = check_contract(sloped).findings
+    assert (finding.code, finding.severity) == ("TE717", "error")
+    assert finding.message == (
+        "what is added here does not vary along `k`, axis 2 of (h, q, k), over which the softmax is: "
+        "it has no effect"
+    )
+    assert finding.line == line_of(sloped, "slopes[:, None, None]")
+
+
+@pytest.mark.parametrize("function", [kept_small, returned_too])
+def test_a_maximum_that_is_taken_off_and_scores_that_are_returned_are_meant(
+    function: Callable[..., object],
+) -> None:
+    assert check_contract(function).findings == ()
+
+
+def reversed_samples(x: Float[Tensor, "b t d"]) -> Float[Tensor, "b t d"]:
+    return x.flip(0).cumsum(1).flip(0)
+
+
+def reversed_time(x: Float[Tensor, "b t d"]) -> Float[Tensor, "b t d"]:
+    return x.flip(1).cumsum(1).flip(1)
+
+
+def test_samples_that_change_places_and_come_back_are_an_error() -> None:
+    (finding,) = check_contract(reversed_samples).findings
+    assert (finding.code, finding.severity) == ("TE739", "error")
+    assert finding.message == (
+        "samples of `b` change places here, and that changes nothing: turn the axis that is meant"
+    )
+    assert check_contract(reversed_time).findings == ()
+
+
+def cut_at_the_start(x: Float[Tensor, "b c t"], weight: Float[Tensor, "e c 3"]) -> Float[Tensor, "b e t"]:
+    return torch.conv1d(x, weight, padding=2)[..., -x.shape[-1] :]
+
+
+def test_a_convolution_that_is_cut_at_the_wrong_end_is_advice() -> None:
+    assert codes(check_contract(cut_at_the_start)) == [("TE740", "advice")]

@@ -113,6 +113,10 @@ CODES: Final = MappingProxyType(
         "TE735": "merged axes cut between entries of the inner one",
         "TE736": "a result that depends on the size of an axis",
         "TE737": "an object that fails when it is called again",
+        "TE738": "an argument that changes nothing",
+        "TE739": "a shift along an axis that has no order",
+        "TE740": "entries that see only what comes after them",
+        "TE741": "sorted entries matched with unsorted ones",
     }
 )
 """The short meaning of every code. TE1xx: equations; TE2xx: shapes; TE3xx: dtypes and devices; TE4xx: calls;

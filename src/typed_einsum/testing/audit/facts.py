@@ -23,7 +23,8 @@ class Scores:
 class Normalised:
     """A softmax, or its logarithm, over this axis.
 
-    The axis was the last one if `at_end`, and the tensor has been permuted since if `turned`.
+    The axis was the last one if `at_end`, and the tensor has been permuted since if `turned`. What is divided
+    by its own sum is normalised `by_division`, which may also be meant as shares of another kind.
     """
 
     over: Dimension
@@ -32,6 +33,7 @@ class Normalised:
     line: SourceLine
     at_end: bool = False
     turned: bool = False
+    by_division: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,13 +71,14 @@ class Difference:
 
 @dataclass(frozen=True)
 class Reduced:
-    """A reduction of a tensor over one axis; `is_norm` if it is the length of vectors."""
+    """A reduction of a tensor over one axis: the length of vectors if `is_norm`, a sum if `is_sum`."""
 
     source: ref[Tensor] = field(compare=False)
     axis: int
     over: Dimension
     kept: bool
     is_norm: bool
+    is_sum: bool = False
 
 
 @dataclass(frozen=True)
@@ -154,6 +157,22 @@ class Coordinates:
 
 
 @dataclass(frozen=True)
+class Origin:
+    """The tensor from which another one was computed, entry by entry."""
+
+    tensor: ref[Tensor] = field(compare=False)
+
+
+@dataclass(frozen=True)
+class Sorted:
+    """Entries of a tensor in the order of their values, along this axis from the right."""
+
+    origin: ref[Tensor] = field(compare=False)
+    axis: int
+    line: SourceLine
+
+
+@dataclass(frozen=True)
 class CrossedCoordinate:
     """Positions along an axis that are used with the size or the entries of another one."""
 
@@ -180,6 +199,8 @@ Fact = (
     | Coordinates
     | PutTogether
     | Pair
+    | Origin
+    | Sorted
 )
 Kind = TypeVar("Kind", bound=Fact)
 

@@ -28,8 +28,8 @@ from typed_einsum.testing.inputs.recipe import CannotMake
 from typed_einsum.testing.process.outcome import first_line
 from typed_einsum.testing.running.attempts import Attempt, attempt
 
-LEGITIMATE_ON_EMPTY = {"TE207"}
-"""Errors that are legitimate on an empty axis: there is no maximum of nothing."""
+LEGITIMATE_ON_EMPTY = {"TE201", "TE207"}
+"""Errors that are legitimate on an empty axis: `x[:-1]` of nothing is nothing, and has no maximum."""
 
 
 def swept(ran: Attempt, place: Place, trace: Trace | None) -> Iterator[Finding]:

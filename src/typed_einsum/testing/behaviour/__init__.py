@@ -11,7 +11,19 @@ from typed_einsum.diagnostics import Place
 from typed_einsum.locations import shown_path
 from typed_einsum.testing.audit import Finding
 from typed_einsum.testing.audit.findings import SourceLine
-from typed_einsum.testing.behaviour import matching, narrowing, promised, references, reuse, roles, samples
+from typed_einsum.testing.behaviour import (
+    direction,
+    effects,
+    matching,
+    narrowing,
+    promised,
+    references,
+    reuse,
+    roles,
+    samples,
+    softmaxes,
+    turns,
+)
 from typed_einsum.testing.calls.call import Call, same
 from typed_einsum.testing.contracts.promises import Promises
 
@@ -19,7 +31,7 @@ from typed_einsum.testing.contracts.promises import Promises
 def behaviour(call: Call, promises: Promises, place: Place) -> Iterator[Finding]:
     """Everything that needs numbers; `place` is where the function is defined."""
     pristine = reuse.Pristine.of(call)
-    first = call.outputs(call.arguments)
+    first = call.results
     if first is None:
         return
     again = call.outputs(call.arguments)
@@ -35,6 +47,10 @@ def behaviour(call: Call, promises: Promises, place: Place) -> Iterator[Finding]
         found += matching.unmatched(call, definition)
         found += narrowing.dependent_on_size(call, definition)
         found += roles.told_apart(call, definition)
+        found += effects.without_effect(call, definition)
+        found += softmaxes.added_in_vain(call)
+        found += turns.turned_in_vain(call)
+        found += direction.against_time(call, promises.said_of_entries)
     if promises.reference is not None:
         found += references.differences(call, promises.reference, definition)
     if pristine is not None:

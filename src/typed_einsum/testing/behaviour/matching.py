@@ -52,7 +52,7 @@ def _paired_axes(call: Call) -> set[str]:
 
 def _ignores_values(call: Call, name: str) -> bool:
     """Whether other numbers in an argument change nothing: it gives its shape alone, or is not used."""
-    before = call.outputs(call.arguments)
+    before = call.results
     hint, value = call.recipe.hints.get(name), call.arguments[name]
     if hint is None or not is_tensor(value):
         return False

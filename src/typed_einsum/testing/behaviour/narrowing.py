@@ -56,7 +56,7 @@ def _is_independent(call: Call, name: str) -> bool:
 
 def _agrees(call: Call, name: str, count: int) -> bool | None:
     """Whether the first entries give the same alone; None where they cannot be passed alone."""
-    before, arguments = call.outputs(call.arguments), perturbation.shortened(call, name, count)
+    before, arguments = call.results, perturbation.shortened(call, name, count)
     after = None if arguments is None else call.outputs(arguments, **{name: count})
     if before is None or after is None:
         return None

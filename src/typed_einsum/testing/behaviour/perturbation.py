@@ -68,7 +68,7 @@ def moved(call: Call, name: str, allowed: Callable[[int, int], bool] = same_entr
     Numbers are changed first, then indices and masks. Moves from one entry to another that are `allowed` do
     not count. Raises `NoSuchAxis` where input or result lack the axis.
     """
-    before = call.outputs(call.arguments)
+    before = call.results
     if before is None:
         raise NoSuchAxis(name)
     told = 0
@@ -161,7 +161,7 @@ def shortened(call: Call, name: str, size: int, start: int = 0) -> dict[str, Any
 
 def alone(call: Call, name: str, index: int) -> bool:
     """Whether one entry of an axis, passed alone, gives what it gives among the others."""
-    before, arguments = call.outputs(call.arguments), shortened(call, name, 1, index)
+    before, arguments = call.results, shortened(call, name, 1, index)
     after = None if arguments is None else call.outputs(arguments, **{name: 1})
     if before is None or after is None:
         return True  # a function may refuse a batch of one
@@ -181,7 +181,7 @@ def centred(hint: TensorHint, value: Tensor) -> Tensor:
 
 def permuted(call: Call, name: str, only: str | None = None) -> tuple[Tensors, Tensors] | None:
     """The results before and after an axis of the input is permuted, in all arguments or in one alone."""
-    before = call.outputs(call.arguments)
+    before = call.results
 
     def change(hint: TensorHint, value: Tensor) -> Tensor:
         at = position_of(hint, name, len(shape_of(value)))
@@ -214,7 +214,7 @@ def is_equivariant(call: Call, name: str) -> bool | None:
 
 def is_about_the_axis(call: Call, name: str) -> bool:
     """True if every tensor with this axis has only this axis."""
-    tensors = [*call.inputs(), *(call.outputs(call.arguments) or ())]
+    tensors = [*call.inputs(), *(call.results or ())]
     holders = [hint for hint, _ in tensors if name in [getattr(axis, "name", "") for axis in hint.axes]]
     return all(len(hint.axes) == 1 for hint in holders)
 

@@ -39,7 +39,7 @@ def _repeated(hint: TensorHint) -> dict[str, list[int]]:
 def _are_apart(call: Call, name: str, twice: str, places: list[int]) -> bool:
     """Whether exchanging the two axes changes the result, and does not just exchange them there."""
     exchanged = {**call.arguments, name: call.arguments[name].transpose(places[0], places[1])}
-    before, after = call.outputs(call.arguments), call.outputs(exchanged)
+    before, after = call.results, call.outputs(exchanged)
     if before is None or after is None:
         return False
     for (hint, one), (_, two) in zip(before, after, strict=True):

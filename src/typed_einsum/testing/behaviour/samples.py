@@ -9,7 +9,7 @@ from typed_einsum.testing.audit.findings import Flaw, SourceLine, advice, error
 from typed_einsum.testing.behaviour import perturbation
 from typed_einsum.testing.behaviour.perturbation import Moved, NoSuchAxis
 from typed_einsum.testing.behaviour.statistics import without_statistics
-from typed_einsum.testing.behaviour.trace import steps_of
+from typed_einsum.testing.behaviour.trace import Step, steps_of
 from typed_einsum.testing.calls.call import Call, same
 
 BATCH = ("b", "batch")
@@ -54,8 +54,8 @@ def _leak(call: Call, name: str, found: Moved | None, random: bool, definition: 
         )
         yield advice(message, line)
         return
-    line = None if found is None else first_meeting(call, name, found)
-    yield error(f'{message}; if that is meant, say couples="{name}"', line or definition)
+    met = None if found is None else first_meeting(call, name, found)
+    yield error(f'{message}; if that is meant, say couples="{name}"', definition if met is None else met.line)
 
 
 def _is_explained(fixed: Call, name: str, found: Moved | None, random: bool) -> bool:
@@ -86,8 +86,8 @@ def _told(call: Call, name: str, found: Moved | None, random: bool) -> str:
     return ""
 
 
-def first_meeting(call: Call, name: str, found: Moved) -> SourceLine | None:
-    """The line of the first operation in which the result of one sample depends on another one."""
+def first_meeting(call: Call, name: str, found: Moved) -> Step | None:
+    """The first operation in which the result of one entry of an axis depends on another one."""
     arguments = perturbation.with_another(call, name, found)
     if arguments is None:
         return None
@@ -100,5 +100,5 @@ def first_meeting(call: Call, name: str, found: Moved) -> SourceLine | None:
             others = [i for i in range(shape_of(one.value)[at[0]]) if i != found.changed]
             index = one.value.new_tensor(others).long()
             if not same(one.value.index_select(at[0], index), two.value.index_select(at[0], index)):
-                return one.line
+                return one
     return None

@@ -94,6 +94,12 @@ def replayed(call: Call, results: Mapping[int, tuple[str, Any]]) -> Call:
         name, result = results.get(index, ("", None))
         return result if name == operation.name else operation.result
 
+    return rerun(call, see)
+
+
+def rerun(call: Call, see: Callable[[int, Operation, TrackedAxes], Any]) -> Call:
+    """The call with its operations returning what `see` says."""
+
     def function(*args: Any, **kwargs: Any) -> Any:
         arguments = call.recipe.signature.bind(*args, **kwargs).arguments
         with Trace(tracked_arguments(call, arguments), see):

@@ -119,6 +119,11 @@ class Call:
             for hint, each in tensors_with_hints(self.recipe.hints[name], value)
         ]
 
+    @cached_property
+    def results(self) -> Tensors | None:
+        """The tensors of the result for the call's own arguments, of one run; None where it fails."""
+        return self.outputs(self.arguments)
+
     def outputs(self, arguments: Mapping[str, Any], **sizes: int) -> Tensors | None:
         """The tensors of a result, with their annotations; None where the call fails.
 
@@ -149,7 +154,7 @@ class Call:
 
     def is_random(self) -> bool:
         """Whether two calls on the same arguments differ when the seed does."""
-        first = self.outputs(self.arguments)
+        first = self.results
         reseed(1)
         second = self._outputs(self.arguments, self.sizes)
         return first is None or not all(

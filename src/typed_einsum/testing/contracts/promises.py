@@ -24,6 +24,11 @@ class Promises:
     like: Callable[..., Any] | None = None
     sizes: Mapping[str, int] | None = None
 
+    @property
+    def said_of_entries(self) -> frozenset[str]:
+        """The axes of which it is said how their entries affect each other."""
+        return frozenset().union(*filter(None, (self.independent, self.ordered, self.couples, self.causal)))
+
 
 def contract(
     *,

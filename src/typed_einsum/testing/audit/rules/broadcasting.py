@@ -68,7 +68,8 @@ def _note_reduced(operation: Operation, tracked: TrackedAxes, facts: Facts) -> N
     if axes is not None and len(axes) == 1 and rank > 1:
         kept = len(shape_of(operation.results[0])) == rank
         over = tracked.of(tensor)[axes[0]]
-        facts.add(operation.results[:1], Reduced(ref(tensor), axes[0], over, kept, operation.name == "norm"))
+        is_norm, is_sum = operation.name == "norm", operation.name == "sum"
+        facts.add(operation.results[:1], Reduced(ref(tensor), axes[0], over, kept, is_norm, is_sum))
 
 
 def _own_reduction(operation: Operation, facts: Facts) -> Iterator[Flaw]:

@@ -47,7 +47,10 @@ def crossed(operation: Operation, tracked: TrackedAxes, facts: Facts) -> Iterato
             if len(found) == 1:
                 facts.add(operation.results, *found)
         case "div" if len(tensors) == 1:
+            facts.add(operation.results, *facts.of(Coordinates, tensors))
             yield from _divided(operation, tracked, facts)
+        case "grid_sample" | "grid_sampler" if len(tensors) > 1:
+            yield from _sampled(operation, tracked, facts)
         case _:
             return
 
@@ -98,6 +101,19 @@ def _indexed(operation: Operation, tracked: TrackedAxes, facts: Facts) -> Iterat
                 name = dimension[0].axis
                 if len(fact.axes) == 1 and name != fact.axes[0] and dimension[0].named:
                     yield from _both_ways(fact.axes[0], name, "used as positions along", operation, facts)
+
+
+def _sampled(operation: Operation, tracked: TrackedAxes, facts: Facts) -> Iterator[Flaw]:
+    """A grid of (y, x), where torch takes the coordinate along the last axis first."""
+    own = tracked.of(operation.tensors[1])
+    names = tuple(each[0].axis if len(each) == 1 and each[0].named else "" for each in own[-3:-1])
+    for fact in facts.of(Coordinates, operation.tensors[1:2]):
+        if len(set(names)) == 2 and "" not in names and fact.axes == names:
+            yield error(
+                f"`grid_sample` takes positions along `{names[1]}` first, and then those along `{names[0]}`: "
+                "the two are exchanged, and the image is transposed",
+                operation.line,
+            )
 
 
 def _both_ways(axis: str, name: str, how: str, operation: Operation, facts: Facts) -> Iterator[Flaw]:

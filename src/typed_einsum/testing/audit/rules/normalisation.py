@@ -17,7 +17,7 @@ from typed_einsum.testing.audit.dimensions import (
     shown_all,
 )
 from typed_einsum.testing.audit.facts import Facts, Normalised, Reduced, Scores, Unit, Weighted
-from typed_einsum.testing.audit.findings import Flaw, SourceLine, error
+from typed_einsum.testing.audit.findings import Flaw, SourceLine, advice, error
 from typed_einsum.testing.audit.operations import Operation, reduced_axes, summed_axes
 from typed_einsum.testing.audit.rules.registry import rule
 from typed_einsum.testing.audit.vocabulary import (
@@ -45,8 +45,11 @@ def over_another_axis(operation: Operation, tracked: TrackedAxes, facts: Facts) 
                 facts.add(operation.results, Scores())
             yield from _cosines(operation, tracked, facts)
         case "mul" if len(tensors) == 2:
+            yield from _met(operation, facts)
             _note_weighted(operation, tracked, facts)
             _carry(operation, facts)
+        case "kl_div" if len(tensors) == 2:
+            yield from _met(operation, facts)
         case "sum":
             yield from _summed(operation, tracked, facts)
         case "nll_loss" if len(tensors) > 1:
@@ -60,6 +63,7 @@ def over_another_axis(operation: Operation, tracked: TrackedAxes, facts: Facts) 
         case name if name in POINTWISE | PERMUTES | VIEWS:
             _carry(operation, facts)
             _carry_unit(operation, facts)
+            _note_division(operation, facts)
         case "unbind" | "cat" | "stack" | "__getitem__" | "chunk" | "split" if tensors:
             _carry_unit_pieces(operation, facts)
         case _:
@@ -77,6 +81,31 @@ def _note_softmax(operation: Operation, tracked: TrackedAxes, facts: Facts) -> N
         scores = bool(facts.of(Scores, [tensor]))
         is_log = operation.name == "log_softmax"
         facts.add(operation.results, Normalised(over, scores, is_log, operation.line, dim % rank == rank - 1))
+
+
+def _note_division(operation: Operation, facts: Facts) -> None:
+    """`x / x.sum(dim)`; what was divided before, by sums over another axis, is balanced in turns."""
+    tensors = operation.tensors
+    if operation.name != "div" or len(tensors) != 2 or facts.of(Normalised, tensors[:1]):
+        return
+    for fact in facts.of(Reduced, tensors[1:]):
+        if fact.is_sum and fact.kept and fact.source() is tensors[0] and fact.over not in ((), WRITTEN_ONE):
+            is_last = fact.axis == len(shape_of(tensors[0])) - 1
+            found = Normalised(fact.over, True, False, operation.line, is_last, by_division=True)
+            facts.add(operation.results, found)
+
+
+def _met(operation: Operation, facts: Facts) -> Iterator[Flaw]:
+    """Logarithms of weights with other weights, as in a divergence: both add up over one axis."""
+    for one in facts.of(Normalised, operation.tensors[:1]):
+        for other in facts.of(Normalised, operation.tensors[1:2]):
+            logarithm, weights = (one, other) if one.logarithm else (other, one)
+            if logarithm.logarithm and not weights.logarithm and are_apart(one.over, other.over):
+                yield error(
+                    f"log-probabilities over `{shown(logarithm.over)}` meet weights that are normalised over "
+                    f"`{shown(weights.over)}`; both belong over one axis",
+                    weights.line,
+                )
 
 
 def _note_weighted(operation: Operation, tracked: TrackedAxes, facts: Facts) -> None:
@@ -119,20 +148,22 @@ def _suspect_weights(operation: Operation, tracked: TrackedAxes, facts: Facts) -
             if is_share or not all(are_apart(fact.over, each) for each in summed):
                 facts.clear(fact)
                 continue
-            message = _message(fact.over, summed, tracked.of(tensor))
-            facts.suspect(fact, CODE, error(message, fact.line))
+            message = _message(fact, summed, tracked.of(tensor))
+            tell = advice if fact.by_division else error
+            facts.suspect(fact, CODE, tell(message, fact.line))
             facts.add(operation.results, fact)
 
 
-def _message(over: Dimension, summed: Sequence[Dimension], own: Sequence[Dimension]) -> str:
+def _message(fact: Normalised, summed: Sequence[Dimension], own: Sequence[Dimension]) -> str:
     """Two axes of one name are told by their places."""
+    over, what = fact.over, "division" if fact.by_division else "softmax"
     first, second = shown(over), ", ".join(shown(each) for each in summed)
     here = there = ""
     if first == second and over in own:
         here, there = (f", axis {own.index(each)} of {shown_all(own)}" for each in (over, summed[0]))
     return (
         f"weights are normalised over `{first}`{here}{',' * bool(here)} but summed over `{second}`{there}: "
-        "they do not add up to 1; the softmax belongs over the axis that is summed"
+        f"they do not add up to 1; the {what} belongs over the axis that is summed"
     )
 
 
