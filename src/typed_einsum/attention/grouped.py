@@ -137,7 +137,8 @@ def grouped_query(
 
     Examples:
         >>> import torch
-        >>> grouped_query(torch.randn(2, 3, 4, 5, 6), torch.randn(2, 3, 7, 6), torch.randn(2, 3, 7, 8)).shape
+        >>> q, k, v = torch.randn(2, 3, 4, 5, 6), torch.randn(2, 3, 7, 6), torch.randn(2, 3, 7, 8)
+        >>> grouped_query(q, k, v).shape
         torch.Size([2, 3, 4, 5, 8])
     """
     raw = grouped_scores(query / math.sqrt(query.size(-1)), key)

@@ -284,7 +284,8 @@ def image_pooling(
 
     Examples:
         >>> import torch
-        >>> text, key, value = torch.randn(2, 3, 4, 6), torch.randn(2, 9, 4, 6), torch.randn(2, 9, 4, 7)
+        >>> text, key = torch.randn(2, 3, 4, 6), torch.randn(2, 9, 4, 6)
+        >>> value = torch.randn(2, 9, 4, 7)
         >>> image_pooling(text, key, value).shape
         torch.Size([2, 3, 4, 7])
     """

@@ -171,7 +171,7 @@ def causal_linear(
     Examples:
         >>> import torch
         >>> q, k, v = torch.rand(2, 3, 5, 6), torch.rand(2, 3, 5, 6), torch.rand(2, 3, 5, 7)
-        >>> torch.allclose(causal_linear(q, k, v)[:, :, 0], v[:, :, 0])  # the first sees itself alone
+        >>> torch.allclose(causal_linear(q, k, v)[:, :, 0], v[:, :, 0])  # sees itself
         True
     """
     read = recalled_so_far(query, written(key, value).cumsum(2))

@@ -66,8 +66,8 @@ def shape_checked(function: F) -> F:
         >>> from torch import Tensor
         >>> from typed_einsum import shape_checked
         >>> @shape_checked
-        ... def project(x: Float[Tensor, "b c"], weight: Float[Tensor, "c d"]) -> Float[Tensor, "b d"]:
-        ...     return x @ weight
+        ... def project(x: Float[Tensor, "b c"], w: Float[Tensor, "c d"]) -> Float[Tensor, "b d"]:
+        ...     return x @ w
         >>> project(torch.randn(2, 3), torch.randn(3, 5)).shape
         torch.Size([2, 5])
         >>> from dataclasses import dataclass

@@ -172,7 +172,7 @@ def explain(
     Examples:
         >>> from typed_einsum import explain
         >>> derivation = explain("b q d, b k d -> b q k", {"b": 2, "q": 3, "k": 4, "d": 5})
-        >>> print(derivation.to_text(steps=["notation", "axes"]))
+        >>> print(derivation.to_text(steps=["notation"]))
         b q d, b k d -> b q k
         ═════════════════════
         <BLANKLINE>
@@ -180,15 +180,6 @@ def explain(
         ─────────────────
             R_{bqk} = Σ_d A_{bqd} B_{bkd}
         There is one number for each b, q and k. Summed away: d.
-        <BLANKLINE>
-        The axes
-        ────────
-          axis  size  role        why
-          ----  ----  ----------  ---------------------------------------------------------------------
-          b        2  batch       in A and B and in the result: one independent product for each b
-          q        3  free of A   in A alone and in the result: kept as it is
-          d        5  contracted  in A and B, not in the result: multiplied entry by entry, then summed
-          k        4  free of B   in B alone and in the result: kept as it is
         <BLANKLINE>
         >>> derivation.cost.totals.multiply_adds == 2 * 3 * 4 * 5
         True

@@ -75,6 +75,8 @@ def inputs(
     Raises:
         ArgumentError: TE412, if nothing says how to make an argument.
 
+    Cost: some calls of the function before the first example, to learn the sizes that it needs.
+
     Examples:
         >>> from hypothesis import given
         >>> from jaxtyping import Float
@@ -82,7 +84,9 @@ def inputs(
         >>> from typed_einsum import shape_checked
         >>> from typed_einsum.testing.strategies import inputs
         >>> @shape_checked
-        ... def scores(q: Float[Tensor, "b q d"], k: Float[Tensor, "b k d"]) -> Float[Tensor, "b q k"]:
+        ... def scores(
+        ...     q: Float[Tensor, "b q d"], k: Float[Tensor, "b k d"]
+        ... ) -> Float[Tensor, "b q k"]:
         ...     return q @ k.mT
         >>> @given(inputs(scores))
         ... def test_scores(arguments):

@@ -38,9 +38,14 @@ def advice(message: str, line: SourceLine) -> Flaw:
 class Finding:
     """One thing that is wrong, or may be: what, how sure, and where.
 
-    Attributes: `code` has a page in the docs, `severity` is `"error"` or `"advice"`, `message` is one
-    sentence or two, `file`, `line` and `column` are the place in the checked code; `details` is the whole
-    message where there is more to it.
+    Attributes:
+        code: has a page in the docs, such as TE703.
+        severity: `"error"`, or `"advice"` for what may be meant.
+        message: one sentence or two.
+        file: the checked code.
+        line: in the file, from 1.
+        column: in the line, from 1.
+        details: the whole message, where there is more to it.
     """
 
     code: str

@@ -99,7 +99,9 @@ def assert_contract(
         >>> from jaxtyping import Float
         >>> from torch import Tensor
         >>> from typed_einsum.testing import assert_contract
-        >>> def scores(q: Float[Tensor, "b q d"], k: Float[Tensor, "b k d"]) -> Float[Tensor, "b q k"]:
+        >>> def scores(
+        ...     q: Float[Tensor, "b q d"], k: Float[Tensor, "b k d"]
+        ... ) -> Float[Tensor, "b q k"]:
         ...     return q @ k.mT
         >>> assert_contract(scores, independent="b")
     """

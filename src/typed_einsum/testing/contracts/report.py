@@ -21,10 +21,14 @@ _TOGETHER = re.compile(r'\([^()]*\)|`[^`]*`|"[^"]*"')
 class Report:
     """The findings of one function, and how it was run.
 
-    Attributes: `name` of the function; `findings`; `sizes`, those it ran at, as text; `skipped`, the reason
-    why it was not judged, or empty; `note`, what the check had to leave out, or empty. `conditions` are None
-    where it was seen at these sizes alone; otherwise its annotations hold at all sizes that meet them, on the
-    path of the call.
+    Attributes:
+        name: of the function.
+        findings: what is wrong, or may be.
+        sizes: those it ran at, as text.
+        skipped: the reason why it was not judged, or empty.
+        note: what the check had to leave out, or empty.
+        conditions: None where it was seen at these sizes alone; otherwise its annotations hold at all sizes
+            that meet them, on the path of the call.
     """
 
     name: str

@@ -53,7 +53,9 @@ def example_inputs(
         >>> from jaxtyping import Float
         >>> from torch import Tensor
         >>> from typed_einsum.testing import example_inputs
-        >>> def scores(q: Float[Tensor, "b q d"], k: Float[Tensor, "b k d"]) -> Float[Tensor, "b q k"]:
+        >>> def scores(
+        ...     q: Float[Tensor, "b q d"], k: Float[Tensor, "b k d"]
+        ... ) -> Float[Tensor, "b q k"]:
         ...     return q @ k.mT
         >>> {name: tuple(value.shape) for name, value in example_inputs(scores).items()}
         {'q': (3, 5, 7), 'k': (3, 11, 7)}
