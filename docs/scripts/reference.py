@@ -411,7 +411,8 @@ def attention_page() -> str:
         ]
         parts += ["\n".join(["| function | what it does |", "| --- | --- |", *rows])] if rows else []
         einsums = [
-            f"{einsum_row(name, 'derivations/')} {read_docstring(function).summary} |"
+            f'| <span id="typed_einsum.attention.{name}"></span>{einsum_row(name, "derivations/")[2:]} '
+            f"{read_docstring(function).summary} |"
             for name, function in attention.equations().items()
             if name.startswith(f"{family}.")
         ]
