@@ -31,7 +31,7 @@ GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
         ("typed_einsum", "einsum", "softmax", "mean", "normalize", "rearrange", "repeat"),
     ),
     "Checks of functions": ("typed_einsum", ("shape_checked", "shaped", "scope", "checks_off", "errors")),
-    "To look at": ("typed_einsum", ("explain", "shapes")),
+    "Derivations and shapes": ("typed_einsum", ("explain", "shapes")),
     "In tests": (
         "typed_einsum.testing",
         (
@@ -366,12 +366,12 @@ def index() -> str:
     """The page that lists all public names."""
     parts = ["# Reference", "Everything a program may import, a page each. All other modules are private."]
     for title, (module, names) in GROUPS.items():
-        rows = [f"| `from {module} import …` | |", "| --- | --- |"]
+        rows = ["| name | what it is for |", "| --- | --- |"]
         rows += [
             f"| [{name}]({file_of(module, name)}) | {read_docstring(found(module, name)).summary} |"
             for name in names
         ]
-        parts += [f"## {title}", "\n".join(rows)]
+        parts += [f"## {title}", f"`from {module} import …`", "\n".join(rows)]
     rest = "The einsums of `typed_einsum.attention` and the functions composed of them have"
     parts += ["## Attention", f"{rest} [a page of their own](../attention.md)."]
     return "\n\n".join(parts) + "\n"
