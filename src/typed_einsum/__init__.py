@@ -28,7 +28,7 @@ __all__ = [
     "softmax",
     "typed_einsum",
 ]
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOMES = {
     "checks_off": "typed_einsum.switch",
