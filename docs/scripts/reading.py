@@ -67,10 +67,7 @@ def doctest_block(example: str) -> str:
     lines: list[str] = []
     before = ""
     for each in doctest.DocTestParser().get_examples(example):
-        if before and (
-            is_apart(before) or is_apart(each.source) or is_import(before) > is_import(each.source)
-        ):
-            lines.append("")
+        lines += [""] * lines_between(before, each.source)
         before = each.source
         lines += each.source.rstrip("\n").splitlines()
         shown = each.want.rstrip("\n").splitlines()
@@ -85,11 +82,12 @@ def doctest_block(example: str) -> str:
     return "```python\n" + "\n".join(lines) + "\n```" if lines else ""
 
 
-def is_apart(source: str) -> bool:
-    """Whether blank lines stand around a statement: it is a definition or a block."""
-    return source.startswith(("@", "def ", "class ", "with ", "for ", "try:"))
-
-
-def is_import(source: str) -> bool:
-    """Whether a statement imports something."""
-    return source.startswith(("import ", "from "))
+def lines_between(before: str, after: str) -> int:
+    """How many empty lines stand between two statements: as in a file, two around a definition."""
+    definition, block, imported = ("@", "def ", "class "), ("with ", "for ", "try:"), ("import ", "from ")
+    if not before:
+        return 0
+    if any(source.startswith(definition) for source in (before, after)):
+        return 2
+    ends_imports = before.startswith(imported) and not after.startswith(imported)
+    return int(ends_imports or any(source.startswith(block) for source in (before, after)))
