@@ -89,5 +89,5 @@ def lines_between(before: str, after: str) -> int:
         return 0
     if any(source.startswith(definition) for source in (before, after)):
         return 2
-    ends_imports = before.startswith(imported) and not after.startswith(imported)
-    return int(ends_imports or any(source.startswith(block) for source in (before, after)))
+    beside_imports = before.startswith(imported) != after.startswith(imported)
+    return int(beside_imports or any(source.startswith(block) for source in (before, after)))
