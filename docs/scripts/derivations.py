@@ -15,6 +15,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from reading import doctest_block
+
 from typed_einsum import attention
 
 FOLDER = Path(__file__).parent.parent / "derivations"
@@ -143,8 +145,8 @@ level: 2
 
 ## In code
 
-`typed_einsum.attention.{family}.{short}` is a typed einsum of this signature; the
-[attention page](../attention.md#typed_einsum.attention.{family}.{short}) has an example.
+`typed_einsum.attention.{family}.{short}` is a typed einsum of this signature, one of those on the
+[attention page](../attention.md):
 
 ```python
 {imports_of(written_signature(function))}
@@ -152,6 +154,8 @@ level: 2
 
 {written_signature(function)}
 ```
+
+{doctest_block(inspect.getdoc(function) or "")}
 
 ## Source
 

@@ -276,7 +276,7 @@ def class_page(home: str, name: str, made: type) -> str:
     parts += sections(said, up)
     for method, value in vars(made).items():
         target = value.fget if isinstance(value, property) else value
-        if method.startswith("_") or not callable(target) or not target.__doc__:
+        if method.startswith("_") or not inspect.isfunction(target) or not target.__doc__:
             continue
         of_method = read_docstring(target)
         node = function_node(target)
