@@ -50,10 +50,12 @@ def line_html(line: Line, indent: int, colours: Mapping[str, str]) -> str:
     """One line of source with its notes."""
     kinds = [f"{BOX}-line", *([] if line.ran else ["not-run"]), *(["failed"] if line.failed else [])]
     notes = "".join(f"<span>{_note(note, colours)}</span> " for note in line.notes)
-    code = escape(line.text.expandtabs()[indent:]) or " "
+    code = line.text.expandtabs()[indent:]
+    hang = len(code) - len(code.lstrip()) + 4
     return (
         f'<div class="{" ".join(kinds)}"><span class="number">{line.number}</span>'
-        f'<code>{code}</code><span class="notes">{notes}</span></div>\n'
+        f'<code style="padding-left:{hang}ch;text-indent:-{hang}ch">{escape(code) or " "}</code>'
+        f'<span class="notes">{notes}</span></div>\n'
     )
 
 
@@ -93,20 +95,22 @@ def axes_html(axes: Sequence[AxisName], colours: Mapping[str, str]) -> str:
 def style() -> str:
     """The style sheet: the colours of derivations, in light and in dark."""
     box, ink, soft, wrong = f".{BOX}", variable("ink"), variable("soft"), variable("contracted")
+    wraps = "white-space:pre-wrap;overflow-wrap:anywhere"
     narrow = (
-        f"{box}-line{{grid-template-columns:2.4rem 1fr}}{box}-line code{{white-space:pre-wrap}}"
-        f"{box} .notes{{grid-column:2;white-space:normal}}"
+        f"{box}-line{{grid-template-columns:2.4rem minmax(0,1fr)}}{box} .notes{{grid-column:2}}"
+        f"{box}-index tr,{box}-index td{{display:block}}{box}-index td:last-child{{padding-bottom:.8rem}}"
+        f"{box}-index tr:first-child{{display:none}}"
     )
     rules = [
         own_colours(box),
         f"{box}{{color:{ink};background:{variable('surface')};padding:.5rem 1rem;line-height:1.45}}",
-        f"{box} h3{{margin:1rem 0 .3rem;font-size:1rem}}{box} small{{color:{soft};font-weight:400}}",
+        f"{box} h2,{box} h3{{margin:1rem 0 .3rem;font-size:1rem}}{box} small{{color:{soft};font-weight:400}}",
         f"{box}-source{{font-family:ui-monospace,monospace;font-size:.85rem;overflow-x:auto}}",
         f"{box}-line{{display:grid;gap:0 1rem;",
-        "grid-template-columns:3.2rem minmax(min(46rem,60%),max-content) 1fr}",
-        f"{box}-line code{{white-space:pre;background:none;color:inherit;font:inherit;padding:0}}",
+        "grid-template-columns:3.2rem minmax(0,3fr) minmax(0,2fr)}",
+        f"{box}-line code{{{wraps};background:none;color:inherit;font:inherit}}",
         f"{box} .number{{text-align:right;color:{soft};user-select:none}}",
-        f"{box} .notes{{white-space:pre;color:{ink}}}{box} .notes span{{margin-right:1rem}}",
+        f"{box} .notes{{{wraps};color:{ink}}}{box} .notes span{{margin-right:1rem}}",
         f"{box} .notes b{{font-weight:400;color:{soft}}}",
         f"{box} .not-run{{color:{soft}}}{box} var{{font-style:normal;font-weight:600}}",
         f"{box} .failed{{outline:2px solid {wrong}}}{box} .failure{{color:{wrong}}}",
@@ -114,6 +118,8 @@ def style() -> str:
         f"{box} p{{margin:.3rem 0;overflow-wrap:anywhere}}{box} a{{color:{variable('batch')}}}",
         f"{box} table{{border-collapse:collapse;margin:.8rem 0}}",
         f"{box} th,{box} td{{text-align:left;padding:.15rem .8rem .15rem 0;color:{ink}}}",
+        f"{box} input{{font:inherit;color:{ink};background:{variable('surface')};",
+        f"border:1px solid {soft};padding:.2rem .4rem}}",
         f"@media(max-width:60rem){{{narrow}}}",
         *(f"{box} .role-{role}{{color:{variable(role)}}}" for role in ROLES),
     ]

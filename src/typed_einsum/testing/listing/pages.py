@@ -61,7 +61,7 @@ def _index(files: Mapping[str, Sequence[Function]], summary: str) -> str:
     rows = "".join(_row(file, function) for file in order for function in _worst_first(files[file]))
     head = "".join(f'<th scope="col">{each}</th>' for each in ("function", "findings", "shapes"))
     field = '<p><label>functions with an axis named <input id="axis" type="search"></label></p>\n'
-    table = f"<table>\n<tr>{head}</tr>\n{rows}</table>\n"
+    table = f'<table class="{BOX}-index">\n<tr>{head}</tr>\n{rows}</table>\n'
     return _document("Shapes", f"<p>{escape(summary)}</p>\n{field}{table}", FILTER)
 
 
@@ -73,7 +73,8 @@ def _row(file: str, function: Function) -> str:
     names = " ".join(axis.name for axis in axes_in(function.listing)) if function.listing else ""
     link = f'<a href="{escape(name_of(file))}#L{function.line}">{escape(function.name or file)}</a>'
     place = f"<small>{escape(file)}:{function.line}</small>"
-    count = str(len(function.findings) or "")
+    found = len(function.findings)
+    count = f"{found} finding{'' if found == 1 else 's'}" if found else ""
     told = escape(_signature(function))
     return (
         f'<tr data-axes="{escape(names)}"><td>{link}<br>{place}</td><td>{count}</td>'
@@ -120,7 +121,7 @@ def _anchored(number: int, html: str) -> str:
 
 def _head(function: Function, colours: Mapping[str, str]) -> str:
     """What stands above a function: what it takes and returns, for which sizes, and its axes."""
-    parts = [f"<h3><code>{escape(function.name)}</code></h3>"]
+    parts = [f"<h2><code>{escape(function.name)}</code></h2>"]
     parts.append(f"<p>{coloured(_signature(function), colours)}</p>")
     if function.annotated or not function.listing:
         parts.append(f"<p>{escape(function.text)}</p>")
