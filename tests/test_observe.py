@@ -253,7 +253,7 @@ def test_a_program_runs_as_it_does_alone(both: Both) -> None:
 def test_its_end_is_told_in_one_line(both: Both) -> None:
     assert re.fullmatch(
         r"typed-einsum: \d+ functions observed, \d+ judged for all sizes, \d+ at the sizes seen, "
-        r"\d+ not judged \(\d+ without shape annotations\), \d+ findings?; "
+        r"\d+ not judged, \d+ without shape annotations, \d+ findings?; "
         r"1 more with shape annotations not seen; `typed-einsum report` lists them\n",
         both.observed.err,
     )
@@ -571,8 +571,8 @@ SUMMARY
 """
 
 SUMMARY = (
-    "3 functions observed, 1 judged for all sizes, 1 at the sizes seen, 1 not judged (1 without shape "
-    "annotations), 1 finding; 1 more with shape annotations not seen"
+    "3 functions observed, 1 judged for all sizes, 1 at the sizes seen, 0 not judged, 1 without shape "
+    "annotations, 1 finding; 1 more with shape annotations not seen"
 )
 
 

@@ -110,16 +110,16 @@ class Observations:
     def summary(self) -> str:
         """The counts, in one line."""
         observed = [function for function in self.functions if function.observed]
-        extents = [function.extent for function in observed]
+        extents = [function.extent for function in observed if function.annotated]
         findings = [found for function in observed for found in function.findings]
         errors = sum(found.severity == "error" for found in findings)
         bare = sum(not function.annotated for function in observed)
-        without = f" ({bare} without shape annotations)" if bare else ""
         parts = [
             f"{_count(len(observed), 'function')} observed",
             f"{extents.count('all sizes')} judged for all sizes",
             f"{extents.count('these sizes')} at the sizes seen",
-            f"{extents.count('not judged')} not judged{without}",
+            f"{extents.count('not judged')} not judged",
+            *([f"{bare} without shape annotations"] if bare else []),
             _count(errors, "finding"),
         ]
         advice = len(findings) - errors
