@@ -101,10 +101,18 @@ def message(before: Sequence[Dimension], after: Sequence[Dimension], mixed: Mixe
         dict.fromkeys(f"`{factor.axis if factor.named else factor.size}`" for factor in mixed.factors)
     )
     listed = " and ".join([", ".join(axes[:-1]), axes[-1]]) if len(axes) > 1 else axes[0]
-    meant = _meant(before, [size_of(dimension) for dimension in after])
-    shapes = f"{shown_all(before)} to {shown_all(after if meant is None else meant)}"
-    repair = "permute the axes into the order of the result first" if meant is None else _view(before, meant)
+    sizes = [size_of(dimension) for dimension in after]
+    meant = _meant(before, sizes)
+    split = None if meant is not None else _meant_with_a_split(before, sizes)
     kept = "it keeps the order of entries in memory, not of axes"
+    match meant, split:
+        case None, None:
+            repair = "permute the axes into the order of the result first"
+        case None, (cut, pieces):
+            repair, meant = _view(cut, pieces), pieces
+        case _:
+            repair = _view(before, meant)
+    shapes = f"{shown_all(before)} to {shown_all(after if meant is None else meant)}"
     return f"a reshape from {shapes} mixes {listed}: {kept}; {repair}"
 
 
@@ -150,3 +158,25 @@ def _meant(before: Sequence[Dimension], sizes: Sequence[int]) -> list[Dimension]
         found.append(fits[0])
         left = [factor for factor in left if factor not in fits[0]]
     return None if left else found
+
+
+def _meant_with_a_split(
+    before: Sequence[Dimension], sizes: Sequence[int]
+) -> tuple[list[Dimension], list[Dimension]] | None:
+    """The dimensions with one axis cut in two, and the result that was meant; None if that is not clear."""
+    found = []
+    for at, dimension in enumerate(before):
+        for size in dict.fromkeys(sizes) if len(dimension) == 1 else ():
+            if size < 2 or dimension[0].size % size or size == dimension[0].size:
+                continue
+            cut = [*before[:at], dimension[0].split(size), *before[at + 1 :]]
+            meant = _meant(cut, sizes)
+            if meant is not None and _keeps(meant, cut[at]):
+                found.append((cut, meant))
+    return found[0] if len(found) == 1 else None
+
+
+def _keeps(meant: Sequence[Dimension], pieces: Dimension) -> bool:
+    """Whether the two pieces of an axis are dimensions of their own, in their order."""
+    places = [list(meant).index((piece,)) for piece in pieces if (piece,) in meant]
+    return len(places) == 2 and places[0] < places[1]

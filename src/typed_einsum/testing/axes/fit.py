@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain, combinations, islice
 from math import prod
@@ -18,7 +19,7 @@ import sympy
 
 from typed_einsum.testing.axes.forced import Forced
 from typed_einsum.testing.axes.needed import told_apart
-from typed_einsum.testing.axes.points import apart, at_other_sizes
+from typed_einsum.testing.axes.points import apart, apart_first, at_other_sizes
 from typed_einsum.testing.axes.shape_env import Point, Question
 from typed_einsum.testing.axes.trace import Trace, breaks_annotations, is_untraceable, trace
 from typed_einsum.testing.calls.call import Call
@@ -38,6 +39,9 @@ COMMON = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 128, 256)
 
 MOST_PAIRS = 4
 """So many pairs of names are tried as one size."""
+
+MOST_DIVISIBLE = 3
+"""So many axes are tried at sizes that what divides them by chance does not divide."""
 
 LAST = 8  # conditions before a failure that are looked at
 MOST = 10**7  # the largest size of an axis
@@ -127,6 +131,8 @@ class _Fitting:
             ran = self._with_sizes_apart(ran)
             told, tried = told_apart(ran)
             found = self._sharper(told)
+            if self.call.maker is None:
+                found = self._less_divisible(found)
             if found is not told:
                 told, tried = told_apart(found)
             return Fit(told, (), tried)
@@ -258,6 +264,22 @@ class _Fitting:
         found = self._trace(fresh)
         return found if found.error is None else ran
 
+    def _less_divisible(self, ran: Trace) -> Trace:
+        """The same call with primes for axes that the program happened to make multiples of something.
+
+        A reshape that mixes axes asks torch whether it divides one of them. Where it does by chance, the
+        reshape passes for a split.
+        """
+        needs = [need for need in ran.needs if _divides(need.asked) and not need.written]
+        asked = {ran.names[symbol] for need in needs for symbol in need.symbols} & self.movable
+        for name in sorted(name for name in asked if not is_prime(ran.call.sizes[name]))[:MOST_DIVISIBLE]:
+            others = [size for other, size in ran.call.sizes.items() if other != name]
+            prime = apart_first(list(islice(primes(11), 12)), others)[0]
+            with suppress(CannotMake):
+                found = self._trace({**ran.call.sizes, name: prime})
+                ran = found if found.error is None else ran
+        return ran
+
 
 def _is_about_sizes(failed: Trace) -> bool:
     """Whether other sizes could make a failed call run: not where annotations were broken."""
@@ -283,7 +305,8 @@ def candidates(sizes: Point, question: Question, symbol: str) -> Iterator[int]:
     """Sizes for one axis: primes, multiples of numbers and of other axes, and then all that are small."""
     others = [sizes[each] for each in question.symbols if each != symbol and each in sizes]
     products = (prod(some) for count in range(1, len(others) + 1) for some in combinations(others, count))
-    factors, few = sorted({*products}), list(islice(primes(11), 12))
+    factors = sorted({*products})
+    few = apart_first(list(islice(primes(11), 12)), (size for name, size in sizes.items() if name != symbol))
     own = [prime for prime in (*few, 2, 3, 5) if prime not in others]  # else the product has a size twice
     numbers = sorted({int(each) for each in question.asked.atoms(sympy.Integer) if 1 < each <= 4096})
     found = chain(

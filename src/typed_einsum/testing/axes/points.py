@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import chain, islice
 
@@ -59,8 +59,8 @@ def apart(trace: Trace, names: frozenset[str], start: int) -> dict[str, int]:
     for name in call.sizes:
         if name not in names or name not in trace.symbols:  # a number such as a count of heads
             continue
-        few = list(islice(primes(start), 24))
         others = [size for other, size in sizes.items() if other != name]
+        few = apart_first(list(islice(primes(start), 24)), others)
         numbers = chain(
             few,
             (number * prime for number in (2, 3, 4, 6, 8, 12, 16, 24, 32) for prime in few[:8]),
@@ -74,6 +74,11 @@ def apart(trace: Trace, names: frozenset[str], start: int) -> dict[str, int]:
                 sizes = found
                 break
     return sizes
+
+
+def apart_first(numbers: list[int], others: Iterable[int]) -> list[int]:
+    """Primes, those first that divide no other size: half of 2 * 11 is a size that an axis of 11 has, too."""
+    return sorted(numbers, key=lambda prime: any(size % prime == 0 for size in others if size > 1))
 
 
 def at_other_sizes(trace: Trace, sizes: dict[str, int]) -> Trace | None:
