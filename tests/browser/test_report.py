@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from browser.test_site import OVERFLOW, SCHEMES, WIDTHS, opened, watch
 
-MODEL = '''
+MODEL = """
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -20,13 +19,13 @@ from torch import Tensor
 
 def scores(query, key):
     b, q, d = query.shape
-    return torch.einsum("bqd,bkd->bqk", query, key) * d**-0.5  # a comment that is long enough to be wrapped <b>
+    return torch.einsum("bqd,bkd->bqk", query, key) * d**-0.5  # a comment long enough to be wrapped <b>
 
 
 def heads(x: Float[Tensor, "b t d"], count: int) -> Float[Tensor, "b h t c"]:
     b, t, d = x.shape
     return x.reshape(b, count, t, d // count)
-'''
+"""
 CALLS = "import torch, model\nmodel.scores(torch.randn(2, 3, 8), torch.randn(2, 5, 8))\n"
 CALLS += "model.heads(torch.randn(2, 6, 8), 4)\n"
 
