@@ -102,16 +102,12 @@ def message(before: Sequence[Dimension], after: Sequence[Dimension], mixed: Mixe
     )
     listed = " and ".join([", ".join(axes[:-1]), axes[-1]]) if len(axes) > 1 else axes[0]
     sizes = [size_of(dimension) for dimension in after]
-    meant = _meant(before, sizes)
-    split = None if meant is not None else _meant_with_a_split(before, sizes)
+    meant, cut = _meant(before, sizes), before
+    if meant is None and (split := _meant_with_a_split(before, sizes)) is not None:
+        cut, meant = split
     kept = "it keeps the order of entries in memory, not of axes"
-    match meant, split:
-        case None, None:
-            repair = "permute the axes into the order of the result first"
-        case None, (cut, pieces):
-            repair, meant = _view(cut, pieces), pieces
-        case _:
-            repair = _view(before, meant)
+    unclear = "permute the axes into the order of the result first"
+    repair = unclear if meant is None else _view(cut, meant)
     shapes = f"{shown_all(before)} to {shown_all(after if meant is None else meant)}"
     return f"a reshape from {shapes} mixes {listed}: {kept}; {repair}"
 

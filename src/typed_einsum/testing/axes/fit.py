@@ -12,15 +12,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import chain, combinations, islice
-from math import prod
+from itertools import islice
 
 import sympy
 
 from typed_einsum.testing.axes.forced import Forced
 from typed_einsum.testing.axes.needed import told_apart
-from typed_einsum.testing.axes.points import apart, apart_first, at_other_sizes
-from typed_einsum.testing.axes.shape_env import Point, Question
+from typed_einsum.testing.axes.points import apart, apart_first, at_other_sizes, candidates
+from typed_einsum.testing.axes.shape_env import Question
 from typed_einsum.testing.axes.trace import Trace, breaks_annotations, is_untraceable, trace
 from typed_einsum.testing.calls.call import Call
 from typed_einsum.testing.calls.variation import movable, without_numbers
@@ -34,9 +33,6 @@ Sizes = Mapping[str, int]
 MOST_TRACES, LONG = 16, 5.0
 """A call is traced no more often than this, and for so many seconds, before it is said to fail."""
 
-COMMON = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 128, 256)
-"""What code often needs an axis to be a multiple of."""
-
 MOST_PAIRS = 4
 """So many pairs of names are tried as one size."""
 
@@ -44,7 +40,6 @@ MOST_DIVISIBLE = 3
 """So many axes are tried at sizes that what divides them by chance does not divide."""
 
 LAST = 8  # conditions before a failure that are looked at
-MOST = 10**7  # the largest size of an axis
 
 
 @dataclass(frozen=True)
@@ -299,23 +294,3 @@ def _is_demand(question: Question) -> bool:
 
 def _divides(asked: sympy.Basic) -> bool:
     return any("Mod" in type(each).__name__ for each in sympy.preorder_traversal(asked))
-
-
-def candidates(sizes: Point, question: Question, symbol: str) -> Iterator[int]:
-    """Sizes for one axis: primes, multiples of numbers and of other axes, and then all that are small."""
-    others = [sizes[each] for each in question.symbols if each != symbol and each in sizes]
-    products = (prod(some) for count in range(1, len(others) + 1) for some in combinations(others, count))
-    factors = sorted({*products})
-    few = apart_first(list(islice(primes(11), 12)), (size for name, size in sizes.items() if name != symbol))
-    own = [prime for prime in (*few, 2, 3, 5) if prime not in others]  # else the product has a size twice
-    numbers = sorted({int(each) for each in question.asked.atoms(sympy.Integer) if 1 < each <= 4096})
-    found = chain(
-        few,
-        (number * prime for number in COMMON for prime in few),
-        (number * prime for number in numbers for prime in few),
-        (number * prime for number in factors for prime in (*own, 1)),
-        (number * factor * prime for number in numbers for factor in factors for prime in few[:3]),
-        numbers,
-        range(2, 600),
-    )
-    return (size for size in dict.fromkeys(found) if size <= MOST)

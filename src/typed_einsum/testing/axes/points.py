@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from itertools import chain, islice
+from itertools import chain, combinations, islice
+from math import prod
 
-from typed_einsum.testing.axes.shape_env import Question
+import sympy
+
+from typed_einsum.testing.axes.shape_env import Point, Question
 from typed_einsum.testing.axes.trace import Trace
 from typed_einsum.testing.calls.variation import movable, without_numbers
 from typed_einsum.testing.inputs.draw import primes
+
+COMMON = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 128, 256)
+"""What code often needs an axis to be a multiple of."""
+
+MOST = 10**7  # the largest size of an axis
 
 
 def allows(trace: Trace, sizes: dict[str, int], besides: Question | None = None) -> Iterator[Question]:
@@ -107,3 +115,23 @@ def broken(trace: Trace) -> tuple[str, ...]:
             if each.at(point) not in (each.outcome, None):
                 found.update(dict.fromkeys(trace.names[symbol] for symbol in trace.ordered(each.symbols)))
     return tuple(found)
+
+
+def candidates(sizes: Point, question: Question, symbol: str) -> Iterator[int]:
+    """Sizes for one axis: primes, multiples of numbers and of other axes, and then all that are small."""
+    others = [sizes[each] for each in question.symbols if each != symbol and each in sizes]
+    products = (prod(some) for count in range(1, len(others) + 1) for some in combinations(others, count))
+    factors = sorted({*products})
+    few = apart_first(list(islice(primes(11), 12)), (size for name, size in sizes.items() if name != symbol))
+    own = [prime for prime in (*few, 2, 3, 5) if prime not in others]  # else the product has a size twice
+    numbers = sorted({int(each) for each in question.asked.atoms(sympy.Integer) if 1 < each <= 4096})
+    found = chain(
+        few,
+        (number * prime for number in COMMON for prime in few),
+        (number * prime for number in numbers for prime in few),
+        (number * prime for number in factors for prime in (*own, 1)),
+        (number * factor * prime for number in numbers for factor in factors for prime in few[:3]),
+        numbers,
+        range(2, 600),
+    )
+    return (size for size in dict.fromkeys(found) if size <= MOST)
