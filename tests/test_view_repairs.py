@@ -46,12 +46,18 @@ def in_two_halves(x: Float[Tensor, "b q e"]) -> Float[Tensor, "b q e"]:
     return heads.reshape(b, q, e)
 
 
+def whole_split(x: Float[Tensor, "b t e"], count: int) -> Float[Tensor, "b h t d"]:
+    b, t, e = x.shape
+    return x.reshape(b, count, t, e // count)
+
+
 CASES: dict[str, tuple[Callable[..., Any], str, str]] = {
     "heads that are merged": (merged, "b h t d -> b t (h d)", ""),
     "heads that are split off": (split, "b t (h d) -> b h t d", ", h=…"),
     "axes that are exchanged": (turned, "b t c -> b c t", ""),
     "pixels that become tokens": (tokens, "b h w c -> b c (h w)", ""),
     "heads that come first": (heads_first, "h b t d -> b t (h d)", ""),
+    "heads of an axis that has one name": (whole_split, "b t (e1 e2) -> b e1 t e2", ", e1=…"),
     "two halves of an axis": (in_two_halves, "b e1 q e2 -> b q (e1 e2)", ""),
 }
 
@@ -62,6 +68,12 @@ def test_the_view_that_was_meant_is_named(name: str) -> None:
     report = check_contract(function)
     told = [WRITTEN.search(found.message) for found in report.findings if found.code == "TE703"]
     assert [(each["pattern"], each["sizes"]) for each in told if each] == [(pattern, sizes)]
+
+
+@pytest.mark.parametrize("length", [12, 13, 44])
+def test_heads_are_found_to_mix_whether_or_not_they_divide_the_length_of_a_given_call(length: int) -> None:
+    report = check_contract(whole_split, args=(torch.randn(11, length, 52), 4))
+    assert [found.code for found in report.findings] == ["TE703"], str(report)
 
 
 # The repair, taken at its word: the function with the view in place of the reshape.
@@ -93,10 +105,22 @@ def in_two_halves_by_names(x: Float[Tensor, "b q e"]) -> Float[Tensor, "b q e"]:
     return rearrange(heads, "b e1 q e2 -> b q (e1 e2)")
 
 
-REPAIRED = (merged_by_names, split_by_names, turned_by_names, tokens_by_names, heads_first_by_names)
+def whole_split_by_names(x: Float[Tensor, "b t e"], count: int) -> Float[Tensor, "b h t d"]:
+    return rearrange(x, "b t (e1 e2) -> b e1 t e2", e1=count)
 
 
-@pytest.mark.parametrize("function", [*REPAIRED, in_two_halves_by_names])
+REPAIRED = (
+    merged_by_names,
+    split_by_names,
+    turned_by_names,
+    tokens_by_names,
+    heads_first_by_names,
+    in_two_halves_by_names,
+    whole_split_by_names,
+)
+
+
+@pytest.mark.parametrize("function", REPAIRED)
 def test_the_function_with_that_view_is_clean(function: Callable[..., Any]) -> None:
     report = check_contract(function)
     assert report.ok, str(report)
@@ -106,5 +130,6 @@ def test_that_view_is_what_a_permutation_and_a_merge_are() -> None:
     x = torch.randn(2, 4, 3, 5)
     assert torch.equal(merged_by_names(x), x.transpose(1, 2).flatten(2))
     assert torch.equal(split_by_names(x.flatten(2), 5), x.flatten(2).unflatten(2, (5, 3)).transpose(1, 2))
+    assert torch.equal(whole_split_by_names(x.flatten(2), 5), split_by_names(x.flatten(2), 5))
     y = torch.randn(2, 3, 8)
     assert torch.equal(in_two_halves_by_names(y), y)

@@ -227,7 +227,7 @@ class Observer:
             seen = judging.judged(function, dict(arguments), result, seen, self.root, limit)
         if begun.seen.annotated and self._time_left() < GRACE / 2:
             return seen
-        audit = self._time_left() > GRACE / 2
+        audit = not begun.seen.annotated and self._time_left() > GRACE / 2
         limit = min(AT_MOST_FOLLOWED, max(self._time_left(), 0.5))
         looked = unannotated.looked_at(function, arguments, self.root, limit, audit=audit)
         self._followed.add(looked)
