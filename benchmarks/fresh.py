@@ -27,6 +27,12 @@ from typed_einsum.testing import Report, check_contract
 
 HERE = Path(__file__).parent
 FOLDER = HERE.parent / "tests" / "fresh_bugs"
+WRITTEN = HERE.parent / "tests" / "unseen_bugs" / "surroundings"
+"""Pairs of a bug and its repair, which is also its reference. Their author had read the checks."""
+
+FIRST_FOUND = 17
+"""How many of the written bugs were found, with nothing configured, before a check was made for any."""
+
 RECORD = HERE / "fresh.json"
 PAGE = HERE.parent / "docs" / "which-tool.md"
 Told = dict[str, list[str]]
@@ -92,6 +98,28 @@ def sound_functions(folder: Path = FOLDER / "sound") -> dict[str, Any]:
     return found
 
 
+def written(folder: Path = WRITTEN) -> dict[str, Any]:
+    """What is said of each pair, by its name."""
+    found = {}
+    for path in sorted(folder.glob("*.py")):
+        module = load(path)
+        for name in [name for name in vars(module) if name.lower().endswith("buggy")]:
+            buggy = getattr(module, name)
+            fixed = getattr(module, name.replace("buggy", "fixed").replace("Buggy", "Fixed"))
+            found[name[: -len("buggy")].rstrip("_")] = {
+                "buggy": told(report_of(buggy)),
+                "fixed": told(report_of(fixed)),
+                "buggy with reference": told(report_of(buggy, _built(fixed))),
+            }
+    return found
+
+
+def _built(value: Any) -> Any:
+    """A function, or an object of a class with the weights that `report_of` gives the other one."""
+    torch.manual_seed(0)
+    return value() if isinstance(value, type) else value
+
+
 def record(folder: Path = FOLDER) -> dict[str, Any]:
     """What is said of every bug, repair and sound function."""
     bugs = {path.stem: of_bug(path) for path in sorted(folder.glob("*.py"))}
@@ -134,16 +162,35 @@ def tables(results: Mapping[str, Any]) -> dict[str, str]:
         ]
         for stem, bug in results["bugs"].items()
     ]
+    pairs = results["written"].values() if "written" in results else ()
+    said = {
+        "bugs, each with its repair": len(pairs),
+        "found with nothing configured, before a check was made for any": FIRST_FOUND,
+        "found now with nothing configured": sum(bool(each["buggy"]["error"]) for each in pairs),
+        "… or told as advice": sum(_is_advised(each) for each in pairs),
+        "found with `reference=`": sum(bool(each["buggy with reference"]["error"]) for each in pairs),
+        "repairs reported with an error": sum(bool(each["fixed"]["error"]) for each in pairs),
+        "repairs reported with advice": sum(bool(each["fixed"]["advice"]) for each in pairs),
+    }
+    counted = [[what, str(count)] for what, count in said.items()]
     return {
+        **({"fresh: written": table(["measure", "count"], counted)} if pairs else {}),
         "fresh: rate": table(["measure", "count"], rate),
         "fresh: bugs": table(["bug", "silent", "nothing configured", "with `reference=`"], rows),
     }
+
+
+def _is_advised(pair: Mapping[str, Any]) -> bool:
+    """Whether a bug has advice that its repair has not, and no error."""
+    return not pair["buggy"]["error"] and bool({*pair["buggy"]["advice"]} - {*pair["fixed"]["advice"]})
 
 
 def main() -> None:
     """Measure, print, and write the record and the pages."""
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER
     results = record(folder)
+    if folder == FOLDER:
+        results["written"] = written()
     print("\n\n".join(tables(results).values()))
     if folder == FOLDER:
         RECORD.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

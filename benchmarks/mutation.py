@@ -1,8 +1,8 @@
 """Do the tests notice a changed program? `python benchmarks/mutation.py` fills docs/robustness.md.
 
-One small change at a time is made to the solver and to the lint of equations, in memory, and the tests run on
-it in a process of its own until one fails. The record, mutation.json, lists the changes that no test notices;
-`ARGUED` says of each why nobody can. Takes half an hour.
+One small change at a time is made to the solver, to the lint of equations and to rules of the audit, in
+memory, and the tests run on it in a process of its own until one fails. The record, mutation.json, lists the
+changes that no test notices; `ARGUED` says of each why nobody can. Takes half an hour; modules can be named.
 """
 
 from __future__ import annotations
@@ -41,6 +41,11 @@ TESTS = {
         ("test_definition_messages", "test_lint"),
         ("test_equations", "test_language"),
     ),
+}
+RULES = "typed_einsum.testing.audit.rules"
+TESTS |= {
+    f"{RULES}.{name}": (("test_rules",),)
+    for name in ("assignments", "booleans", "cutting", "diagonals", "ordering", "products")
 }
 """The tests of each module, the fast ones first."""
 

@@ -442,3 +442,41 @@ def cut_at_the_start(x: Float[Tensor, "b c t"], weight: Float[Tensor, "e c 3"]) 
 
 def test_a_convolution_that_is_cut_at_the_wrong_end_is_advice() -> None:
     assert codes(check_contract(cut_at_the_start)) == [("TE740", "advice")]
+
+
+class KeepsPlaces(nn.Module):
+    """Computes where entries are once, and reads them from the end in each later call."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.places: Tensor | None = None
+
+    def forward(self, x: Float[Tensor, "t d"]) -> Float[Tensor, "t d"]:
+        if self.places is None or len(self.places) < len(x):
+            self.places = torch.linspace(0, 1, len(x))
+        return x + self.places[-len(x) :, None]
+
+
+class Remembers(nn.Module):
+    """Adds each call to what it keeps, which is what it is for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: Tensor | None = None
+
+    def forward(self, x: Float[Tensor, "t d"]) -> Float[Tensor, "d"]:
+        total = x.sum(0)
+        self.seen = total if self.seen is None else self.seen + total
+        return self.seen
+
+
+def test_an_object_that_goes_on_with_what_it_keeps_of_a_longer_call_is_advice() -> None:
+    found = [each for each in check_contract(KeepsPlaces()).findings if each.code == "TE737"]
+    assert [(each.severity, each.message) for each in found] == [
+        (
+            "advice",
+            "called with `t`=3 and then with `t`=2, the same object gives other numbers than a fresh one: it "
+            "uses what it keeps of the first",
+        )
+    ]
+    assert not [each for each in check_contract(Remembers()).findings if each.code == "TE737"]

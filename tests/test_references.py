@@ -11,6 +11,9 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from typed_einsum.testing import Report, check_contract, contract, references
+from typed_einsum.testing.observe.records import Function, Observations, Pattern
+from typed_einsum.testing.pytest.observation import lines
+from typed_einsum.testing.references.suggestions import USUAL, suggested, suggestion
 
 
 @pytest.fixture(autouse=True)
@@ -201,3 +204,47 @@ def test_a_loss_is_compared_with_its_loop() -> None:
 
     assert codes(check_contract(nll, like=references.cross_entropy)) == []
     assert "TE713" in codes(check_contract(over_samples, like=references.cross_entropy))
+
+
+# Which reference is suggested.
+
+
+@pytest.mark.parametrize(
+    ("name", "tensors", "reference"),
+    [
+        ("scaled_dot_product", ["q", "k", "v"], ""),
+        ("masked_attention", ["query", "key", "value", "mask"], "attention"),
+        ("CausalSelfAttention.forward", ["self", "x"], ""),
+        ("CrossAttention.forward", ["q", "k", "v"], "attention"),
+        ("compute_gae", ["rewards", "values", "dones"], "gae"),
+        ("apply_rotary", ["x", "cos", "sin"], "rotary"),
+        ("RMSNorm.forward", ["x"], "rms_norm"),
+        ("pairwise_iou", ["boxes1", "boxes2"], "box_iou"),
+        ("focal_loss", ["logits", "targets"], "focal"),
+        ("linear", ["x"], ""),
+    ],
+)
+def test_a_reference_is_suggested_by_name_and_parameters(
+    name: str, tensors: list[str], reference: str
+) -> None:
+    assert suggested(name, tensors) == reference
+
+
+def test_every_reference_can_be_suggested() -> None:
+    assert sorted({usual.reference for usual in USUAL}) == sorted(references.__all__)
+
+
+def test_a_class_is_what_is_compared_of_its_forward() -> None:
+    text = suggestion("CrossAttention.forward", ["q", "k", "v"])
+    assert (
+        text == "check_contract(CrossAttention, like=references.attention) compares its numbers with a loop"
+    )
+
+
+def test_the_end_of_a_test_run_tells_what_is_suggested() -> None:
+    seen = Pattern({name: {"tensor": "f32", "shape": [2, 3]} for name in "qkv"}, extent="all sizes")
+    functions = (Function("model.py", 7, "attend", patterns=(seen,)), Function("model.py", 9, "other"))
+    *_, last = lines(Observations(functions))
+    assert last == (
+        "  model.py:7: check_contract(attend, like=references.attention) compares its numbers with a loop"
+    )

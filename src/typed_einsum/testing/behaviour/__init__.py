@@ -6,11 +6,14 @@ Shapes say nothing here, so a call runs on real numbers, and is compared with ot
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from typed_einsum.diagnostics import Place
 from typed_einsum.locations import shown_path
 from typed_einsum.testing.audit import Finding
-from typed_einsum.testing.audit.findings import SourceLine
+from typed_einsum.testing.audit.dimensions import TrackedAxes
+from typed_einsum.testing.audit.findings import Flaw, SourceLine
+from typed_einsum.testing.audit.operations import Operation
 from typed_einsum.testing.behaviour import (
     direction,
     effects,
@@ -24,8 +27,23 @@ from typed_einsum.testing.behaviour import (
     softmaxes,
     turns,
 )
+from typed_einsum.testing.behaviour.trace import steps_of
 from typed_einsum.testing.calls.call import Call, same
 from typed_einsum.testing.contracts.promises import Promises
+
+
+def _in_vain(call: Call) -> Iterator[tuple[str, Flaw]]:
+    """Operations without which the results are the same; one run shows where they may be."""
+    additions, places = softmaxes.Additions(), turns.Turns()
+
+    def see(index: int, operation: Operation, tracked: TrackedAxes) -> Any:
+        additions.see(index, operation, tracked)
+        places.see(index, operation, tracked)
+        return operation.result
+
+    steps_of(call, call.arguments, see)
+    yield from softmaxes.added_in_vain(call, additions)
+    yield from turns.turned_in_vain(call, places)
 
 
 def behaviour(call: Call, promises: Promises, place: Place) -> Iterator[Finding]:
@@ -48,8 +66,7 @@ def behaviour(call: Call, promises: Promises, place: Place) -> Iterator[Finding]
         found += narrowing.dependent_on_size(call, definition)
         found += roles.told_apart(call, definition)
         found += effects.without_effect(call, definition)
-        found += softmaxes.added_in_vain(call)
-        found += turns.turned_in_vain(call)
+        found += _in_vain(call)
         found += direction.against_time(call, promises.said_of_entries)
     if promises.reference is not None:
         found += references.differences(call, promises.reference, definition)

@@ -22,14 +22,17 @@ What runs backward entry by entry, as advantages do, is written so on purpose.
 CUT = {"__getitem__", "narrow", *PERMUTES}
 
 
-def one_way(call: Call, name: str) -> tuple[Moved | None, Moved | None] | None:
-    """An entry that moves an earlier one, and one that moves a later one; None for another axis."""
+def sees_later_ones_alone(call: Call, name: str) -> Moved | None:
+    """An entry that moves an earlier one, where none moves a later one."""
     try:
+        if perturbation.moved(call, name) is None:
+            return None
         backward = perturbation.moved(call, name, lambda changed, entry: entry >= changed)
-        forward = perturbation.moved(call, name, lambda changed, entry: entry <= changed)
+        if backward is None or perturbation.moved(call, name, lambda changed, entry: entry <= changed):
+            return None
     except NoSuchAxis:
         return None
-    return backward, forward
+    return backward
 
 
 def _mixed_at(call: Call, name: str, found: Moved) -> Step | None:
@@ -50,10 +53,8 @@ def against_time(call: Call, said: Collection[str]) -> Iterator[tuple[str, Flaw]
     for name in sorted(call.recipe.axis_names & call.recipe.result_names - {*BATCH, *said}):
         if call.sizes.get(name, 0) < 3:
             continue
-        backward, forward = one_way(call, name) or (None, None)
-        if backward is None or forward is not None:
-            continue
-        met = _mixed_at(call, name, backward)
+        backward = sees_later_ones_alone(call, name)
+        met = None if backward is None else _mixed_at(call, name, backward)
         if met is None:
             continue
         text = (

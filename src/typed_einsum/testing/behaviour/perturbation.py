@@ -68,6 +68,15 @@ def moved(call: Call, name: str, allowed: Callable[[int, int], bool] = same_entr
     Numbers are changed first, then indices and masks. Moves from one entry to another that are `allowed` do
     not count. Raises `NoSuchAxis` where input or result lack the axis.
     """
+    if allowed is same_entry:
+        if name not in call.moves:
+            call.moves[name] = _moved(call, name, allowed)
+        found: Moved | None = call.moves[name]
+        return found
+    return _moved(call, name, allowed)
+
+
+def _moved(call: Call, name: str, allowed: Callable[[int, int], bool]) -> Moved | None:
     before = call.results
     if before is None:
         raise NoSuchAxis(name)

@@ -15,7 +15,7 @@ from typed_einsum.testing.audit.dimensions import TrackedAxes, shown, shown_all
 from typed_einsum.testing.audit.findings import Flaw, SourceLine, error
 from typed_einsum.testing.audit.operations import Operation
 from typed_einsum.testing.audit.vocabulary import CASTS, COPIES, PERMUTES, REDUCTIONS, SOFTMAXES, VIEWS
-from typed_einsum.testing.behaviour.trace import replayed, steps_of
+from typed_einsum.testing.behaviour.trace import replayed
 from typed_einsum.testing.calls.call import Call, same
 
 LINEAR = CASTS | COPIES | {"add", "sub", "mul", "div", "masked_fill", "where"}
@@ -41,11 +41,11 @@ class Additions:
         self._reduced: Any = WeakTensorKeyDictionary()
         self.found: list[tuple[Added, str]] = []
 
-    def see(self, index: int, operation: Operation, tracked: TrackedAxes) -> Any:
+    def see(self, index: int, operation: Operation, tracked: TrackedAxes) -> None:
         """Look at one operation."""
         tensors, results = operation.tensors, operation.results
         if not tensors or not results:
-            return operation.result
+            return
         is_derived = operation.name in DERIVED and any(each in self._reduced for each in tensors)
         if operation.name in REDUCTIONS or is_derived:
             self._reduced.update(dict.fromkeys(results, True))
@@ -56,7 +56,6 @@ class Additions:
             if operation.name in ("add", "sub") and len(tensors) == 2:
                 found += self._added(index, operation)
             self._sums[results[0]] = found
-        return operation.result
 
     def _softmax(self, operation: Operation, tracked: TrackedAxes) -> None:
         own = tracked.of(operation.tensors[0])
@@ -90,10 +89,8 @@ def _constant(tensor: Tensor) -> frozenset[int]:
     return frozenset(found)
 
 
-def added_in_vain(call: Call) -> Iterator[tuple[str, Flaw]]:
+def added_in_vain(call: Call, seen: Additions) -> Iterator[tuple[str, Flaw]]:
     """A sum before a softmax, without which all results are the same."""
-    seen = Additions()
-    steps_of(call, call.arguments, seen.see)
     before = call.results if seen.found else None
     for added, over in seen.found:
         after = replayed(call, {added.index: (added.name, added.without)}).outputs(call.arguments)

@@ -9,30 +9,36 @@ from typed_einsum.testing.audit.dimensions import TrackedAxes
 from typed_einsum.testing.audit.findings import Flaw, SourceLine, error
 from typed_einsum.testing.audit.operations import Operation
 from typed_einsum.testing.behaviour.samples import BATCH
-from typed_einsum.testing.behaviour.trace import rerun, steps_of
+from typed_einsum.testing.behaviour.trace import rerun
 from typed_einsum.testing.calls.call import Call, same
 
 TURNS = {"flip", "roll"}
 
 
-def turned_in_vain(call: Call) -> Iterator[tuple[str, Flaw]]:
-    """`x.flip(0)` of (b, t, d), where time was to run backward: without it the results are the same."""
-    turns: dict[int, tuple[str, SourceLine]] = {}
+class Turns:
+    """Collects, while a call runs, where samples change places."""
 
-    def see(index: int, operation: Operation, tracked: TrackedAxes) -> Any:
+    def __init__(self) -> None:
+        self.found: dict[int, tuple[str, SourceLine]] = {}
+
+    def see(self, index: int, operation: Operation, tracked: TrackedAxes) -> None:
+        """Look at one operation."""
         if name := _turned(operation, tracked):
-            turns[index] = name, operation.line
-        return operation.result
+            self.found[index] = name, operation.line
+
+
+def turned_in_vain(call: Call, seen: Turns) -> Iterator[tuple[str, Flaw]]:
+    """`x.flip(0)` of (b, t, d), where time was to run backward: without it the results are the same."""
+    if not seen.found:
+        return
 
     def see_without(index: int, operation: Operation, tracked: TrackedAxes) -> Any:
-        return operation.tensors[0] if index in turns and operation.name in TURNS else operation.result
+        is_turn = index in seen.found and operation.name in TURNS
+        return operation.tensors[0] if is_turn else operation.result
 
-    steps_of(call, call.arguments, see)
-    if not turns:
-        return
     before, after = call.results, rerun(call, see_without).outputs(call.arguments)
     if before and after and all(same(one, two) for (_, one), (_, two) in zip(before, after, strict=True)):
-        name, line = next(iter(turns.values()))
+        name, line = next(iter(seen.found.values()))
         text = (
             f"samples of `{name}` change places here, and that changes nothing: turn the axis that is meant"
         )

@@ -124,6 +124,11 @@ class Call:
         """The tensors of the result for the call's own arguments, of one run; None where it fails."""
         return self.outputs(self.arguments)
 
+    @cached_property
+    def moves(self) -> dict[str, Any]:
+        """What is known so far of which entries of an axis move others, by its name."""
+        return {}
+
     def outputs(self, arguments: Mapping[str, Any], **sizes: int) -> Tensors | None:
         """The tensors of a result, with their annotations; None where the call fails.
 

@@ -27,10 +27,12 @@ from typed_einsum.testing.names.hints import hint_of
 from typed_einsum.testing.names.naming import Names
 from typed_einsum.testing.running.invoke import reseed
 
-OURS = ("TE2", "TE3", "TE5", "TE701", "TE702", "TE711", "TE712", "TE713", "TE718", "TE719", "TE720")
+OURS = (
+    *("TE2", "TE3", "TE5", "TE701", "TE702", "TE711", "TE712", "TE713", "TE718", "TE719", "TE720", "TE738"),
+)
 """Codes of what an annotation says or promises: those of a call without any are our own guesses."""
 
-BEHAVIOUR = ("TE709", "TE710", "TE736", "TE737")
+BEHAVIOUR = ("TE709", "TE710", "TE736", "TE737", "TE739", "TE740")
 """Codes of what a change of the input does: whether it should is the author's to say."""
 
 

@@ -10,8 +10,9 @@ import pytest
 
 from typed_einsum.testing.observe import store
 from typed_einsum.testing.observe.observation import Observation
-from typed_einsum.testing.observe.records import Found, Observations
+from typed_einsum.testing.observe.records import Found, Json, Observations
 from typed_einsum.testing.observe.sources import TEST_FILES, NoSuchPackage, sources
+from typed_einsum.testing.references.suggestions import suggestion
 
 REPORT = "typed-einsum report"
 CONTRACTS = "shape_contracts"
@@ -85,14 +86,30 @@ class ShapesObserved:
         except store.BadStore as error:
             terminalreporter.write_line(f"shapes: {error}")
             return
-        for line in [f"shapes: {self._observation.failure}"] if self._observation.failure else _lines(seen):
+        for line in [f"shapes: {self._observation.failure}"] if self._observation.failure else lines(seen):
             terminalreporter.write_line(line)
 
 
-def _lines(seen: Observations) -> Iterator[str]:
+def lines(seen: Observations) -> Iterator[str]:
+    """What is told of a run: the counts, the findings, and references to compare with."""
     found = list(dict.fromkeys(each for function in seen.functions for each in function.findings))
     yield f"shapes: {seen.summary()}; `{REPORT}` lists them"
     yield from (f"  {_line(each)}" for each in found)
+    yield from (f"  {line}" for line in _references(seen))
+
+
+def _references(seen: Observations) -> Iterator[str]:
+    """The loops that functions may be compared with, as far as their names and their tensors say."""
+    for function in seen.functions:
+        tensors = [
+            name for each in function.patterns for name, value in each.arguments.items() if _is_tensor(value)
+        ]
+        if text := suggestion(function.name, tensors):
+            yield f"{function.file}:{function.line}: {text}"
+
+
+def _is_tensor(value: Json) -> bool:
+    return isinstance(value, dict) and "tensor" in value
 
 
 def _line(found: Found) -> str:

@@ -1,0 +1,245 @@
+"""Each rule of the audit on single operations, without a contract: what it sees, and what it leaves alone."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from typed_einsum.testing.audit import Watch
+from typed_einsum.testing.audit.dimensions import WRITTEN_ONE, Dimension, Factor, TrackedAxes
+
+SIZES = {"b": 11, "t": 13, "d": 17, "n": 19, "c": 23, "h": 29, "w": 31, "e": 37, "s": 41, "v": 43, "m": 47}
+SIZES |= {"even": 14}
+
+
+def seen(function: Callable[..., object], shapes: Mapping[str, str]) -> list[tuple[str, str, str]]:
+    """What the rules say while a function runs on tensors whose axes have these names: `b*t`, `1`."""
+    watch = Watch(TrackedAxes(SIZES))
+    tensors = {}
+    for name, text in shapes.items():
+        axes, _, dtype = text.partition(":")
+        parts = [axis.split("*") for axis in axes.split()]
+        sizes = [[SIZES.get(part) or int(part) for part in axis] for axis in parts]
+        tensor = torch.empty(
+            [math.prod(each) for each in sizes], dtype=getattr(torch, dtype or "float32"), device="meta"
+        )
+        watch.tracked.remember(tensor, map(dimension_of, parts))
+        tensors[name] = tensor
+    with torch.device("meta"), watch:
+        function(**tensors)
+    return [(found.code, found.severity, found.message) for found in watch.findings]
+
+
+def dimension_of(names: list[str]) -> Dimension:
+    factors = tuple(Factor(name, SIZES.get(name) or int(name)) for name in names)
+    return WRITTEN_ONE if names == ["1"] else factors
+
+
+def set_to(x: Tensor, key: object, value: object = 1.0) -> None:
+    x[key] = value  # type: ignore[index]
+
+
+Case = tuple[str, Callable[..., object], dict[str, str]]
+
+SEEN: list[Case] = [
+    # TE734
+    ("TE734", lambda x: set_to(x, (slice(None), slice(None, -4))), {"x": "t 1 d"}),
+    ("TE734", lambda x: set_to(x, (slice(None), slice(-4, -2))), {"x": "t 1 d"}),
+    ("TE734", lambda x: set_to(x, slice(-4, -2)), {"x": "1 d"}),
+    # TE708
+    ("TE708", lambda x, y: x + y, {"x": "t d", "y": "t d:bool"}),
+    ("TE708", lambda x, y: y - x, {"x": "t d:bool", "y": "t d"}),
+    # TE735
+    ("TE735", lambda x: x[..., :17], {"x": "b d*2"}),
+    ("TE735", lambda x: x[:, 17:], {"x": "b d*2"}),
+    ("TE735", lambda x: x[:17], {"x": "d*2"}),
+    # TE715
+    ("TE715", lambda x, y: torch.einsum("ii,ij->j", x, y), {"x": "n n", "y": "n d"}),
+    ("TE715", lambda x, y: torch.einsum("ij,jj->i", x, y), {"x": "n d", "y": "d d"}),
+    # TE705
+    ("TE705", F.mse_loss, {"input": "b 1", "target": "b"}),
+    ("TE705", lambda x, y: (x - y).pow(2).mean(), {"x": "b 1", "y": "b"}),
+    ("TE705", lambda x, y: (x - y).abs().sum(), {"x": "b n", "y": "b 1"}),
+    ("TE705", lambda x, y: torch.square(x - y).mean(), {"x": "b 1", "y": "b n"}),
+    # TE732
+    ("TE732", lambda x, y: (x[:, None] * y).sum(), {"x": "n", "y": "d"}),
+    ("TE732", lambda x, y: (x * y[:, None]).mean(), {"x": "n", "y": "d"}),
+    ("TE732", lambda x, y: (x[:, :, None] * y[:, None]).sum((1, 2)), {"x": "b n", "y": "b d"}),
+    # TE714
+    ("TE714", lambda x, y: x[:, y.shape[1]], {"x": "m d", "y": "b t"}),
+    # TE739
+    ("TE739", lambda x: torch.roll(x, 1, 1), {"x": "b c h w"}),
+    ("TE739", lambda x: torch.roll(x, shifts=(1, 2), dims=(2, -3)), {"x": "b c h w"}),
+    ("TE739", lambda x: x.roll(-1, -1), {"x": "t d"}),
+    ("TE739", lambda x: torch.fft.ifftshift(x), {"x": "n c h w"}),
+    ("TE739", lambda x: torch.fft.fftshift(x, dim=1), {"x": "n c h w"}),
+    ("TE739", lambda x: torch.fft.fftshift(x, (1, 2)), {"x": "n c h w"}),
+    # TE741
+    ("TE741", lambda x: x * x.sort(-1).values, {"x": "n v"}),
+    ("TE741", lambda x: x * torch.sort(x, 0).values, {"x": "n v"}),
+    ("TE741", lambda x: x.masked_fill(x.softmax(-1).sort().values.cumsum(-1) > 0.5, 0), {"x": "n v"}),
+    ("TE741", lambda x: torch.where(x.sort(-1)[0] > 1, x, 0.0), {"x": "n v"}),
+    ("TE741", lambda x: (x * 2).masked_fill((x * 3).sort(-1)[0] > 1, 0.0), {"x": "n v"}),
+    # TE706
+    ("TE706", lambda q, k, v: (q @ k.mT).softmax(1) @ v, {"q": "b t d", "k": "b s d", "v": "b s e"}),
+    ("TE706", lambda a, x: a / a.sum(0, keepdim=True) @ x, {"a": "n m", "x": "m d"}),
+    ("TE706", lambda a, x: a / a.sum(0, keepdim=True).clamp(min=1) @ x, {"a": "n m", "x": "m d"}),
+    (
+        "TE706",
+        lambda p, q: F.kl_div(p.log_softmax(1), q.softmax(0)),
+        {"p": "b c", "q": "b c"},
+    ),
+    ("TE706", lambda p, q: q.softmax(0) * p.log_softmax(1), {"p": "b c", "q": "b c"}),
+    ("TE706", lambda x, y: F.normalize(x, dim=0) @ F.normalize(y, dim=0).mT, {"x": "n d", "y": "m d"}),
+    # TE717
+    ("TE717", lambda x: x.softmax(1), {"x": "b 1 t"}),
+    ("TE717", lambda x: x.argmax(1), {"x": "b 1 t"}),
+    ("TE717", lambda x: x.sum().mean(0), {"x": "b t"}),
+    # TE704
+    ("TE704", lambda x, y: x * y, {"x": "b 1", "y": "b"}),
+    ("TE704", lambda x: x / x.sum(1), {"x": "n n"}),
+    # TE703
+    ("TE703", lambda x: x.reshape(11, 17, 29 * 13), {"x": "b h t d"}),
+    # TE716
+    ("TE716", lambda x: x.flatten(1).argmax(1) // 29, {"x": "b h w"}),
+    ("TE716", lambda x: x.flatten(1).argmax(1) % 29, {"x": "b h w"}),
+    # TE731
+    ("TE731", lambda x: (x.view(2, 7, 17) + 1, x.view(7, 2, 17) + 1), {"x": "even d"}),
+]
+
+LEFT: list[Case] = [
+    ("TE734", lambda x: set_to(x, (slice(None), slice(None, -4))), {"x": "t d"}),
+    ("TE734", lambda x: set_to(x, (slice(None), slice(1, None))), {"x": "t 1 d"}),
+    ("TE734", lambda x: set_to(x, (..., slice(None, -4))), {"x": "t 1"}),
+    ("TE734", lambda x: set_to(x, (slice(None), slice(0, 1))), {"x": "t 1"}),
+    ("TE734", lambda x: set_to(x, (slice(None), slice(0, 4))), {"x": "t 1"}),
+    ("TE734", lambda x: set_to(x, (slice(None), 0, slice(None, -4))), {"x": "t 1 d"}),
+    ("TE708", lambda x, y: x + y, {"x": "t d:bool", "y": "t d:bool"}),
+    ("TE708", lambda x, y: x + y, {"x": "t d:int64", "y": "t d:bool"}),
+    ("TE708", lambda x, y: x * y, {"x": "t d", "y": "t d:bool"}),
+    ("TE735", lambda x: x[..., :2], {"x": "b d*2"}),
+    ("TE735", lambda x: x[..., :16], {"x": "b d*2"}),
+    ("TE735", lambda x: x[..., 17:20], {"x": "b d*2"}),
+    ("TE735", lambda x: x[:, None, :17], {"x": "b d*2"}),
+    ("TE735", lambda x: x[:17], {"x": "n d*2"}),
+    ("TE735", lambda x: x[..., :17:2], {"x": "b d*2"}),
+    ("TE715", lambda x, y: torch.einsum("ij,jk->i", x, y), {"x": "n d", "y": "d e"}),
+    ("TE715", lambda x: torch.einsum("ii->i", x), {"x": "n n"}),
+    ("TE705", F.mse_loss, {"input": "b n", "target": "b n"}),
+    ("TE705", lambda x, y: (x - y).pow(2).mean(0), {"x": "b 1", "y": "b n"}),
+    ("TE705", lambda x, y: (x - y).mean(), {"x": "b 1", "y": "b n"}),
+    ("TE705", lambda x, y: (x - y).pow(2).mean(), {"x": "b n", "y": "n"}),
+    ("TE732", lambda x, y: (x * y).sum(), {"x": "n d", "y": "d"}),
+    ("TE732", lambda x, y: (x[:, None] * y).sum(0), {"x": "n", "y": "d"}),
+    ("TE732", lambda x: (x[:, None] * x).sum(), {"x": "n"}),
+    ("TE732", lambda x, y: (x[:, None] * y).sum(), {"x": "n:bool", "y": "d"}),
+    ("TE732", lambda x, y: (lambda z: (z.exp(), z.sum()))(x[:, None] * y), {"x": "n", "y": "d"}),
+    ("TE714", lambda x, y: x[:, : y.shape[1]], {"x": "m d", "y": "b t"}),
+    ("TE714", lambda x, y: x[..., y.shape[1]], {"x": "m d", "y": "b t"}),
+    ("TE714", lambda x: x[:, 3], {"x": "m d"}),
+    ("TE739", lambda x: torch.roll(x, (1, 2), (2, 3)), {"x": "b c h w"}),
+    ("TE739", lambda x: torch.roll(x, 8, 1), {"x": "t d"}),
+    ("TE739", lambda x: torch.roll(x, 9, -1), {"x": "t d"}),
+    ("TE739", lambda x: torch.roll(x, 3), {"x": "t d"}),
+    ("TE739", lambda x: torch.fft.fftshift(x, dim=(-2, -1)), {"x": "n c h w"}),
+    ("TE739", lambda x: torch.roll(x, 1, 1), {"x": "b c*t"}),
+    ("TE741", lambda x: x * x.sort(-1).indices, {"x": "n v"}),
+    ("TE741", lambda x, y: y * x.sort(-1).values, {"x": "n v", "y": "n v"}),
+    ("TE741", lambda x, y: x.sort(-1).values - y.sort(-1).values, {"x": "n v", "y": "n v"}),
+    ("TE741", lambda x: (lambda s: s * s.softmax(-1))(x.sort(-1).values), {"x": "n v"}),
+    ("TE741", lambda x: torch.cat([x, x.sort(-1).values]), {"x": "n v"}),
+    ("TE741", lambda x: x[:, :, None] * x.sort(-1).values[:, None], {"x": "n v"}),
+    ("TE741", lambda x: x * x.sort(-1).values, {"x": "n 1"}),
+    ("TE741", lambda x: x * x.sort(-1).values.sum(-1, keepdim=True), {"x": "n v"}),
+    ("TE706", lambda q, k, v: (q @ k.mT).softmax(2) @ v, {"q": "b t d", "k": "b s d", "v": "b s e"}),
+    ("TE706", lambda a, x: a / a.sum(1, keepdim=True) @ x, {"a": "n m", "x": "m d"}),
+    ("TE706", lambda a, x: a / x.sum(0, keepdim=True) @ x, {"a": "n d", "x": "d d"}),
+    ("TE706", lambda a, x: a / a.amax(0, keepdim=True) @ x, {"a": "n m", "x": "m d"}),
+    ("TE706", lambda a, x: a / a.sum(1, keepdim=True) / 2 @ x, {"a": "n m", "x": "m d"}),
+    ("TE706", lambda p, q: q.softmax(0) * p.softmax(1), {"p": "b c", "q": "b c"}),
+    ("TE706", lambda p, q: q.log_softmax(0) * p.log_softmax(1), {"p": "b c", "q": "b c"}),
+    ("TE706", lambda p, q: q.softmax(1) * p.log_softmax(1), {"p": "b c", "q": "b c"}),
+    ("TE717", lambda x: x.softmax(2), {"x": "b 1 t"}),
+    ("TE704", lambda x, y: x * y, {"x": "b 1", "y": "n"}),
+    ("TE704", lambda x: x / x.sum(1, keepdim=True), {"x": "n n"}),
+    ("TE704", lambda x: x / x.sum(0), {"x": "n n"}),
+    ("TE703", lambda x: x.transpose(1, 2).reshape(11, 13, 29 * 17), {"x": "b h t d"}),
+    ("TE716", lambda x: x.flatten(1).argmax(1) // 31, {"x": "b h w"}),
+    ("TE731", lambda x: (x.view(2, 7, 17) + 1, x.view(2, 7, 17) + 1), {"x": "even d"}),
+]
+
+
+@pytest.mark.filterwarnings("ignore:Using a target size", "ignore:reduction")
+@pytest.mark.parametrize(("code", "function", "shapes"), SEEN)
+def test_a_rule_sees(code: str, function: Callable[..., object], shapes: dict[str, str]) -> None:
+    assert code in [found for found, *_ in seen(function, shapes)]
+
+
+@pytest.mark.parametrize(("code", "function", "shapes"), LEFT)
+def test_a_rule_leaves_alone(code: str, function: Callable[..., object], shapes: dict[str, str]) -> None:
+    assert code not in [found for found, *_ in seen(function, shapes)]
+
+
+MESSAGES: list[tuple[Callable[..., object], dict[str, str], tuple[str, str, str]]] = [
+    (
+        lambda x: set_to(x, (slice(None), slice(None, -4))),
+        {"x": "t 1 d"},
+        (
+            "TE734",
+            "error",
+            "nothing is assigned: `:-4` along axis 1 of (t, 1, d) is empty, since this axis has one entry; "
+            "slice the axis that is meant",
+        ),
+    ),
+    (
+        lambda x, y: torch.einsum("ij,jj->i", x, y),
+        {"x": "n d", "y": "d d"},
+        (
+            "TE715",
+            "error",
+            "letter `j` stands twice in operand 2: only its diagonal is multiplied; for a matrix, use "
+            "two letters",
+        ),
+    ),
+    (
+        lambda x: x[..., :17],
+        {"x": "b d*2"},
+        (
+            "TE735",
+            "error",
+            "`d*2` is cut after 17 entries, as many as its outer axis `d` has; but entries of `d` lie 2 "
+            "apart, since `2` is the inner axis: split the two first",
+        ),
+    ),
+    (
+        lambda x: torch.fft.fftshift(x, dim=1),
+        {"x": "n c h w"},
+        (
+            "TE739",
+            "advice",
+            "`fftshift` shifts `c`, axis 1, whose entries have no order: say which axes are to be shifted",
+        ),
+    ),
+    (
+        lambda x, y: (x[:, None] * y).sum(),
+        {"x": "n", "y": "d"},
+        (
+            "TE732",
+            "error",
+            "a product is summed over `n` of one factor and `d` of the other: it is the product of two sums, "
+            "and no entries are matched; give both factors the axis that is meant",
+        ),
+    ),
+]
+
+
+@pytest.mark.parametrize(("function", "shapes", "message"), MESSAGES)
+def test_what_a_rule_says(
+    function: Callable[..., object], shapes: dict[str, str], message: tuple[str, str, str]
+) -> None:
+    assert message in seen(function, shapes)
