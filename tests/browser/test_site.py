@@ -121,8 +121,14 @@ def test_the_watch_sees_what_it_looks_for(site, address, browser):
         assert page.evaluate(CLIPPED) == ["clipped"]
 
 
+NOT_BUILT = "assets/demo/index.html, which is not there"
+"""Where the site was built without docs/scripts/demo.py."""
+
+
 def test_links_and_anchors_hold(site):
-    assert list(broken(site, BASE)) == []
+    built = (site / "assets" / "demo").is_dir()
+    faults = [fault for fault in broken(site, BASE) if built or not fault.endswith(NOT_BUILT)]
+    assert faults == []
 
 
 def test_no_id_stands_twice_on_a_page(site):

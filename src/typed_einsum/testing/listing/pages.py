@@ -11,6 +11,7 @@ from itertools import groupby
 from pathlib import Path
 
 from typed_einsum.derivation import explain
+from typed_einsum.derivation.html import once
 from typed_einsum.errors import TypedEinsumError
 from typed_einsum.testing.listing.html import BOX, axes_html, coloured, colours_of, line_html, style
 from typed_einsum.testing.listing.listing import Line
@@ -103,8 +104,9 @@ def _page(file: str, functions: Sequence[Function], text: str) -> str:
         for found in function.findings:
             if found.file == file:
                 below[found.line].append(_finding(found))
+    styled: set[str] = set()
     for number, equation in equations_in(text):
-        below[number] += _derivation(equation)
+        below[number] += _derivation(number, equation, styled)
     rows = "".join(
         "".join(
             [*above[number], _anchored(number, line_html(line, 0, colours)), *dict.fromkeys(below[number])]
@@ -156,10 +158,16 @@ def equations_in(text: str) -> Iterator[tuple[int, str]]:
                 yield node.lineno, equation
 
 
-def _derivation(equation: str) -> list[str]:
-    """The derivation of an equation, folded; nothing where it is none of this language."""
+def _derivation(number: int, equation: str, styled: set[str]) -> list[str]:
+    """The derivation of an equation, folded; nothing where it is none of this language.
+
+    `styled` are the axes that the page has rules for; the first derivation brings what a page needs once.
+    """
     try:
-        shown = explain(equation).to_html()
+        derivation = explain(equation)
     except (TypedEinsumError, ValueError):
         return []
+    labels = [index.label for index in derivation.axes if index.label not in styled]
+    shown = once(labels, base=not styled) + derivation.to_html(style=False, prefix=f"L{number}-")
+    styled.update(labels, {""})
     return [f"<details><summary>derivation of <code>{escape(equation)}</code></summary>{shown}</details>\n"]
