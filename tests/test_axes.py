@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from typed_einsum import einsum, shape_checked, shaped
+from typed_einsum import attention, einsum, shape_checked, shaped
 from typed_einsum.testing import Report, check_contract
 from typed_einsum.testing.observe.judging import judged
 from typed_einsum.testing.observe.records import Pattern
@@ -237,6 +237,16 @@ def test_conditions_of_a_module_are_those_of_its_object() -> None:
     assert str(report) == "Attention: ok for all sizes with t <= 64 and d % 4 == 0"
 
 
+def packed(tokens: Float[Tensor, "t c"], offsets: Int[Tensor, "n"]) -> Float[Tensor, "n c"]:
+    bounds = [*offsets.tolist(), len(tokens)]
+    return torch.stack([tokens[begin:end].sum(0) for begin, end in zip(bounds, bounds[1:], strict=False)])
+
+
+@pytest.mark.parametrize("function", [packed, attention.packed_late_interaction])
+def test_a_size_that_values_decide_is_no_demand(function: Callable[..., Any]) -> None:
+    assert check_contract(function).findings == ()
+
+
 def test_conditions_that_an_einsum_sets_itself_are_not_told() -> None:
     """A maximum over `n` is computed in tiles of as many cells as fit a limit."""
 
@@ -244,6 +254,37 @@ def test_conditions_that_an_einsum_sets_itself_are_not_told() -> None:
         return einsum("b m c h w, b n m c -> b m h w", x, y, max="n")
 
     assert str(check_contract(best)) == "best: ok for all sizes"
+
+
+def split(x: Float[Tensor, "b t c"], h: int) -> Float[Tensor, "b t c"]:
+    return x.unflatten(-1, (h, -1)).softmax(-1).flatten(2)
+
+
+def split_in_three(x: Float[Tensor, "b t c"], h: int = 3, scale: int = 2) -> Float[Tensor, "b t c"]:
+    return split(x, h) * scale
+
+
+class Heads(nn.Module):
+    def __init__(self, num_heads: int, depth: int = 3) -> None:
+        super().__init__()
+        self.split = num_heads
+
+    def forward(self, x: Float[Tensor, "b t c"]) -> Float[Tensor, "b t c"]:
+        return split(x, self.split)
+
+
+@pytest.mark.parametrize(
+    ("function", "known"),
+    [
+        (split, "h=2 and c % 2 == 0"),
+        (split_in_three, "h=3 and c % 3 == 0"),
+        (Heads, "num_heads=2 and c % 2 == 0"),
+    ],
+)
+def test_a_number_that_a_condition_comes_from_is_told_with_it(
+    function: Callable[..., Any], known: str
+) -> None:
+    assert str(check_contract(function)) == f"{function.__name__}: ok for all sizes with {known}"
 
 
 # What the annotations say, at all sizes.

@@ -11,6 +11,7 @@ from typed_einsum.diagnostics import Place
 from typed_einsum.locations import definition_place
 from typed_einsum.testing.audit import Finding
 from typed_einsum.testing.axes.blame import blamed, excuse, raised_at
+from typed_einsum.testing.axes.chosen import numbers_chosen
 from typed_einsum.testing.axes.conditions import conditions
 from typed_einsum.testing.axes.fit import LONG, Fit, fitted
 from typed_einsum.testing.axes.forced import forced, forced_by
@@ -166,7 +167,7 @@ def _followed(
     built = {} if call.maker is None else call.maker.own_shape
     fixed = [f"{name} == {size}" for name, size in built.items() if name not in fit.trace.symbols]
     known = tuple(each for each in [*fixed, *conditions(fit.trace)] if each not in once)
-    known = (*known, *numbers_tried(fit.tried))
+    known = (*numbers_chosen(fit.trace.call, known), *known, *numbers_tried(fit.tried))
     findings = [*wrong, *_rest(call, ran, promises, place, numbers_too, fit)]
     return _judged(place, extent, ran, findings, known, reason)
 

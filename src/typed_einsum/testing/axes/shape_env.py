@@ -38,6 +38,11 @@ VIEWS = (
 )
 """What splits axes, which the sizes must allow."""
 
+COMPUTES = tuple(
+    str(Path(typed_einsum.__file__).parent / each) for each in ("attention", "contraction/maximum", "nn")
+)
+"""What computes by loops of its own, for which it needs sizes as numbers."""
+
 Asker = Literal["annotation", "code", "value", "operation", "path"]
 Place = tuple[str, int]
 Point = Mapping[str, int]
@@ -195,6 +200,8 @@ def asked_by(frame: FrameType | None) -> tuple[Asker, FrameType | None]:
                 found = "path" if frame.f_code.co_name in CHOOSES_KERNELS else "operation"
             case "check":
                 found = "annotation" if found in (None, "annotation") else "path"
+            case "computes" if found != "annotation":
+                found = "path"
             case "view":  # it needs what it compares
                 found = "operation"
             case "user":
@@ -231,6 +238,8 @@ def _kind(file: str) -> str:
         return "dispatch" if file.endswith(DISPATCH) else "torch"
     if file.startswith(VIEWS):
         return "view"
+    if file.startswith(COMPUTES):
+        return "computes"
     if file.startswith(CHECKS):
         return "check"
     return "library" if "/site-packages/einops/" in file else "user"

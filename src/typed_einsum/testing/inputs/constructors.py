@@ -187,7 +187,7 @@ class _Search:
                 made = self.kind(*bound.args, **bound.kwargs)
         except (Exception, SystemExit, Stopped) as error:  # the constructor is the user's
             return _Failure(plan, draw.tried, call, error, *_reached(self.kind, error))
-        remember_stand_ins(self.kind, draw.stand_ins)
+        remember_stand_ins(self.kind, draw.stand_ins, draw.sizes)
         return made
 
     def _neighbours(self, failure: _Failure) -> Iterator[Plan]:

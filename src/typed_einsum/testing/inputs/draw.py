@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from inspect import Signature
 from itertools import chain, count
-from types import CodeType
+from types import CodeType, MappingProxyType
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -205,9 +205,20 @@ class Draw:
 _stand_ins: dict[type, dict[str, Any]] = {}
 
 
-def remember_stand_ins(kind: type, stand_ins: dict[str, Any]) -> None:
-    """Keep what objects of a class are built with in place of real arguments, such as an `nn.Identity`."""
-    _stand_ins[kind] = stand_ins
+_chosen: dict[type, Mapping[str, int]] = {}
+
+
+def remember_stand_ins(
+    kind: type, stand_ins: dict[str, Any], sizes: Mapping[str, int] = MappingProxyType({})
+) -> None:
+    """Keep what objects of a class are built with in place of real arguments, such as an `nn.Identity`, and
+    the whole numbers that were chosen for its constructor."""
+    _stand_ins[kind], _chosen[kind] = stand_ins, dict(sizes)
+
+
+def numbers_chosen_for(built: object) -> Mapping[str, int]:
+    """The whole numbers that were chosen for the constructor of an object, by its parameters."""
+    return _chosen.get(type(built), {})
 
 
 def stand_ins_of(built: object) -> Mapping[str, Any]:
