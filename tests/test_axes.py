@@ -6,6 +6,7 @@ import linecache
 import math
 import random
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -239,7 +240,7 @@ def test_conditions_of_a_module_are_those_of_its_object() -> None:
 
 def packed(tokens: Float[Tensor, "t c"], offsets: Int[Tensor, "n"]) -> Float[Tensor, "n c"]:
     bounds = [*offsets.tolist(), len(tokens)]
-    return torch.stack([tokens[begin:end].sum(0) for begin, end in zip(bounds, bounds[1:], strict=False)])
+    return torch.stack([tokens[begin:end].sum(0) for begin, end in pairwise(bounds)])
 
 
 @pytest.mark.parametrize("function", [packed, attention.packed_late_interaction])

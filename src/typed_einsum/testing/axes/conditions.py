@@ -10,7 +10,7 @@ import random
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 from itertools import combinations, permutations, product
 from math import prod
 
@@ -143,16 +143,25 @@ def _together(trace: Trace, asked: Sequence[Question]) -> Iterator[str]:
 
 def _points(trace: Trace, symbols: Sequence[str]) -> Iterator[Point]:
     """Sizes taken at random, often such that one is a multiple of others."""
-    dice = random.Random(0)
+    for sizes in _sampled(len(symbols)):
+        yield {**trace.sizes, **dict(zip(symbols, sizes, strict=True))}
+
+
+@lru_cache(maxsize=16)
+def _sampled(count: int) -> tuple[tuple[int, ...], ...]:
+    """Sizes of so many axes: always the same ones, and to take them anew is slow."""
+    dice, axes = random.Random(0), range(count)
+    found = []
     for _ in range(SAMPLES):
-        point: dict[str, int] = {}
-        for symbol in dice.sample(list(symbols), len(symbols)):
+        point: dict[int, int] = {}
+        for axis in dice.sample(axes, count):
             factors = dice.sample(list(point.values()), dice.randint(0, min(2, len(point))))
             size = dice.choice((1, 1, 2, 3, 4)) if factors else dice.choice((2, 3, 4, 5, 6, 7, 8, 12))
             for factor in factors:
                 size *= factor
-            point[symbol] = size
-        yield {**trace.sizes, **point}
+            point[axis] = size
+        found.append(tuple(point[axis] for axis in axes))
+    return tuple(found)
 
 
 def _equal(trace: Trace, symbols: Sequence[str]) -> Iterator[tuple[str, Condition]]:

@@ -14,6 +14,7 @@ from functools import cached_property
 from torch._dispatch.python import enable_python_dispatcher
 
 from typed_einsum.errors import TypedEinsumError
+from typed_einsum.testing.axes.below import following
 from typed_einsum.testing.axes.shape_env import Point, Question
 from typed_einsum.testing.axes.symbols import Symbols
 from typed_einsum.testing.calls.call import Call
@@ -109,7 +110,7 @@ def trace(call: Call) -> Trace:
         bound = inspect.BoundArguments(call.recipe.signature, OrderedDict(arguments))
         try:
             # Composites are followed in Python: some of those in C++ turn sizes into numbers.
-            with symbols.mode, enable_python_dispatcher():
+            with symbols.mode, enable_python_dispatcher(), following(symbols.env):
                 run(call.function, bound)
         except Exception as raised:  # the user's code, or torch's symbolic shapes: both are looked at again
             error = raised
@@ -128,10 +129,12 @@ def undisturbed() -> Iterator[None]:
     levels = [logger.level for logger in loud]
     try:
         for logger in loud:
-            logger.setLevel(logging.CRITICAL)
+            if logger.level != logging.CRITICAL:  # to set it clears the caches of all loggers
+                logger.setLevel(logging.CRITICAL)
         with random_numbers_kept(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # where a program makes them errors, they would end the run
             yield
     finally:
         for logger, level in zip(loud, levels, strict=True):
-            logger.setLevel(level)
+            if logger.level != level:
+                logger.setLevel(level)

@@ -37,7 +37,8 @@ def builds(kind: type, code: CodeType) -> bool:
 
 def given(code: CodeType, arguments: Mapping[str, Any]) -> Iterator[tuple[str, Json]]:
     """The arguments of a constructor by name. Raises `TypeError` where JSON cannot hold them."""
-    stars = _in_order(code, code.co_argcount + 1)[-1] if code.co_flags & CO_VARARGS else None
+    has_stars = code.co_flags & CO_VARARGS
+    stars = code.co_varnames[code.co_argcount + code.co_kwonlyargcount] if has_stars else None
     names = list(arguments)
     for name in names[1:]:
         value = arguments[name]

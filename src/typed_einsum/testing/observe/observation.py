@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
-from types import CodeType, FrameType
+from types import CodeType, FrameType, ModuleType
 from typing import TYPE_CHECKING
 
+from typed_einsum.testing.observe.budget import Budget
 from typed_einsum.testing.observe.monitoring import Monitoring
 from typed_einsum.testing.observe.places import below, line_of_def
 from typed_einsum.testing.observe.probes import OFF, Answer, Probe
@@ -28,6 +29,12 @@ if TYPE_CHECKING:
 OFTEN = 30.0
 """Seconds after which what was seen is written down, for a process that may not reach its end."""
 
+SHARE, GRACE = 0.3, 20.0
+"""Judging may take this share of the processor time, and these seconds of it in any case."""
+
+LONGER = "TYPED_EINSUM_GRACE"
+"""The variable of the environment that gives other seconds."""
+
 NOT_CALLED = "it was not called"
 
 
@@ -37,8 +44,11 @@ class Observation:
     `failure` says why nothing can be seen, or is empty.
     """
 
-    def __init__(self, sources: Sources, folder: Path, *, keeps_objects: bool = False) -> None:
+    def __init__(
+        self, sources: Sources, folder: Path, *, keeps_objects: bool = False, grace: float = GRACE
+    ) -> None:
         self.sources = sources
+        self._budget = Budget(SHARE, float(os.environ.get(LONGER, grace)))
         self._keeps_objects = keeps_objects
         self.folder = folder
         self.observer: Observer | None = None
@@ -116,9 +126,12 @@ class Observation:
 
     def _load(self) -> None:
         try:
-            from typed_einsum.testing.observe.observer import Observer
+            with self._budget.counted():
+                from typed_einsum.testing.observe.earlier import Earlier
+                from typed_einsum.testing.observe.observer import Observer
 
-            self.observer = Observer(self.sources.root, self._keeps_objects)
+                earlier = Earlier(self.folder, self.sources.root, self.sources.holds_file)
+                self.observer = Observer(self.sources.root, self._keeps_objects, self._budget, earlier)
         except Exception as error:  # ours: the program goes on, unobserved
             self.failure = f"nothing could be observed ({type(error).__name__}: {error})"
 
@@ -141,11 +154,14 @@ class Observation:
 
     def observations(self, is_last: bool) -> Observations:
         """What this process has seen so far."""
+        if is_last and self.observer is not None:
+            self.observer.settle()
         parts = [Observations(tuple(self._functions()))]
         parts += [Observations(tuple(self._annotated()))] if is_last else []
         functions = combined(parts).functions
         objects = {} if self.observer is None else self.observer.objects
-        files = (each.file for each in functions if not Path(each.file).is_absolute())
+        files = {each.file for each in functions if not Path(each.file).is_absolute()}
+        files |= {below(self.sources.root, file) for file in self._files()} if is_last else set()
         kept = {name: tuple(each) for name, each in objects.items() if each}
         return Observations(functions, kept, digests(files, self.sources.root))
 
@@ -155,16 +171,23 @@ class Observation:
         for (file, line, name), reason in self._left_alone.items():
             yield Function(below(self.sources.root, file), line, name, reason=reason)
 
+    def _files(self) -> Iterator[str]:
+        return (file for file, _, _ in self._modules())
+
+    def _modules(self) -> Iterator[tuple[str, str, ModuleType]]:
+        """The modules of the project, with their files and names."""
+        for name, module in list(sys.modules.items()):
+            file = getattr(module, "__file__", None)
+            if isinstance(file, str) and self.sources.holds_file(file):
+                yield file, name, module
+
     def _annotated(self) -> Iterator[Function]:
         """Functions with shape annotations in the modules of the project, called or not."""
         if self.observer is None:
             return
         from typed_einsum.testing.targets.written import written_functions
 
-        for name, module in list(sys.modules.items()):
-            file = getattr(module, "__file__", None)
-            if not isinstance(file, str) or not self.sources.holds_file(file):
-                continue
+        for file, name, module in self._modules():
             for each in written_functions(module):
                 if each.has_shapes and not each.is_stub:
                     line = line_of_def(file, each.line)

@@ -3,44 +3,35 @@
 from __future__ import annotations
 
 import copy
-import os
 import threading
-from collections.abc import Callable, Hashable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import replace
 from inspect import CO_ASYNC_GENERATOR, CO_GENERATOR
 from pathlib import Path
-from time import process_time
 from types import CodeType, FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
-from typed_einsum.testing.observe import judging, unannotated
+from typed_einsum.testing.observe.budget import Budget
+from typed_einsum.testing.observe.earlier import Earlier
 from typed_einsum.testing.observe.frames import arguments_of, builds, given
 from typed_einsum.testing.observe.functions import function_of, is_annotated
-from typed_einsum.testing.observe.places import below, line_of_def
+from typed_einsum.testing.observe.places import below
 from typed_einsum.testing.observe.probes import OFF, Answer
-from typed_einsum.testing.observe.records import Function, Json, Pattern
-from typed_einsum.testing.observe.values import (
-    copied,
-    holds_tensor,
-    is_transformed,
-    pattern_of,
-    told,
-)
+from typed_einsum.testing.observe.records import ENOUGH, NO_TIME, Function, Json, Pattern
+from typed_einsum.testing.observe.seen import LOOKS, Begun, Seen, is_main
+from typed_einsum.testing.observe.values import copied, holds_tensor, is_transformed, key_of, pattern_of, told
 from typed_einsum.testing.process.outcome import first_line
+
+if TYPE_CHECKING:
+    from typed_einsum.testing.observe.verdicts import Verdicts
 
 MOST_PATTERNS = 8
 """How many patterns of one function are kept."""
 
-MOST_JUDGED = 3
-"""How many of them are judged."""
-
-MOST_FOLLOWED = 2
-"""How many patterns of a function without annotations are followed."""
-
-LOOKS = 24
-"""Calls without a new pattern after which a function is known."""
+MOST_WAITING = 3
+"""How many calls of one function wait to be judged."""
 
 MOST_OBJECTS = 3
 """How many arguments of a constructor are kept."""
@@ -48,88 +39,66 @@ MOST_OBJECTS = 3
 NO_END = "the call raised an exception"
 """What is said of a call as long as it has not returned. What it was passed may be wrong on purpose."""
 
-SHARE, GRACE = 0.4, 20.0
-"""Judging may take this share of the processor time, and these seconds of it in any case."""
-
-LONGER = "TYPED_EINSUM_GRACE"
-"""The variable of the environment that gives other seconds."""
-
-AT_MOST = 3.0
-"""Seconds for one call that a judgement makes."""
-
-AT_MOST_FOLLOWED = 10.0
-"""Seconds for following one call."""
-
-NO_TIME = "judging took too long"
-
-
-@dataclass
-class Seen:
-    """What was seen of one function so far. `function` is None where it was not found.
-
-    `owed` are patterns for which there was no time; a later call may be judged instead.
-    """
-
-    code: CodeType
-    module: str
-    looks: int = LOOKS
-    is_searched: bool = False
-    function: Callable[..., Any] | None = None
-    annotated: bool = False
-    judged: int = 0
-    patterns: dict[Hashable, Pattern | None] = field(default_factory=dict)
-    owed: set[Hashable] = field(default_factory=set)
-    reason: str = ""
-
-    @property
-    def name(self) -> str:
-        """The function as a reader names it."""
-        return self.code.co_qualname.replace("<locals>.", "")
-
-
-@dataclass
-class Begun:
-    """A call that is examined: `arguments` are copies where it will be judged, else None."""
-
-    observer: Observer
-    seen: Seen
-    pattern: Hashable
-    told: dict[str, Json]
-    has_tensors: bool
-    arguments: dict[str, Any] | None
-
-    def returned(self, value: Any) -> Any:
-        """Take what the call returns, and give it back."""
-        self.observer.ended(self, value)
-        return value
-
 
 class _Busy(threading.local):
-    """Whether a thread is looking at a call: what it calls meanwhile is not counted as the program's."""
+    """Whether a thread is looking at a call: what it calls meanwhile is not counted as the program's.
+
+    `open` are the calls that are looked at and have not returned, by their frame and code.
+    """
 
     now = False
+
+    def __init__(self) -> None:
+        self.open: list[tuple[int, int]] = []
+
+    def enter(self, frame: FrameType) -> None:
+        """Take a call; those that have ended with an exception are no longer below it."""
+        running = set()
+        outer = frame.f_back
+        while outer is not None:
+            running.add((id(outer), id(outer.f_code)))
+            outer = outer.f_back
+        self.open = [*(each for each in self.open if each in running), (id(frame), id(frame.f_code))]
+
+    def leave(self, code: CodeType) -> bool:
+        """Take the end of a call, and say whether no other goes on around it."""
+        while self.open and self.open.pop()[1] != id(code):
+            pass
+        return not self.open
 
 
 class Observer:
     """Is told when functions of the project begin, and keeps what it has seen of them."""
 
-    def __init__(self, root: Path, keeps_objects: bool) -> None:
+    def __init__(self, root: Path, keeps_objects: bool, budget: Budget, earlier: Earlier) -> None:
         self.root = root
         self.kept: dict[type, Any] = {}
         self._keeps_objects = keeps_objects
         self.objects: dict[str, list[dict[str, Json]]] = {}
         self._seen: dict[int, Seen] = {}
         self._busy = _Busy()
-        self._started = process_time()
-        self._spent, self._grace = 0.0, float(os.environ.get(LONGER, GRACE))
-        self._followed = unannotated.Followed()
+        self._budget = budget
+        self._earlier = earlier
+        self._listings: dict[tuple[str, int], Json] = {}
+        self._signatures: dict[tuple[str, int], list[Json]] = {}
+        self._lazy: Verdicts | None = None
         self._is_fork = False
+
+    @property
+    def _verdicts(self) -> Verdicts:
+        """What judges calls. To import it takes long, and where all is known nothing is judged."""
+        if self._lazy is None:
+            with self._budget.uncounted():
+                from typed_einsum.testing.observe.verdicts import Verdicts
+
+            self._lazy = Verdicts(self.root, self._budget, self._listings, self._signatures)
+        return self._lazy
 
     def begun(self, code: CodeType, frame: FrameType) -> Answer:
         """Say whether the end of a call is of interest, and whether further calls are."""
-        if self._busy.now:
-            return None
         seen = self._seen.get(id(code))
+        if self._busy.now:
+            return None if seen is None else self._entered(seen, frame)
         if seen is None:
             seen = self._seen[id(code)] = Seen(code, str(frame.f_globals.get("__name__", "")))
         if seen.looks <= 0:
@@ -143,6 +112,17 @@ class Observer:
         finally:
             self._busy.now = False
 
+    def _entered(self, seen: Seen, frame: FrameType) -> Answer:
+        """A call that a judgement makes."""
+        try:
+            arguments = arguments_of(seen.code, frame)
+            if self._lazy is None:
+                return None
+            answer: Answer = self._lazy.entered(seen, lambda: _patterns_of(arguments), arguments)
+        except Exception:  # ours: the judgement goes on
+            return None
+        return answer
+
     def _look(self, seen: Seen, frame: FrameType) -> Answer:
         if is_transformed():
             return None
@@ -150,29 +130,54 @@ class Observer:
         if seen.code.co_name == "__init__":
             self._constructed(seen, arguments)
             return None
-        pattern = tuple(map(pattern_of, arguments.values()))
-        is_owed = pattern in seen.owed and self._time_left() > 0
+        pattern = _patterns_of(arguments)
+        is_owed = pattern in seen.owed and not seen.waiting and self._budget.left > 0
         if not is_owed and (pattern in seen.patterns or len(seen.patterns) >= MOST_PATTERNS):
             seen.looks -= 1
             return None
+        with self._budget.counted():
+            return self._new_pattern(seen, frame, arguments, pattern)
+
+    def _new_pattern(
+        self, seen: Seen, frame: FrameType, arguments: Mapping[str, Any], pattern: Hashable
+    ) -> Answer:
         seen.owed.discard(pattern)
         seen.looks = LOOKS
         has_tensors = any(map(holds_tensor, arguments.values()))
         self._find(seen, frame, arguments, has_tensors)
         if self._keeps_objects:
             self._keep_object(next(iter(arguments.values()), None))
-        copies = self._copies(seen, arguments)
         described = {name: told(value) for name, value in arguments.items()}
+        if self._is_known(seen, pattern, arguments, described):
+            return None
+        copies = self._copies(seen, arguments)
         begun = Begun(self, seen, pattern, described, has_tensors, copies)
         seen.patterns[pattern] = Pattern(described, text=NO_END) if has_tensors else None
         if seen.code.co_flags & (CO_GENERATOR | CO_ASYNC_GENERATOR):
             self._keep(begun, Pattern(described, text="what a generator yields is not judged"))
             return None
+        self._busy.enter(frame)
         return begun
+
+    def _is_known(
+        self, seen: Seen, pattern: Hashable, arguments: Mapping[str, Any], described: Mapping[str, Json]
+    ) -> bool:
+        """Whether an earlier run has said what there is to say."""
+        known = self._earlier.of(seen, key_of(pattern), arguments)
+        if known is None:
+            return False
+        found, function = known
+        seen.patterns[pattern] = replace(found, arguments=described)
+        seen.judged += found.extent != "not judged"
+        seen.followed += 1
+        if function.listing is not None:
+            self._listings.setdefault(seen.place, function.listing)
+        self._signatures.setdefault(seen.place, list(function.signatures))
+        return True
 
     def _find(self, seen: Seen, frame: FrameType, arguments: Mapping[str, Any], has_tensors: bool) -> None:
         """Find the function itself, once. To look for it everywhere takes long, so only for tensors."""
-        if seen.is_searched:
+        if seen.is_searched or (seen.function is not None and not has_tensors):
             return
         seen.is_searched = has_tensors
         seen.function = function_of(seen.code, frame.f_globals, arguments, everywhere=has_tensors)
@@ -180,58 +185,50 @@ class Observer:
 
     def _copies(self, seen: Seen, arguments: Mapping[str, Any]) -> dict[str, Any] | None:
         """Copies of the arguments of a call that is to be judged."""
-        if seen.function is None or not any(map(holds_tensor, arguments.values())):
+        if seen.function is None or not (seen.annotated or any(map(holds_tensor, arguments.values()))):
             return None
-        most, left = (MOST_JUDGED, 0.0) if seen.annotated else (MOST_FOLLOWED, GRACE / 2)
-        if seen.judged >= most or self._time_left() <= left:
+        if seen.is_enough or seen.waiting >= MOST_WAITING:
             return None
-        if self._is_fork or threading.current_thread() is not threading.main_thread():
+        if self._is_fork or not is_main():
             return None
         memo: dict[int, Any] = {}
         return {name: copied(value, memo) for name, value in arguments.items()}
-
-    def _time_left(self) -> float:
-        """Seconds that judging may still take, as things are."""
-        return self._grace + SHARE * (process_time() - self._started) - self._spent
 
     def ended(self, begun: Begun, result: Any) -> None:
         """Take the result of a call, and say what there is to say of it."""
         if self._busy.now:
             return
         self._busy.now = True
-        started = process_time()
         try:
-            seen = Pattern(begun.told, told(result), "returned", text=self._why_not(begun))
-            if begun.arguments is not None:
-                begun.seen.judged += 1
-                assert begun.seen.function is not None
-                limit = min(AT_MOST, max(self._time_left(), 0.5))
-                seen = self._judged(begun, result, seen, limit)
-            elif seen.text == NO_TIME:
-                begun.seen.owed.add(begun.pattern)
-            begun.has_tensors |= holds_tensor(result)
-            self._keep(begun, seen)
+            with self._budget.counted():
+                self._take(begun, result)
+                if self._busy.leave(begun.seen.code) and is_main() and self._lazy is not None:
+                    self._lazy.settle()
         except Exception as error:  # ours: the program goes on
             self._keep(begun, Pattern(begun.told, text=f"looking at it raised {first_line(error)}"))
         finally:
             begun.arguments = None
-            self._spent += process_time() - started
             self._busy.now = False
 
-    def _judged(self, begun: Begun, result: Any, seen: Pattern, limit: float) -> Pattern:
-        """What is said of a call; of one without annotations, what following it says."""
-        function, arguments = begun.seen.function, begun.arguments
-        assert function is not None
-        assert arguments is not None
-        if begun.seen.annotated:
-            seen = judging.judged(function, dict(arguments), result, seen, self.root, limit)
-        if begun.seen.annotated and self._time_left() < GRACE / 2:
-            return seen
-        audit = not begun.seen.annotated and self._time_left() > GRACE / 2
-        limit = min(AT_MOST_FOLLOWED, max(self._time_left(), 0.5))
-        looked = unannotated.looked_at(function, arguments, self.root, limit, audit=audit)
-        self._followed.add(looked)
-        return replace(seen, findings=(*seen.findings, *looked.findings))
+    def _take(self, begun: Begun, result: Any) -> None:
+        begun.has_tensors |= holds_tensor(result)
+        self._keep(begun, Pattern(begun.told, told(result), "returned", text=self._why_not(begun)))
+        if begun.arguments is not None and begun.has_tensors:
+            self._verdicts.take(begun.seen, begun.pattern, begun.arguments, result)
+        elif not begun.seen.is_enough:
+            begun.seen.owed.add(begun.pattern)
+
+    def settle(self) -> None:
+        """Judge calls for which there was no time when they returned, if there is now."""
+        is_free = not (self._busy.now or self._is_fork or is_transformed())
+        if self._lazy is None or not is_free or not is_main():
+            return
+        self._busy.now = True
+        try:
+            with self._budget.counted():
+                self._lazy.settle()
+        finally:
+            self._busy.now = False
 
     def _keep(self, begun: Begun, pattern: Pattern) -> None:
         if begun.has_tensors:
@@ -245,9 +242,9 @@ class Observer:
             return "it has no shape annotations"
         if self._is_fork:
             return "it was called in a forked process"
-        if threading.current_thread() is not threading.main_thread():
+        if not is_main():
             return "it was called outside the main thread"
-        return "enough calls were judged" if seen.judged >= MOST_JUDGED else NO_TIME
+        return ENOUGH if seen.is_enough else NO_TIME
 
     def _constructed(self, seen: Seen, arguments: Mapping[str, Any]) -> None:
         """Keep what an object was built with, if JSON can hold it."""
@@ -282,6 +279,7 @@ class Observer:
 
     def set_anew(self) -> None:
         """Look at functions again: their next calls may be of new patterns."""
+        self.settle()
         for seen in self._seen.values():
             if len(seen.patterns) < MOST_PATTERNS and not seen.reason:
                 seen.looks = max(seen.looks, LOOKS // 4)
@@ -289,12 +287,13 @@ class Observer:
     def functions(self) -> Iterator[Function]:
         """What was seen, as plain data."""
         for seen in self._seen.values():
-            patterns = tuple(pattern for pattern in seen.patterns.values() if pattern is not None)
+            patterns = tuple(replace(each, key=key_of(key)) for key, each in seen.patterns.items() if each)
             if patterns or seen.reason:
-                file = below(self.root, seen.code.co_filename)
-                line = line_of_def(seen.code.co_filename, seen.code.co_firstlineno)
-                place = seen.code.co_filename, line
-                listing = self._followed.listings.get(place)
-                signatures = tuple(self._followed.signatures.get(place, ()))
-                told = (file, line, seen.name, seen.module, seen.annotated, patterns, seen.reason)
-                yield Function(*told, listing=listing, signatures=signatures)
+                file, line = seen.place
+                told = (below(self.root, file), line, seen.name, seen.module, seen.annotated, patterns)
+                signatures = tuple(self._signatures.get(seen.place, ()))
+                yield Function(*told, seen.reason, self._listings.get(seen.place), signatures)
+
+
+def _patterns_of(arguments: Mapping[str, Any]) -> Hashable:
+    return tuple(map(pattern_of, arguments.values()))

@@ -6,6 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
+ENOUGH, NO_TIME = "enough calls were judged", "judging took too long"
+"""Reasons why a pattern is not judged."""
+
 Extent = Literal["all sizes", "these sizes", "not judged"]
 Json = Any
 
@@ -28,7 +31,7 @@ class Pattern:
     """Calls of one function whose arguments have the same ranks, dtypes and types.
 
     `arguments` and `result` describe those of the first such call, as JSON. `text` says for which sizes they
-    were judged, or why they were not.
+    were judged, or why they were not. `key` is a digest of what such calls share.
     """
 
     arguments: Mapping[str, Json]
@@ -37,6 +40,7 @@ class Pattern:
     extent: Extent = "not judged"
     text: str = ""
     findings: tuple[Found, ...] = ()
+    key: str = ""
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,10 @@ from __future__ import annotations
 import ast
 import builtins
 import sys
-from collections.abc import Callable, Sequence
-from copy import deepcopy
+from collections.abc import Callable, Iterator, Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from types import CodeType, ModuleType
-from typing import Any
 
 from typed_einsum.testing.observe.probes import OFF, Listener, Started
 from typed_einsum.testing.observe.sources import Sources
@@ -75,7 +73,7 @@ class Rewriting:
     def compiled(self, source: bytes | str, file: str) -> CodeType:
         """The code of a module whose functions report themselves."""
         tree = ast.parse(source, file)
-        _Functions(file, self._refused).visit(tree)
+        _Functions(file, source, self._refused).rewrite(tree)
         code: CodeType = compile(tree, file, "exec", dont_inherit=True)
         return code
 
@@ -131,45 +129,47 @@ class _Loader(SourceFileLoader):
         return self._rewriting.compiled(self.get_data(self.path), self.path)
 
 
-class _Functions(ast.NodeTransformer):
+class _Functions:
     """Rewrites every function of a module that can be, those inside others first."""
 
-    def __init__(self, file: str, refused: Refused) -> None:
+    def __init__(self, file: str, source: bytes | str, refused: Refused) -> None:
         self._file = file
         self._refused = refused
         self._around = ""
+        text = source if isinstance(source, str) else source.decode(errors="ignore")
+        # What the text does not hold need not be looked for in every expression.
+        self._may_yield = "yield" in text
+        self._may_read_locals = any(name in text for name in READS_LOCALS)
 
-    def visit_ClassDef(self, node: ast.ClassDef) -> Any:
-        """A class, with its methods."""
-        return self._inside(node)
+    def rewrite(self, node: ast.AST) -> None:
+        """Rewrite the functions in a module, a class or a function."""
+        for statement in list(_statements(node)):
+            match statement:
+                case ast.FunctionDef() | ast.AsyncFunctionDef():
+                    self._function(statement)
+                case ast.ClassDef():
+                    self._inside(statement)
+                case _:
+                    self.rewrite(statement)
 
-    def _inside(self, node: Definition | ast.ClassDef) -> Any:
+    def _inside(self, node: Definition | ast.ClassDef) -> None:
         around, self._around = self._around, f"{self._around}{node.name}."
-        self.generic_visit(node)
+        self.rewrite(node)
         self._around = around
-        return node
 
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> Any:
-        """A function or a method."""
-        return self._rewritten(node)
-
-    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> Any:
-        """A coroutine or an asynchronous generator."""
-        return self._rewritten(node)
-
-    def _rewritten(self, node: Definition) -> Definition:
-        reason = _why_not(node)
+    def _function(self, node: Definition) -> None:
+        reason = _compiled_by(node)
+        if not reason and self._may_read_locals:
+            reason = _reads_locals(node)
         if reason:
             self._refused(self._file, node.lineno, self._around + node.name, reason)
-            return node
+            return
         self._inside(node)
         if not _has_body(node):
-            return node
-        own = _Own(node)
-        if own.is_generator:
-            ended: list[ast.stmt] = []
-        else:
-            node.body = [_Returns().visit(statement) for statement in node.body]
+            return
+        ended: list[ast.stmt] = []
+        if not (self._may_yield and any(isinstance(each, ast.Yield | ast.YieldFrom) for each in _own(node))):
+            _pass_on_returns(node)
             ended = [ast.Expr(_told(ast.Constant(None)))]
         at = 1 if ast.get_docstring(node, clean=False) is not None else 0
         number = ast.Constant(len(_is_known))
@@ -178,7 +178,38 @@ class _Functions(ast.NodeTransformer):
         for statement in (start, *ended):
             _place(statement, node)
         node.body = [*node.body[:at], start, *node.body[at:], *ended]
-        return node
+
+
+INNER = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
+"""What has returns, yields and locals of its own."""
+
+
+def _statements(node: ast.AST) -> Iterator[ast.AST]:
+    """The statements directly inside another, and its handlers and cases, which hold more."""
+    for name in ("body", "orelse", "finalbody", "handlers", "cases"):
+        inside = getattr(node, name, None)
+        if isinstance(inside, list):
+            yield from inside
+
+
+def _own(node: Definition) -> Iterator[ast.AST]:
+    """What a function does itself, and not a function inside it."""
+    waiting: list[ast.AST] = list(node.body)
+    while waiting:
+        each = waiting.pop()
+        if not isinstance(each, INNER):
+            yield each
+            waiting += ast.iter_child_nodes(each)
+
+
+def _pass_on_returns(node: ast.AST) -> None:
+    """Write `return X` as `return X if CALL is None else CALL.returned(X)`; the first usually runs."""
+    for statement in _statements(node):
+        if isinstance(statement, ast.Return):
+            statement.value = _told(statement.value or ast.Constant(None))
+            _place(statement.value, statement)
+        elif not isinstance(statement, INNER):
+            _pass_on_returns(statement)
 
 
 def _place(new: ast.AST, at: ast.stmt) -> None:
@@ -197,65 +228,24 @@ def _has_body(node: Definition) -> bool:
     )
 
 
-def _why_not(node: Definition) -> str:
-    """Why a function has to be left as it is; empty where it need not."""
+def _compiled_by(node: Definition) -> str:
+    """Why a function has to be left as it is for a decorator; empty where it need not."""
     for decorator in node.decorator_list:
         called = decorator.func if isinstance(decorator, ast.Call) else decorator
         last = ast.unparse(called).rpartition(".")[2]
         if last in COMPILERS:
             return f"`{ast.unparse(called)}` compiles it"
-    read = sorted(READS_LOCALS & _Own(node).called)
+    return ""
+
+
+def _reads_locals(node: Definition) -> str:
+    """Why a function has to be left as it is for what it calls; empty where it need not."""
+    calls = (each.func for each in _own(node) if isinstance(each, ast.Call))
+    read = sorted(READS_LOCALS & {each.id for each in calls if isinstance(each, ast.Name)})
     return f"it calls `{read[0]}`, which would see what is added to it" if read else ""
-
-
-class _Own(ast.NodeVisitor):
-    """What a function does itself, and not a function inside it."""
-
-    def __init__(self, node: Definition) -> None:
-        self.is_generator = False
-        self.called: set[str] = set()
-        for statement in node.body:
-            self.visit(statement)
-
-    def _pass_over(self, node: ast.AST) -> None:
-        return
-
-    visit_FunctionDef = visit_AsyncFunctionDef = visit_Lambda = visit_ClassDef = _pass_over
-
-    def visit_Yield(self, node: ast.Yield) -> None:
-        """An item of a generator."""
-        self.is_generator = True
-        self.generic_visit(node)
-
-    def visit_YieldFrom(self, node: ast.YieldFrom) -> None:
-        """Items of another generator."""
-        self.is_generator = True
-        self.generic_visit(node)
-
-    def visit_Call(self, node: ast.Call) -> None:
-        """A call of a function by its name."""
-        if isinstance(node.func, ast.Name):
-            self.called.add(node.func.id)
-        self.generic_visit(node)
-
-
-class _Returns(ast.NodeTransformer):
-    """Passes on what a function returns, but not what functions inside it do."""
-
-    def _as_it_is(self, node: ast.AST) -> ast.AST:
-        return node
-
-    visit_FunctionDef = visit_AsyncFunctionDef = visit_Lambda = visit_ClassDef = _as_it_is
-
-    def visit_Return(self, node: ast.Return) -> ast.Return:
-        """`return X` as `return X if CALL is None else CALL.returned(X)`: the first is what usually runs."""
-        value = node.value or ast.Constant(None)
-        told = _told(value)
-        _place(told, node)
-        return ast.copy_location(ast.Return(told), node)
 
 
 def _told(value: ast.expr) -> ast.IfExp:
     is_none = ast.Compare(ast.Name(CALL, ast.Load()), [ast.Is()], [ast.Constant(None)])
     returned = ast.Attribute(ast.Name(CALL, ast.Load()), "returned", ast.Load())
-    return ast.IfExp(is_none, value, ast.Call(returned, [deepcopy(value)], []))
+    return ast.IfExp(is_none, value, ast.Call(returned, [value], []))

@@ -15,7 +15,15 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from typed_einsum.testing.observe.records import Function, Json, Observations, combined
+from typed_einsum.testing.observe.records import (
+    ENOUGH,
+    NO_TIME,
+    Function,
+    Json,
+    Observations,
+    Pattern,
+    combined,
+)
 
 FOLDER = ".typed-einsum"
 FORMAT, VERSION = "typed-einsum observations", 3
@@ -40,9 +48,57 @@ def begin(root: Path, *, append: bool = False) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / ".gitignore").write_text("# Written by typed-einsum; nothing here belongs in git.\n*\n")
     if not append:
+        _keep_for_later(folder)
         for file in folder.glob("*.json"):
             file.unlink(missing_ok=True)
     return folder
+
+
+EARLIER = "earlier"
+"""The folder with what earlier runs have said, of the functions that they called."""
+
+
+def _keep_for_later(folder: Path) -> None:
+    """Keep what was judged: where nothing has changed, it need not be judged again."""
+    try:
+        last = _as_written(folder)
+    except BadStore:  # of another version
+        return
+    before = earlier(folder)
+    if any(last.digests.get(file, digest) != digest for file, digest in before.digests.items()):
+        before = Observations()  # what has changed since may be what it depends on
+    judged = [_as_far_as_judged(each) for part in (last, before) for each in part.functions]
+    functions = combined([Observations((each,)) for each in judged if each.patterns]).functions
+    write(folder / EARLIER, Observations(functions, {}, {**before.digests, **last.digests}), "judged")
+
+
+UNDECIDED = (ENOUGH, NO_TIME, "ran for more than", "no shape annotations", "forked", "main thread")
+"""Parts of reasons that may not hold in another run."""
+
+
+def earlier(folder: Path) -> Observations:
+    """What earlier runs have judged; nothing where that cannot be read."""
+    try:
+        return _as_written(folder / EARLIER)
+    except BadStore:
+        return Observations()
+
+
+def _as_written(folder: Path) -> Observations:
+    return combined(_read(file) for file in sorted(folder.glob("*.json")))
+
+
+def _as_far_as_judged(function: Function) -> Function:
+    """A function with the patterns of which something is known: judged, or followed."""
+    is_followed = function.listing is not None and not function.annotated
+    known = (each for each in function.patterns if each.key and (is_followed or _is_final(each)))
+    return replace(function, patterns=tuple(known), reason="")
+
+
+def _is_final(pattern: Pattern) -> bool:
+    """Whether nothing more would be said of a pattern in another run."""
+    is_open = pattern.ended != "returned" or any(each in pattern.text for each in UNDECIDED)
+    return pattern.extent != "not judged" or not is_open
 
 
 def write(folder: Path, observations: Observations, name: str) -> None:
@@ -62,7 +118,7 @@ def new_name() -> str:
 
 def read(folder: Path) -> Observations:
     """All that was observed. Functions in files that have changed since are not judged. Raises `BadStore`."""
-    found = combined(_read(file) for file in sorted(folder.glob("*.json")))
+    found = _as_written(folder)
     changed = {file for file, digest in found.digests.items() if digest_of(folder.parent / file) != digest}
     functions = [_stale(each) if each.file in changed else each for each in found.functions]
     return replace(found, functions=tuple(functions))

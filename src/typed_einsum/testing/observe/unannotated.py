@@ -19,7 +19,7 @@ from typed_einsum.testing.listing.running import Ran, recorded_call
 from typed_einsum.testing.listing.shapes import Shapes, shapes_of
 from typed_einsum.testing.listing.stored import is_better, stored
 from typed_einsum.testing.names.glossary import glossary_near
-from typed_einsum.testing.observe.judging import found_of, undisturbed
+from typed_einsum.testing.observe.judging import PATIENCE, found_of, undisturbed
 from typed_einsum.testing.observe.records import Found, Json
 from typed_einsum.testing.process.outcome import first_line
 from typed_einsum.testing.running.limits import OutOfTime, limited
@@ -65,7 +65,7 @@ def looked_at(
     """Follow a call whose arguments are copies. `limit` is in seconds, for each call that is made."""
     looked = Looked()
     try:
-        with undisturbed(), limited(limit):
+        with undisturbed(), limited(limit, patience=PATIENCE):
             call = Call(
                 function, Recipe(inspect.signature(function), {}), dict(arguments), {}, origin="observed"
             )

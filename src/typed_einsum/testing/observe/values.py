@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import sys
 from collections.abc import Hashable, Iterator, Mapping
@@ -30,11 +31,30 @@ Json = Any
 def pattern_of(value: Any, depth: int = 0) -> Hashable:
     """What calls must share to be alike: ranks, dtypes and types, and what is true, false or None."""
     if is_tensor(value):
-        return type(value), dtype_of(value), len(shape_of(value))
+        return _kind(value), dtype_of(value), len(shape_of(value))
     if value is None or value is True or value is False:
         return value
     inside = tuple(pattern_of(each, depth + 1) for each in _items(value, depth))
     return (type(value), *inside)
+
+
+def key_of(pattern: Hashable) -> str:
+    """A digest of a pattern, which is the same in another process."""
+    return hashlib.sha256(_written(pattern).encode()).hexdigest()[:16]
+
+
+def _written(part: Any) -> str:
+    if isinstance(part, tuple):
+        return f"({', '.join(map(_written, part))})"
+    return f"{part.__module__}.{part.__qualname__}" if isinstance(part, type) else repr(part)
+
+
+def _kind(tensor: Tensor) -> type:
+    """The class of a tensor; of one without numbers, that of the one that it stands for."""
+    fakes = sys.modules.get("torch._subclasses.fake_tensor")
+    if fakes is None or not isinstance(tensor, fakes.FakeTensor):
+        return type(tensor)
+    return torch.nn.Parameter if isinstance(tensor, torch.nn.Parameter) else Tensor
 
 
 def holds_tensor(value: Any, depth: int = 0) -> bool:

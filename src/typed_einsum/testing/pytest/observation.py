@@ -15,6 +15,9 @@ from typed_einsum.testing.observe.sources import TEST_FILES, NoSuchPackage, sour
 from typed_einsum.testing.references.suggestions import suggestion
 
 REPORT = "typed-einsum report"
+GRACE = 5.0
+"""Seconds that judging may take beside its share of the tests' own processor time."""
+
 CONTRACTS = "shape_contracts"
 """The setting for contracts, which take the objects that tests have made."""
 
@@ -34,7 +37,9 @@ class ShapesObserved:
         try:
             observed = sources(packages, root, test_files=[*test_files])
             serves_contracts = bool(config.known_args_namespace.shape_contracts or config.getini(CONTRACTS))
-            observation = Observation(observed, root / store.FOLDER, keeps_objects=serves_contracts)
+            observation = Observation(
+                observed, root / store.FOLDER, keeps_objects=serves_contracts, grace=GRACE
+            )
             observation.begin()
         except NoSuchPackage as error:
             raise pytest.UsageError(f"--shapes: there is no package {str(error)!r}") from None

@@ -6,18 +6,19 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from time import monotonic
+from time import monotonic, process_time
 from types import FrameType
 from typing import Any
 
 AGAIN = 0.5
-"""Seconds to wait for an import that must not be stopped."""
+"""Seconds to wait for an import that must not be stopped, or for the processor."""
 
 
 @contextmanager
-def alarm(seconds: float, error: BaseException) -> Iterator[None]:
+def alarm(seconds: float, error: BaseException, patience: float = 1.0) -> Iterator[None]:
     """Raise an error inside a block that takes longer: in the main thread, and where there are signals.
 
+    With more `patience`, so many times as long where the processor has been busy with something else.
     A signal interrupts Python, not a product of two large matrices: that is finished first.
     """
     if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
@@ -25,11 +26,12 @@ def alarm(seconds: float, error: BaseException) -> Iterator[None]:
         return
 
     def ring(number: int, frame: FrameType | None) -> None:
-        if not _imports(frame):
+        is_waiting = process_time() - used < seconds and monotonic() - began < patience * seconds
+        if not (is_waiting or _imports(frame)):
             raise error
         signal.setitimer(signal.ITIMER_REAL, AGAIN)
 
-    began = monotonic()
+    began, used = monotonic(), process_time()
     handler: Any = signal.signal(signal.SIGALRM, ring)
     left, interval = signal.setitimer(signal.ITIMER_REAL, min(seconds, threading.TIMEOUT_MAX))
     try:

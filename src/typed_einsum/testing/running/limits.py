@@ -45,11 +45,13 @@ class Limits:
     told: float = 0.0
     optional: bool = False
     note: str = ""
+    patience: float = 1.0
 
     def begin_call(self) -> None:
         """Say that a call begins. Raises `OutOfTime` where those before took all the time."""
         now = monotonic()
         allowed = min(self.seconds, OPTIONAL) if self.optional else SEARCH * self.seconds
+        allowed *= self.patience
         if now - self.began > allowed:
             raise OutOfTime(allowed, of_one_call=False)
         if now - self.told > TOLD_EVERY:
@@ -61,9 +63,11 @@ _current: list[Limits] = []
 
 
 @contextmanager
-def limited(seconds: float, tell: Callable[[bool], None] = lambda optional: None) -> Iterator[Limits]:
-    """For the length of a block, calls have limits."""
-    limits = Limits(seconds, tell, monotonic())
+def limited(
+    seconds: float, tell: Callable[[bool], None] = lambda optional: None, patience: float = 1.0
+) -> Iterator[Limits]:
+    """For the length of a block, calls have limits, `patience` times as long on a busy machine."""
+    limits = Limits(seconds, tell, monotonic(), patience=patience)
     _current.append(limits)
     try:
         yield limits
@@ -79,7 +83,7 @@ def one_call() -> Iterator[None]:
         return
     limits = _current[-1]
     limits.begin_call()
-    with alarm(limits.seconds, OutOfTime(limits.seconds, of_one_call=True)):
+    with alarm(limits.seconds, OutOfTime(limits.seconds, of_one_call=True), limits.patience):
         yield
 
 

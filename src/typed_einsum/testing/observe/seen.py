@@ -1,0 +1,100 @@
+"""What was seen of a function so far, and its calls that are looked at."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from types import CodeType
+from typing import TYPE_CHECKING, Any, Protocol
+
+from typed_einsum.testing.observe.places import line_of_def
+from typed_einsum.testing.observe.records import Json, Pattern
+
+if TYPE_CHECKING:
+    from typed_einsum.testing.calls.call import Call
+
+LOOKS = 24
+"""Calls without a new pattern after which a function is known."""
+
+
+MOST_JUDGED = 3
+"""How many patterns of a function are judged."""
+
+MOST_FOLLOWED = 2
+"""How many patterns of a function without annotations are followed."""
+
+
+@dataclass
+class Seen:
+    """What was seen of one function so far. `function` is None where it was not found.
+
+    `owed` are patterns that there was no time to judge; a later call may be judged instead.
+    """
+
+    code: CodeType
+    module: str
+    looks: int = LOOKS
+    is_searched: bool = False
+    function: Callable[..., Any] | None = None
+    annotated: bool = False
+    judged: int = 0
+    followed: int = 0
+    waiting: int = 0
+    patterns: dict[Hashable, Pattern | None] = field(default_factory=dict)
+    owed: set[Hashable] = field(default_factory=set)
+    reason: str = ""
+
+    @property
+    def name(self) -> str:
+        """The function as a reader names it."""
+        return self.code.co_qualname.replace("<locals>.", "")
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether enough calls of it were judged or followed."""
+        return self.judged >= MOST_JUDGED if self.annotated else self.followed >= MOST_FOLLOWED
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """The file of the function, and the line of its `def`."""
+        return self.code.co_filename, line_of_def(self.code.co_filename, self.code.co_firstlineno)
+
+
+class Listener(Protocol):
+    """Is told when a call that is looked at returns."""
+
+    def ended(self, begun: Begun, result: Any) -> None:
+        """Take the result of a call."""
+
+
+@dataclass
+class Begun:
+    """A call that is looked at: `arguments` are copies where it may be judged, else None."""
+
+    listener: Listener
+    seen: Seen
+    pattern: Hashable
+    told: dict[str, Json]
+    has_tensors: bool
+    arguments: dict[str, Any] | None
+
+    def returned(self, value: Any) -> Any:
+        """Take what the call returns, and give it back."""
+        self.listener.ended(self, value)
+        return value
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A call that has returned, with copies of its arguments; without annotations, it has no `call`."""
+
+    seen: Seen
+    pattern: Hashable
+    arguments: dict[str, Any]
+    call: Call | None
+
+
+def is_main() -> bool:
+    """Whether this is the main thread: no other can be stopped where a call takes too long."""
+    return threading.current_thread() is threading.main_thread()

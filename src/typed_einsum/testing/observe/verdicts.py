@@ -1,0 +1,130 @@
+"""What is said of the calls that were seen, as far as time allows: judged, followed, or passed through."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from typed_einsum.testing.axes.below import Below, Entered, collected
+from typed_einsum.testing.observe import judging, unannotated
+from typed_einsum.testing.observe.budget import Budget
+from typed_einsum.testing.observe.records import ENOUGH, NO_TIME, Pattern
+from typed_einsum.testing.observe.seen import Ended, Seen
+from typed_einsum.testing.observe.waiting import Waiting
+
+AT_MOST = 3.0
+"""Seconds for one call that a judgement makes."""
+
+AT_MOST_FOLLOWED = 10.0
+"""Seconds for following one call."""
+
+FOR_NUMBERS = 0.3
+"""Seconds for each function that waits, beyond which a call is judged by its numbers, too."""
+
+
+ByPlace = dict[unannotated.Place, Any]
+
+
+class Verdicts:
+    """Judges calls that have returned. What is known of functions is added to `listings` and `signatures`."""
+
+    def __init__(self, root: Path, budget: Budget, listings: ByPlace, signatures: ByPlace) -> None:
+        self._root = root
+        self.budget = budget
+        self._followed = unannotated.Followed(listings, signatures)
+        self._waiting = Waiting()
+        self._below: Below | None = None
+        self._on_following = 0.0
+
+    def take(self, seen: Seen, pattern: Hashable, arguments: dict[str, Any], result: Any) -> None:
+        """Take a call that has returned; the arguments are copies. It is held to its annotations at once."""
+        told, function = seen.patterns[pattern], seen.function
+        assert told is not None
+        assert function is not None
+        call = None
+        if seen.annotated:
+            found = judging.held(function, dict(arguments), result, told, self._root)
+            if isinstance(found, Pattern):
+                seen.judged += found.extent != "not judged"
+                seen.patterns[pattern] = found
+                return
+            call = found
+        self._waiting.add(Ended(seen, pattern, arguments, call))
+
+    def entered(self, seen: Seen, pattern: Callable[[], Hashable], arguments: Mapping[str, Any]) -> Any:
+        """Take the beginning of a call that a judgement makes: it may tell of one that waits."""
+        if self._below is None or not self._below.is_following or not seen.annotated:
+            return None
+        waits = self._waiting.of(id(seen.code), key := pattern())
+        if waits is None or waits.call is None:
+            return None
+        entered: Entered | None = self._below.begun((id(seen.code), key), waits.call, arguments)
+        return entered
+
+    def settle(self) -> None:
+        """Judge what waits, as long as there is time; what is too much to wait is left to a later call."""
+        while self.budget.left > 0 and (ended := self._waiting.next(follows=self._may_follow)) is not None:
+            self._waiting.remove(ended)
+            if ended.call is None:
+                self._follow(ended)
+            else:
+                self._judge(ended)
+            for each in self._waiting.enough():
+                self._let_go(each, ENOUGH)
+        for each in self._waiting.too_many():
+            each.seen.owed.add(each.pattern)
+            self._let_go(each, NO_TIME)
+
+    @property
+    def _may_follow(self) -> bool:
+        """Whether there is time to follow calls, for which half of it is meant at most."""
+        return self._on_following < self.budget.allowed / 2
+
+    def _let_go(self, ended: Ended, reason: str) -> None:
+        self._waiting.remove(ended)
+        told = ended.seen.patterns[ended.pattern]
+        if ended.seen.annotated and told is not None:
+            ended.seen.patterns[ended.pattern] = replace(told, text=reason)
+
+    def _judge(self, ended: Ended) -> None:
+        seen, told = ended.seen, ended.seen.patterns[ended.pattern]
+        assert ended.call is not None
+        assert told is not None
+        seen.judged += 1
+        limit = min(AT_MOST, max(self.budget.left, 0.5))
+        numbers_too = self.budget.left > FOR_NUMBERS * len(self._waiting.calls)
+        with collected() as self._below:
+            found = judging.judged_call(ended.call, told, self._root, limit, numbers_too=numbers_too)
+        seen.patterns[ended.pattern] = found
+        self._take_those_below(self._below)
+        self._below = None
+        if seen.place not in self._followed.listings:
+            self._waiting.add(replace(ended, call=None))
+
+    def _take_those_below(self, below: Below) -> None:
+        for (code, pattern), passed in below.found.items():
+            ended = self._waiting.of(code, pattern)
+            told = None if ended is None else ended.seen.patterns[pattern]
+            if ended is None or ended.call is None or told is None:
+                continue
+            found = judging.judged_below(ended.call, passed, told)
+            if found is not None:
+                ended.seen.judged += 1
+                ended.seen.patterns[pattern] = found
+                self._waiting.remove(ended)
+
+    def _follow(self, ended: Ended) -> None:
+        """Follow a call line by line, and audit it where no annotation says what it is to do."""
+        seen, told = ended.seen, ended.seen.patterns[ended.pattern]
+        assert seen.function is not None
+        seen.followed += 1
+        begun = self.budget.left
+        limit = min(AT_MOST_FOLLOWED, max(begun, 0.5))
+        audit = not seen.annotated
+        looked = unannotated.looked_at(seen.function, ended.arguments, self._root, limit, audit=audit)
+        self._followed.add(looked)
+        if told is not None and looked.findings:
+            seen.patterns[ended.pattern] = replace(told, findings=(*told.findings, *looked.findings))
+        self._on_following += max(0.0, begun - self.budget.left)

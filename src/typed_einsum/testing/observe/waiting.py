@@ -1,0 +1,73 @@
+"""Calls that have returned and wait to be judged: the outermost first, whose run tells of all below it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass, field
+
+from torch import nn
+
+from typed_einsum.tensors import shape_of
+from typed_einsum.testing.inputs.arrays import tensors_inside
+from typed_einsum.testing.observe.seen import Ended
+from typed_einsum.testing.running.weights import count_parameters
+
+MOST_WAITING, MOST_NUMBERS = 256, 2**23
+"""How many calls wait, with so many numbers in their arguments, where there is no time for them now."""
+
+
+@dataclass
+class Waiting:
+    """The calls, in the order in which they have returned, by code and pattern."""
+
+    calls: dict[tuple[int, Hashable], Ended] = field(default_factory=dict)
+    _numbers: dict[tuple[int, Hashable], int] = field(default_factory=dict)
+
+    def add(self, ended: Ended) -> None:
+        """Take a call."""
+        key = id(ended.seen.code), ended.pattern
+        self.calls[key], self._numbers[key] = ended, _numbers(ended)
+        ended.seen.waiting += 1
+
+    def of(self, code: int, pattern: Hashable) -> Ended | None:
+        """The call of some code with a pattern."""
+        return self.calls.get((code, pattern))
+
+    def remove(self, ended: Ended) -> None:
+        """Let go of a call."""
+        if self.calls.pop((id(ended.seen.code), ended.pattern), None) is not None:
+            ended.seen.waiting -= 1
+        self._numbers.pop((id(ended.seen.code), ended.pattern), None)
+
+    def next(self, *, follows: bool) -> Ended | None:
+        """The call to look at now: of functions of which nothing is known yet first, the outermost of them.
+
+        Those without annotations come last, and only where it `follows` them.
+        """
+        judged = [each for each in reversed(self.calls.values()) if each.call is not None]
+        fresh = next((each for each in judged if each.seen.judged == 0), None)
+        if fresh is not None or judged:
+            return fresh or judged[0]
+        return next(reversed(self.calls.values()), None) if follows else None
+
+    def enough(self) -> Iterator[Ended]:
+        """The calls of functions of which enough is known."""
+        return (each for each in list(self.calls.values()) if each.seen.is_enough)
+
+    def too_many(self) -> Iterator[Ended]:
+        """The first calls, as long as too many wait."""
+        for each in list(self.calls.values()):
+            if len(self.calls) <= MOST_WAITING and sum(self._numbers.values()) <= MOST_NUMBERS:
+                return
+            yield each
+
+
+def _numbers(ended: Ended) -> int:
+    """How many numbers would stay in memory with a call."""
+    return sum(
+        count_parameters(value)
+        if isinstance(value, nn.Module)
+        else sum(math.prod(shape_of(tensor)) for tensor in tensors_inside(value))
+        for value in ended.arguments.values()
+    )
