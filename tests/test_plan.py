@@ -6,20 +6,23 @@ import gc
 import linecache
 from collections import Counter
 from typing import Any
+from unittest import mock
 
 import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from typed_einsum import einsum, explain
-from typed_einsum.contraction import inline
+from typed_einsum.contraction import inline, planned
 from typed_einsum.equation.reading import linted
-from typed_einsum.plan import depends_on_sizes, plan_of
+from typed_einsum.plan import Plan, depends_on_sizes, plan_of
 from typed_einsum.plan import path as paths
 from typed_einsum.plan.builder import Builder
 from typed_einsum.plan.choice import MICROSECONDS, MORE, rounded
 from typed_einsum.plan.pairs import forms_of_pair
 from typed_einsum.plan.path import contraction_path, greedy_path
+from typed_einsum.plan.source import plan_lines
+from typed_einsum.plan.steps import sources
 from typed_einsum.scopes import cache
 
 
@@ -130,8 +133,47 @@ def test_sizes_of_one_bucket_have_one_plan() -> None:
     ]
     assert depends_on_sizes(equation)
     assert plans[0] is plans[1] is not plans[2]
-    known = linted("bqd,bkd->bqk")  # names alone decide
+    small = {"b": 1, "m": 2, "c": 3, "h": 4, "w": 5, "n": 30}  # names alone decide on small calls
+    assert plan_of(equation, sizes=small) is plan_of(equation)
+    known = linted("bqd,bkd->bqk")  # names alone decide on all
     assert plan_of(known) is plan_of(known, sizes={"b": 2, "q": 3, "k": 400, "d": 5})
+
+
+def plans_that_run(text: str, *shapes: tuple[int, ...]) -> list[Plan]:
+    """The plan that a first call runs; names alone may have chosen others before."""
+    made: list[Plan] = []
+
+    def recorded(plan: Plan, *rest: Any) -> Any:
+        made.append(plan)
+        return plan_lines(plan, *rest)
+
+    with mock.patch.object(planned, "plan_lines", recorded):
+        compiled = inline._compile(inline.contraction_of(text, linted(text)))
+        compiled.alone(*[torch.ones(shape) for shape in shapes])
+    return made
+
+
+def test_a_large_call_runs_the_plan_of_its_sizes() -> None:
+    text = "ylg,pgy->lyp"  # torch.einsum drops p of size 1, and multiplies vectors then
+    by_names, by_sizes = plans_that_run(text, (30, 4, 263), (1, 263, 30))
+    assert by_names is plan_of(linted(text))
+    assert by_sizes is plan_of(linted(text), sizes={"y": 30, "l": 4, "g": 263, "p": 1})
+    assert all("p" not in step.target.letters for step in by_sizes.steps[:-1])
+    assert "p" in by_sizes.steps[-1].target.letters
+    assert plans_that_run(text, (3, 4, 5), (1, 5, 3)) == [by_names]
+
+
+def test_a_vector_that_was_copied_is_a_row() -> None:
+    """Its axis of size 1 gets a stride with which torch multiplies faster."""
+    assert ".unsqueeze(1)" in planned_source("vxc,bvvcx->bv")
+
+
+def planned_source(text: str) -> str:
+    plan = plan_of(linted(text))
+    names = {value.name: value.name for step in plan.steps for value in (*sources(step), step.target)}
+    sizes = {letter: letter for operand in plan.operands for letter in operand.letters}
+    before, result = plan_lines(plan, names, sizes, {"torch": "torch", "best_products": "best"})
+    return "\n".join([*before, result])
 
 
 def test_a_new_axis_leaves_torch_on_its_fast_path() -> None:

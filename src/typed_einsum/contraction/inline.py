@@ -8,7 +8,8 @@ from typing import Any, NoReturn
 
 from torch import Tensor
 
-from typed_einsum.contraction.masked import Masked, mask_text
+from typed_einsum.contraction.masked import Masked
+from typed_einsum.contraction.masks import mask_text, no_maximum
 from typed_einsum.contraction.operands import Contraction, straight_lines
 from typed_einsum.contraction.passed import at_the_call, contraction_of
 from typed_einsum.contraction.planned import runner, running_lines
@@ -195,7 +196,7 @@ def compile_masked(equation: str, sum: str | None, max: str | None, *masks: str)
     _require_texts(equation, reductions)
     contraction = _read(equation, reductions)
     if not contraction.equation.maximised:
-        raise _no_maximum()
+        raise no_maximum(Diagnostic("TE117", "", caller_place()))
 
     def solve(scope: tuple[Any, ...], *operands: Tensor) -> tuple[Tensor, ...]:
         if switch.is_off():
@@ -204,7 +205,7 @@ def compile_masked(equation: str, sum: str | None, max: str | None, *masks: str)
         return tuple(contraction.widened(operands))
 
     texts = tuple(mask_text(text, contraction.equation) for text in masks)
-    run = Masked(contraction, texts).run
+    run = Masked(contraction, tuple(text.hint.axes for text in texts)).run
     check = _checked_function(contraction, solve, shared=True, runs=False)
     return CompiledMasked(len(contraction.labels), check, tuple(text.check for text in texts), run)
 
@@ -216,12 +217,6 @@ def _not_masks(given: object) -> ArgumentError:
     summary = f"`einsum` takes `where` as a dict of axes and masks, not {with_article(described(given))}"
     repair = 'name the axes of the mask in a text: where={"n k": mask}'
     return ArgumentError(Diagnostic("TE408", summary, caller_place(), help=repair))
-
-
-def _no_maximum() -> EquationError:
-    summary = "`where=` keeps entries for a maximum, but there is no `max=`"
-    repair = 'name the axis of the maximum, such as max="n", or multiply by the mask to sum without padding'
-    return EquationError(Diagnostic("TE117", summary, caller_place(), help=repair))
 
 
 def _compile(contraction: Contraction) -> Compiled:
@@ -275,11 +270,8 @@ def _checked_function(
     lines += [f"    {line}" for line in body]
     if shared:
         lines += [f"    {line}" for line in sharing_lines(contraction, checks, f"return {leave}")]
-    before: list[str] = []
-    result = f"({', '.join(variables)},)"
-    if runs:
-        before, result = running_lines(contraction, variables, checks)
-    lines += [*(f"    {line}" for line in before), f"    return {result}"]
+    after = running_lines(contraction, variables, checks) if runs else [f"return ({', '.join(variables)},)"]
+    lines += [f"    {line}" for line in after]
     return build("einsum", lines, checks.namespace)[0]
 
 

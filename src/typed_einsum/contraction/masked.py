@@ -6,30 +6,22 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from math import prod
-from typing import Any
 
 import torch
 from torch import Tensor
 from torch.compiler import is_dynamo_compiling
 
-from typed_einsum.annotations import TensorHint
+from typed_einsum.contraction.masks import axis_name
 from typed_einsum.contraction.maximum import best_products
 from typed_einsum.contraction.maximum.tiles import least
 from typed_einsum.contraction.operands import Contraction
 from typed_einsum.contraction.planned import Run, planned_function, runner
-from typed_einsum.diagnostics import Diagnostic, Span
-from typed_einsum.equation.axes import Named, Variadic, spelled
+from typed_einsum.equation.axes import Axis
 from typed_einsum.equation.equation import Equation, is_spread, name_of, spread_ranks
-from typed_einsum.errors import EquationError
-from typed_einsum.locations import passed_text
-from typed_einsum.messages import MASK
 from typed_einsum.plan import operands_of, plan_of
 from typed_einsum.plan.choice import Spread, parts_of
 from typed_einsum.plan.steps import BestProduct, Group
-from typed_einsum.scopes.text import AxesText, passed_hint
 from typed_einsum.tensors import device_of, dtype_of, shape_of
-
-BOOL = frozenset({torch.bool})
 
 
 @dataclass(frozen=True)
@@ -47,7 +39,7 @@ class Masked:
     """An equation with masks, ready to run on operands and masks that were checked."""
 
     contraction: Contraction
-    masks: tuple[AxesText, ...]
+    masks: tuple[tuple[Axis, ...], ...]
 
     def __post_init__(self) -> None:
         equation = self.contraction.equation
@@ -76,7 +68,7 @@ class Masked:
         equation = self.contraction.equation
         return Letters(
             tuple(operand.letters for operand in operands_of(equation, spread)),
-            tuple(parts([_name(axis) for axis in mask.hint.axes]) for mask in self.masks),
+            tuple(parts([axis_name(axis) for axis in axes]) for axes in self.masks),
             parts(equation.output_keys),
             parts(equation.maximised),
         )
@@ -159,28 +151,3 @@ def _cleared(operand: Tensor, names: Group, kept: Tensor, every: Group) -> Tenso
     some = kept.any(others) if others else kept
     held = tuple(letter for letter in every if letter in names)
     return operand.masked_fill(~_fitted(some, held, names), 0)
-
-
-def mask_text(text: str, equation: Equation) -> AxesText:
-    """The axes of a mask for an equation. Raises `EquationError` (TE105, TE117)."""
-    hint = passed_hint(text)
-    summed = [name for name in equation.vanished if name not in equation.maximised]
-    known = [name for name in equation.keys if name not in summed]
-    given = [_name(axis) for axis in hint.axes]
-    for name, axis in zip(given, hint.axes, strict=True):
-        if name in known and given.count(name) == 1:
-            continue
-        why = f"not among `{' '.join(known)}`"
-        why = "summed before the maximum" if name in summed else why
-        why = "twice in the mask" if name in known else why
-        summary = f"axis `{spelled(axis)}` of {MASK} is {why}"
-        repair = "a mask has axes of the output and of the maximum, in any order, each once"
-        at = passed_text(text, axis.span if axis.span.stop else Span(0, len(text)), "here")
-        raise EquationError(Diagnostic("TE117", summary, at.place, at.marks, help=repair))
-    only_bool: TensorHint = replace(hint, dtypes=BOOL, dtype_name="Bool")
-    return AxesText("einsum", only_bool, text, MASK)
-
-
-def _name(axis: Any) -> str:
-    """The name of an axis of a mask; an axis without one is spelled, and no equation has it."""
-    return name_of(axis) if isinstance(axis, Named | Variadic) and not axis.broadcast else spelled(axis)

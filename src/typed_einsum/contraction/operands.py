@@ -115,15 +115,12 @@ class Contraction:
         TE304, TE301, TE302, TE303, TE201 to TE204, TE207, TE306, in this order. `around` finds what
         already bound names in the function that runs.
         """
-        held = [
-            Held(Labelled(label, axes, shape_of(value) if is_tensor(value) else ()), value)
-            for label, axes, value in zip(self.labels, self.equation.operands, operands, strict=True)
-        ]
+        held = self.held(operands)
         for item, dtypes in zip(held, self.dtypes, strict=True):
-            self._require_tensor(item)
-            self._require_dtype(item, dtypes, held)
+            self.require_tensor(item)
+            self.require_dtype(item, dtypes, held)
         self._require_one_dtype(held)
-        self._require_one_device(held)
+        self.require_one_device(held)
         for name, size in self.equation.fixed:
             bound = bindings.sizes.setdefault(name, size)
             origin = bindings.origins.setdefault(name, Origin(f"{name}={size}"))
@@ -141,6 +138,13 @@ class Contraction:
             raise shape_error(conflicts, held, lambda *asked: self._located(around, *asked), bindings)
         self._require_maximum(held, bindings)
 
+    def held(self, operands: Sequence[Any]) -> list[Held]:
+        """Each operand with its name and axes."""
+        return [
+            Held(Labelled(label, axes, shape_of(value) if is_tensor(value) else ()), value)
+            for label, axes, value in zip(self.labels, self.equation.operands, operands, strict=True)
+        ]
+
     def origin_of(self, name: str) -> Origin | None:
         """Where this contraction takes the size of a name from."""
         for label, axes in zip(self.labels, self.equation.operands, strict=True):
@@ -149,7 +153,8 @@ class Contraction:
                     return Origin(f"{label} of `{self.equation}`", position, axis)
         return None
 
-    def _require_tensor(self, item: Held) -> None:
+    def require_tensor(self, item: Held) -> None:
+        """Raise TE304 for what is no tensor."""
         if not is_tensor(item.value):
             label = item.tensor.label
             at = self.locate(label, None, f"{kind_of(item.value)} here")
@@ -159,7 +164,8 @@ class Contraction:
             summary = f"{title(label)} is not a tensor but {with_article(described(item.value))}"
             raise DtypeError(Diagnostic("TE304", summary, at.place, at.marks, help=repair))
 
-    def _require_dtype(self, item: Held, dtypes: Dtypes, held: Sequence[Held]) -> None:
+    def require_dtype(self, item: Held, dtypes: Dtypes, held: Sequence[Held]) -> None:
+        """Raise TE301 for a dtype that the annotation does not allow."""
         if dtypes.allow(dtype_of(item.value)):
             return
         label, found = item.tensor.label, dtype_of(item.value)
@@ -181,7 +187,8 @@ class Contraction:
                 repair = f"torch contracts one dtype at a time: convert {convert}"
                 raise DtypeError(Diagnostic("TE302", summary, at.place, at.marks, facts(held), repair))
 
-    def _require_one_device(self, held: Sequence[Held]) -> None:
+    def require_one_device(self, held: Sequence[Held]) -> None:
+        """Raise TE303 where tensors lie on several devices."""
         rooted = [item for item in held if not may_mix_devices(item.value)] or list(held)
         first = rooted[0]
         for item in rooted[1:]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from math import prod
 
 import torch
 from torch import Tensor
@@ -11,10 +11,18 @@ from torch.compiler import is_dynamo_compiling
 
 from typed_einsum.contraction.maximum import best_products
 from typed_einsum.contraction.operands import Contraction
-from typed_einsum.equation.equation import Equation, is_spread, name_of, spread_ranks
+from typed_einsum.equation.equation import Equation, is_spread, spread_ranks
 from typed_einsum.generated.checks import ShapeChecks
 from typed_einsum.generated.compile import build
-from typed_einsum.plan import Plan, depends_on_sizes, operands_of, parts_of, plan_of
+from typed_einsum.plan import (
+    LARGE,
+    Plan,
+    can_be_small,
+    depends_on_sizes,
+    operands_of,
+    plan_for_bucket,
+    plan_of,
+)
 from typed_einsum.plan.source import assigned, plan_lines
 from typed_einsum.tensors import shape_of
 
@@ -28,22 +36,34 @@ Run = Callable[..., Tensor]
 
 
 def running_lines(
-    contraction: Contraction, variables: Sequence[str], checks: ShapeChecks
-) -> tuple[list[str], str]:
-    """Lines that contract operands already checked, and the expression of the result.
+    contraction: Contraction,
+    variables: Sequence[str],
+    checks: ShapeChecks,
+    returned: Callable[[str], str] = str,
+) -> list[str]:
+    """Lines that contract operands already checked; `returned` makes what they return of the result.
 
     The plan stands in the lines themselves where it depends on names only. With `*batch` it depends on
-    ranks, with three operands or more (and some pairs) on sizes: then the lines call a function that looks
-    at those.
+    ranks, with three operands or more on sizes, with some pairs on sizes where they are large: then the
+    lines call a function that looks at those.
     """
     equation = contraction.equation
+
+    def by(run: Run) -> str:
+        call = f"{checks.constant('run', run)}({', '.join(variables)})"
+        return f"return {returned(call)}"
+
     if _broadcasts(equation) or any(is_spread(name) for name in equation.keys):
-        run = runner(contraction)
-    elif depends_on_sizes(equation):
-        run = _BySize(contraction, {})
-    else:
-        return _written(plan_of(equation), variables, checks, checks.known)
-    return [], f"{checks.constant('run', run)}({', '.join(variables)})"
+        return [by(runner(contraction))]
+    if not depends_on_sizes(equation):
+        return _written(plan_of(equation), variables, checks, checks.known, returned=returned)
+    by_size = by(_BySize(contraction, {}))
+    if not can_be_small(equation):
+        return [by_size]
+    tracing = checks.constant("tracing", is_dynamo_compiling)  # asked first: a product would be guarded
+    work = " * ".join(checks.known[name] for name in equation.keys)
+    large = [f"if not {tracing}() and {work} > {LARGE}:", f"    {by_size}"]
+    return [*large, *_written(plan_of(equation), variables, checks, checks.known, returned=returned)]
 
 
 def runner(contraction: Contraction) -> Run:
@@ -77,8 +97,27 @@ class _ByRank:
     def _make(self, ranks: tuple[int, ...]) -> Run:
         equation = self._contraction.equation
         spread = spread_ranks(equation, ranks)
-        by_size = depends_on_sizes(equation, spread)
-        return _BySize(self._contraction, spread) if by_size else _function(equation, spread, {})
+        if not depends_on_sizes(equation, spread):
+            return planned_function(plan_of(equation, spread))
+        by_size = _BySize(self._contraction, spread)
+        return _where_large(equation, by_size) if can_be_small(equation, spread) else by_size
+
+
+def _where_large(equation: Equation, by_size: Run) -> Run:
+    """A function that looks at the sizes of operands where there is much work."""
+    letters = [name for names in equation.operand_keys for name in names]
+    small: list[Run] = []
+
+    def contract(*operands: Tensor) -> Tensor:
+        sizes = dict(zip(letters, [size for operand in operands for size in shape_of(operand)], strict=True))
+        is_known = all(type(size) is int for size in sizes.values())  # a symbolic size would be guarded
+        if not is_known or prod(sizes.values()) > LARGE:
+            return by_size(*operands)
+        if not small:
+            small.append(planned_function(plan_of(equation)))
+        return small[0](*operands)
+
+    return contract
 
 
 class _BySize:
@@ -102,8 +141,8 @@ class _BySize:
         if function is None:
             every = [size for operand in operands for size in shape_of(operand)]
             sizes = dict(zip(self._letters, every, strict=True))
-            made = _function(self._contraction.equation, self._spread, sizes)
-            function = _keep(self._functions, bucket, made)
+            plan = plan_for_bucket(self._contraction.equation, self._spread, sizes)
+            function = _keep(self._functions, bucket, planned_function(plan))
         return function(*operands)
 
 
@@ -112,48 +151,6 @@ def _keep(functions: dict[tuple[int, ...], Run], key: tuple[int, ...], function:
         functions.clear()
     functions[key] = function
     return function
-
-
-def _function(equation: Equation, spread: Mapping[str, int], sizes: Mapping[str, int]) -> Run:
-    """The plan for these ranks and sizes as a function of the operands."""
-    ones = frozenset(name for name in equation.keys if sizes.get(name) == 1)
-    if ones and not equation.maximised:
-        run = _function(_dropped(equation, ones), spread, _others(sizes, ones))
-        return _without(equation, spread, ones, run)
-    return planned_function(plan_of(equation, spread, sizes))
-
-
-def _without(equation: Equation, spread: Mapping[str, int], ones: frozenset[str], run: Run) -> Run:
-    """A function that drops axes of size 1, which no product needs, and gives the result those it has."""
-    drops = [_places(names, spread, ones) for names in equation.operand_keys]
-    added = _places(equation.output_keys, spread, ones)
-
-    def contract(*operands: Tensor) -> Tensor:
-        result = run(*[operand.squeeze(at) for operand, at in zip(operands, drops, strict=True)])
-        for at in added:
-            result = result.unsqueeze(at)
-        return result
-
-    return contract
-
-
-def _places(names: Sequence[str], spread: Mapping[str, int], ones: frozenset[str]) -> tuple[int, ...]:
-    single = [part for name in names for part in parts_of(name, spread)]
-    return tuple(at for at, part in enumerate(single) if part in ones)
-
-
-def _dropped(equation: Equation, ones: frozenset[str]) -> Equation:
-    """The equation without these axes."""
-    *operands, output = (
-        tuple(axis for axis in axes if name_of(axis) not in ones)
-        for axes in (*equation.operands, equation.output)
-    )
-    summed = tuple(name for name in equation.summed if name not in ones)
-    return replace(equation, operands=tuple(operands), output=output, summed=summed)
-
-
-def _others(sizes: Mapping[str, int], ones: frozenset[str]) -> dict[str, int]:
-    return {name: size for name, size in sizes.items() if name not in ones}
 
 
 def planned_function(plan: Plan, best: str | None = None) -> Run:
@@ -165,8 +162,7 @@ def planned_function(plan: Plan, best: str | None = None) -> Run:
         f"({''.join(f'{local[letter]}, ' for letter in operand.letters)}) = {operand.name}.shape"
         for operand in plan.operands
     ]
-    before, result = _written(plan, variables, checks, local, best)
-    body = [*unpacks, *before, f"return {result}"]
+    body = [*unpacks, *_written(plan, variables, checks, local, best)]
     parameters = ", ".join(variables if best is None else [best, *variables])
     lines = [f"def contract({parameters}):", *(f"    {line}" for line in body)]
     return build("contract", lines, checks.namespace)[0]
@@ -178,10 +174,12 @@ def _written(
     checks: ShapeChecks,
     sizes: Mapping[str, str],
     best: str | None = None,
-) -> tuple[list[str], str]:
+    returned: Callable[[str], str] = str,
+) -> list[str]:
     """The lines of a plan under the names of a generated function."""
     names = {value.name: variable for value, variable in zip(plan.operands, variables, strict=True)}
     names = assigned(plan, names, checks.local)
     outside = {stem: checks.constant(stem, value) for stem, value in OUTSIDE.items()}
     outside |= {} if best is None else {"best_products": best}
-    return plan_lines(plan, names, sizes, outside)
+    before, result = plan_lines(plan, names, sizes, outside)
+    return [*before, f"return {returned(result)}"]

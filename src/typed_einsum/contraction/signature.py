@@ -12,6 +12,7 @@ import torch
 
 from typed_einsum.annotations import NotDescribed, TensorHint, is_tensor_annotation, read_tensor_hint, shown
 from typed_einsum.contraction.explicit import agreed_axes
+from typed_einsum.contraction.masks import contracted_axes, mask_hint
 from typed_einsum.contraction.operands import NARROW
 from typed_einsum.decorate.functions import (
     MISSING,
@@ -22,7 +23,7 @@ from typed_einsum.decorate.functions import (
 )
 from typed_einsum.decorate.resolution import Unresolved
 from typed_einsum.diagnostics import Diagnostic, Mark
-from typed_einsum.equation.axes import ELLIPSIS, Anonymous, Axis, Variadic
+from typed_einsum.equation.axes import Axis
 from typed_einsum.equation.equation import Equation, Flaw, FlawError, Site, assemble, refuse
 from typed_einsum.equation.reading import Reductions, require_no_flaw
 from typed_einsum.errors import DtypeError, EquationError, SignatureError
@@ -34,12 +35,21 @@ from typed_einsum.tensors import AUTOCAST_DTYPES
 
 @dataclass(frozen=True)
 class EinsumSignature:
-    """A typed einsum's signature as read: what explains, draws or tests it starts here."""
+    """A typed einsum's signature as read: what explains, draws or tests it starts here.
+
+    `masks` names the parameters that are no operands but masks of the maximum.
+    """
 
     function: Callable[..., Any]
     hints: Mapping[str, TensorHint]
     result: TensorHint
     equation: Equation
+    masks: tuple[str, ...] = ()
+
+    @property
+    def operands(self) -> tuple[str, ...]:
+        """The parameters that the equation multiplies."""
+        return tuple(name for name in self.hints if name not in self.masks)
 
 
 def refuse_body(function: Callable[..., Any]) -> None:
@@ -63,8 +73,10 @@ def refuse_body(function: Callable[..., Any]) -> None:
         raise SignatureError(Diagnostic("TE501", summary, definition_place(function), help=repair))
 
 
-def refuse_parameters(function: Callable[..., Any], parameters: list[Parameter]) -> None:
-    if not parameters:
+def refuse_parameters(
+    function: Callable[..., Any], parameters: list[Parameter], masks: Sequence[str] = ()
+) -> None:
+    if len(parameters) == len(masks):
         summary = f"`{function.__name__}` has no operands, so there is nothing to contract"
         repair = 'give it annotated parameters, such as x: Float[Tensor, "b c"]'
         raise SignatureError(Diagnostic("TE508", summary, definition_place(function), help=repair))
@@ -88,8 +100,9 @@ def read_signature(
     annotations: Mapping[str, Any],
     explicit: str | None,
     reductions: Reductions,
+    masks: tuple[str, ...] = (),
 ) -> EinsumSignature:
-    """Read annotations into an equation without flaws."""
+    """Read annotations into an equation without flaws; `masks` are parameters that it leaves out."""
     _, parameters = operand_parameters(function)
     hints = {
         parameter.name: _tensor_hint(function, parameter.name, annotations.get(parameter.name, MISSING))
@@ -97,21 +110,24 @@ def read_signature(
     }
     result = _tensor_hint(function, RETURN, annotations.get(RETURN, MISSING))
     locate = signature_locator(function, hints, result)
-    operands = [_as_contracted(hint) for hint in hints.values()]
-    output = _as_contracted(result)
+    masked = {name: hint for name, hint in hints.items() if name in masks}
+    factors = {name: hint for name, hint in hints.items() if name not in masks}
+    operands = [contracted_axes(hint) for hint in factors.values()]
+    output = contracted_axes(result)
     try:
         if explicit is not None:
-            operands, output = agreed_axes(explicit, operands, output, tuple(hints))
+            operands, output = agreed_axes(explicit, operands, output, tuple(factors))
         equation = reductions.of(assemble(operands, output, "named"))
-        require_no_flaw(equation, [f"`{name}`" for name in hints])
+        require_no_flaw(equation, [f"`{name}`" for name in factors])
     except EquationError as error:
         raise _in_decorator(function, error.diagnostic) from None
     except FlawError as error:
         if error.flaw.site is None:  # a name in `sum=` or `max=` that stands in no annotation
             raise _in_decorator(function, refuse(error.flaw, str(equation)).diagnostic) from None
-        raise _located(error.flaw, error.flaw.site, tuple(hints), [*operands, output], locate) from None
-    _refuse_dtypes(equation, hints, result, locate)
-    return EinsumSignature(function, hints, result, equation)
+        raise _located(error.flaw, error.flaw.site, tuple(factors), [*operands, output], locate) from None
+    _refuse_dtypes(equation, factors, result, locate)
+    hints |= {name: mask_hint(name, hint, equation, locate) for name, hint in masked.items()}
+    return EinsumSignature(function, hints, result, equation, masks)
 
 
 def _tensor_hint(function: Callable[..., Any], parameter: str, annotation: Any) -> TensorHint:
@@ -130,14 +146,6 @@ def _tensor_hint(function: Callable[..., Any], parameter: str, annotation: Any) 
     what = "the result" if parameter == RETURN else f"operand `{parameter}`"
     found = "has no annotation" if annotation is MISSING else f"is annotated `{shown(annotation)}`"
     raise signature_error(function, parameter, code, f"{what} {found}; {why}", "which axes?", repair)
-
-
-def _as_contracted(hint: TensorHint) -> tuple[Axis, ...]:
-    """The axes of a hint, where `...` is one name for all operands."""
-    return tuple(
-        Variadic(ELLIPSIS, span=axis.span) if isinstance(axis, Anonymous) and axis.word == ELLIPSIS else axis
-        for axis in hint.axes
-    )
 
 
 def signature_locator(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import functools
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from inspect import Parameter
 from typing import Any, Concatenate, overload
 
@@ -12,6 +13,8 @@ from torch import Tensor
 
 from typed_einsum.annotations import TensorHint
 from typed_einsum.contraction.declared import ClassEinsum, Decorator, Owner, P, R_co, TypedEinsum
+from typed_einsum.contraction.masked import Masked
+from typed_einsum.contraction.masks import Masks, contracted_axes, examine_masks, mask_lines, masks_of
 from typed_einsum.contraction.operands import Contraction, Dtypes, straight_lines
 from typed_einsum.contraction.planned import runner, running_lines
 from typed_einsum.contraction.signature import (
@@ -55,9 +58,21 @@ def typed_einsum(  # pyright: ignore[reportOverlappingOverload]
 def typed_einsum(function: Callable[P, R_co], /) -> TypedEinsum[P, R_co]: ...
 @overload
 def typed_einsum(
-    equation: str | None = None, /, *, sum: str | None = None, max: str | None = None
+    equation: str | None = None,
+    /,
+    *,
+    sum: str | None = None,
+    max: str | None = None,
+    where: str | None = None,
 ) -> Decorator: ...
-def typed_einsum(target: Any = None, /, *, sum: str | None = None, max: str | None = None) -> Any:
+def typed_einsum(
+    target: Any = None,
+    /,
+    *,
+    sum: str | None = None,
+    max: str | None = None,
+    where: str | None = None,
+) -> Any:
     """Make a function without a body into the contraction that its annotations say.
 
     Each parameter is an operand, annotated `Float[Tensor, "b q d"]`; the result's annotation is the output.
@@ -66,6 +81,8 @@ def typed_einsum(target: Any = None, /, *, sum: str | None = None, max: str | No
     Axes: equal names multiply, names that the result lacks are summed. An axis summed out of one operand
     alone must be named in `sum=`; `max=` takes the maximum over an axis after all sums. An explicit
     equation, `@typed_einsum("bqd,bkd->bqk")`, is verified letter by letter against the annotations.
+    `where="keep"` names the parameters that are no operands but masks, annotated `Bool[Tensor, "b k"]`: only
+    entries where all are True take part in the maximum, as with `einsum(..., where=...)`.
 
     Args:
         target: the function, where the decorator stands alone; or an explicit equation to compare with its
@@ -105,9 +122,12 @@ def typed_einsum(target: Any = None, /, *, sum: str | None = None, max: str | No
     reductions = Reductions(sum, max)
     for option, value in reductions.not_texts():
         raise not_a_text("typed_einsum", option, with_article(described(value)), caller_place())
+    if not isinstance(where, str | None):
+        repair = 'name the parameters that are masks in a text: where="keep"'
+        raise not_a_text("typed_einsum", "where", with_article(described(where)), caller_place(), repair)
 
     def make(explicit: str | None, function: Callable[..., Any]) -> Any:
-        return _einsum_function(function, explicit, reductions, names)
+        return _einsum_function(function, explicit, reductions, names, where)
 
     if target is None or isinstance(target, str):
         return lambda wrapped: decorated(wrapped, functools.partial(make, target), "typed_einsum")
@@ -115,14 +135,19 @@ def typed_einsum(target: Any = None, /, *, sum: str | None = None, max: str | No
 
 
 def _einsum_function(
-    function: Callable[..., Any], explicit: str | None, reductions: Reductions, names: Mapping[str, Any]
+    function: Callable[..., Any],
+    explicit: str | None,
+    reductions: Reductions,
+    names: Mapping[str, Any],
+    where: str | None,
 ) -> Any:
     refuse_body(function)
     _, parameters = operand_parameters(function)
-    refuse_parameters(function, parameters)
+    masks = masks_of(where, function, [parameter.name for parameter in parameters], reductions.max)
+    refuse_parameters(function, parameters, masks)
 
     def read(annotations: Mapping[str, Any]) -> Any:
-        return _einsum_of(read_signature(function, annotations, explicit, reductions))
+        return _einsum_of(read_signature(function, annotations, explicit, reductions, masks))
 
     annotations = resolved_annotations(function, names)
     if any(isinstance(annotation, Unresolved) for annotation in annotations.values()):
@@ -132,21 +157,28 @@ def _einsum_function(
 
 def _einsum_of(signature: EinsumSignature) -> Any:
     function, hints, result = signature.function, signature.hints, signature.result
-    labels = tuple(hints)
-    dtypes = tuple(Dtypes(hint.dtypes, hint.dtype_name) for hint in hints.values())
+    labels = signature.operands
+    dtypes = tuple(Dtypes(hints[label].dtypes, hints[label].dtype_name) for label in labels)
     locate = signature_locator(function, hints, result)
     contraction = Contraction(signature.equation, labels, dtypes, locate)
+    masks = {name: replace(hints[name], axes=contracted_axes(hints[name])) for name in signature.masks}
+    masked = Masked(contraction, tuple(hint.axes for hint in masks.values())) if masks else None
     run_planned = runner(contraction)
 
-    def solve(operands: tuple[Any, ...], extra: tuple[Any, ...], unknown: dict[str, Any]) -> Tensor:
+    def solve(values: tuple[Any, ...], extra: tuple[Any, ...], unknown: dict[str, Any]) -> Tensor:
+        given = dict(zip(hints, values, strict=True))
+        operands, kept = ([given[name] for name in names] for names in (labels, masks))
         try:
-            _refuse_call(function, labels, operands, extra, unknown)
+            _refuse_call(function, tuple(hints), values, extra, unknown)
             if switch.is_off():
-                return contraction.run(operands)
-            contraction.examine(operands, Bindings())
+                return contraction.run(operands) if masked is None else masked.run(operands, kept)
+            bindings = Bindings()
+            contraction.examine(operands, bindings)
+            examine_masks(contraction, masks, operands, kept, bindings)
         except TypedEinsumError as error:
             raise with_caller(error) from None
-        return accepted(run_planned(*contraction.widened(operands)))
+        wide = contraction.widened(operands)
+        return accepted(run_planned(*wide) if masked is None else masked.run(wide, kept))
 
     def accepted(value: Tensor) -> Tensor:
         if result.dtypes is None or dtype_of(value) in result.dtypes:
@@ -156,7 +188,7 @@ def _einsum_of(signature: EinsumSignature) -> Any:
         repair = "annotate the dtype that the operands give, or a wider one such as `Float`"
         raise DtypeError(Diagnostic("TE305", summary, at.place, at.marks, help=repair))
 
-    outside, source = _compile(contraction, function, solve, accepted, result)
+    outside, source = _compile(contraction, function, solve, accepted, result, masks, masked)
     definition = Definition(lambda: outside, signature)
     return dressed(
         outside,
@@ -173,6 +205,8 @@ def _compile(
     solve: Callable[..., Tensor],
     accepted: Callable[[Tensor], Tensor],
     result: TensorHint,
+    masks: Masks,
+    masked: Masked | None,
 ) -> tuple[Callable[..., Any], str]:
     owner, parameters = operand_parameters(function)
     names = [parameter.name for parameter in parameters]
@@ -191,17 +225,27 @@ def _compile(
     off = f"{checks.constant('switch', switch)}.anywhere_off"
     name = definable(function.__name__, "contract")
     lines = [f"def {name}({listed}):"]
+    operands = list(contraction.labels)
     try:
-        body = straight_lines(contraction, names, checks, leave)
+        body = straight_lines(contraction, operands, checks, leave)
+        body += mask_lines(masks, operands[0], checks, f"return {leave}") if masks else []
     except NotStraight:
         lines.append(f"    return {leave}")
     else:
         lines += [f"    if {extra} or {unknown} or {off}:", f"        return {leave}"]
         lines += [f"    {line}" for line in body]
-        before, run = running_lines(contraction, names, checks)
-        sure = _result_is_sure(contraction, result)
-        returned = run if sure else f"{checks.constant('accepted', accepted)}({run})"
-        lines += [*(f"    {line}" for line in before), f"    return {returned}"]
+        judge = "" if _result_is_sure(contraction, result) else checks.constant("accepted", accepted)
+
+        def returned(run: str) -> str:
+            return f"{judge}({run})" if judge else run
+
+        if masked is None:
+            after = running_lines(contraction, operands, checks, returned)
+        else:
+            given = f"({', '.join(operands)},), ({', '.join(masks)},)"
+            run = checks.constant("run", masked.run)
+            after = [f"return {returned(f'{run}({given})')}"]
+        lines += [f"    {line}" for line in after]
     return build(name, lines, checks.namespace)
 
 

@@ -156,7 +156,8 @@ def _of_typed_einsum(target: Any) -> tuple[Equation, tuple[str, ...]]:
         summary = f"`explain` was given a value of type `{type(target).__name__}`, which holds no equation"
         repair = 'pass a text such as "b q d, b k d -> b q k", or a function made by @typed_einsum'
         raise ArgumentError(Diagnostic("TE408", summary, help=repair))
-    labels, name = tuple(signature.hints), signature.function.__name__
+    labels = tuple(getattr(signature, "operands", signature.hints))
+    name = signature.function.__name__
     # A lambda has no name, and a function may be called like one of its own parameters.
     return equation, (*labels, name) if name.isidentifier() and name not in labels else labels
 

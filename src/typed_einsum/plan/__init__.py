@@ -7,8 +7,29 @@ taken, by a rough price for each operation. A maximum over one axis of one opera
 which the products never exist all at once. The steps know axes by name only; sizes come when they run.
 """
 
-from typed_einsum.plan.choice import depends_on_sizes, operands_of, parts_of, plan_along, plan_of
+from typed_einsum.plan.choice import (
+    LARGE,
+    can_be_small,
+    depends_on_sizes,
+    operands_of,
+    parts_of,
+    plan_along,
+    plan_for_bucket,
+    plan_of,
+)
 from typed_einsum.plan.path import Path
 from typed_einsum.plan.steps import Plan, Value
 
-__all__ = ["Path", "Plan", "Value", "depends_on_sizes", "operands_of", "parts_of", "plan_along", "plan_of"]
+__all__ = [
+    "LARGE",
+    "Path",
+    "Plan",
+    "Value",
+    "can_be_small",
+    "depends_on_sizes",
+    "operands_of",
+    "parts_of",
+    "plan_along",
+    "plan_for_bucket",
+    "plan_of",
+]

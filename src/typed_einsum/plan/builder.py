@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from typed_einsum.plan.steps import (
     Copy,
@@ -43,6 +43,10 @@ class Builder:
                 self.steps.append(Diagonal(value, target, first, second))
                 return self.diagonals(target)
         return value
+
+    def dropped(self, value: Value, ones: Set[str]) -> Value:
+        """Leave out axes of size 1."""
+        return self.reshape(value, tuple(group for group in value.axes if not set(group) <= ones))
 
     def sum_except(self, value: Value, kept: set[str]) -> Value:
         """Sum over every axis that is not kept."""

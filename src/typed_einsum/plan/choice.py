@@ -1,20 +1,22 @@
 """Which plan an equation gets: the plan that runs and the plan that is derived are the same object.
 
-Names alone decide for one operand and for most pairs. Sizes decide for three operands and more, and for
-pairs in which a long axis can make another plan much cheaper. They are rounded first, so that every call of
-one size bucket has one plan.
+Names alone decide for one operand, for most pairs, and for all small pairs. Sizes decide for three operands
+and more, and for large pairs in which a long axis, or one of size 1, can make another plan much cheaper. They
+are rounded first, so that every call of one size bucket has one plan. Axes of size 1 leave the operands then,
+as in torch.einsum, and come back in the result.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence, Set
 from functools import lru_cache
+from math import prod
 from types import MappingProxyType
 
 from typed_einsum.equation.equation import Equation, is_spread
 from typed_einsum.plan.best import best_product, can_stream
 from typed_einsum.plan.builder import Builder
-from typed_einsum.plan.pairs import contract_pair, forms_of_pair
+from typed_einsum.plan.pairs import Choice, contract_pair, forms_of_pair
 from typed_einsum.plan.path import Path, contraction_path
 from typed_einsum.plan.price import UNKNOWN_SIZE
 from typed_einsum.plan.steps import Plan, Value
@@ -30,15 +32,38 @@ SHORT, LONG, MANY = (2, 64), (512, 16), (128, 4)
 WORK = 2**22
 """Plans are compared as well where all axes are equal, with so many multiplications."""
 
-MORE, MUCH, MICROSECONDS = 1.3, 3.0, 4.0
+MORE, MUCH, MICROSECONDS = 1.1, 2.0, 4.0
 """Sizes decide where another plan is so much cheaper, by a factor and in all: to look at them takes a
 microsecond of each call. The larger factor is for plans that are at least as good as torch.einsum anyway."""
+
+LARGE = 2**15
+"""The sizes of a pair are looked at beyond so many multiplications; with fewer, that is too dear."""
 
 
 def plan_of(equation: Equation, spread: Spread = NONE, sizes: Mapping[str, int] = NONE) -> Plan:
     """The plan for axes of these sizes, by the names of single axes; `sizes` may lack some of them."""
-    counted = sizes if depends_on_sizes(equation, spread) else NONE
-    return _plan(equation, _frozen(spread), _frozen({part: rounded(size) for part, size in counted.items()}))
+    counted = sizes if is_chosen_by_sizes(equation, spread, sizes) else NONE
+    return plan_for_bucket(equation, spread, counted)
+
+
+def plan_for_bucket(equation: Equation, spread: Spread, sizes: Mapping[str, int]) -> Plan:
+    """The plan for all calls of a size bucket."""
+    return _plan(equation, _frozen(spread), _frozen({part: rounded(size) for part, size in sizes.items()}))
+
+
+def is_chosen_by_sizes(equation: Equation, spread: Spread, sizes: Mapping[str, int]) -> bool:
+    """Whether a call of these sizes has a plan of its own."""
+    if not depends_on_sizes(equation, spread):
+        return False
+    parts = {part for operand in operands_of(equation, spread) for part in operand.letters}
+    if can_be_small(equation, spread):
+        return parts <= sizes.keys() and prod(sizes[part] for part in parts) > LARGE
+    return True
+
+
+def can_be_small(equation: Equation, spread: Spread = NONE) -> bool:
+    """Whether calls with little work take the plan of the names even where sizes decide."""
+    return len(equation.operands) == 2 and not spread
 
 
 def depends_on_sizes(equation: Equation, spread: Spread = NONE) -> bool:
@@ -54,6 +79,9 @@ def plan_along(equation: Equation, spread: Spread, sizes: Mapping[str, int], pat
     builder = Builder([operand.name for operand in operands])
 
     values = [builder.diagonals(operand) for operand in operands]
+    ones = {part for part, size in sizes.items() if size == 1 and not equation.maximised}
+    values = [builder.dropped(value, ones) for value in values]
+    wanted -= ones
     if len(values) == 2 and can_stream(values[0], values[1], output, maximised):
         value = best_product(builder, values[0], values[1], output, maximised[0])
         maximised = []
@@ -62,11 +90,12 @@ def plan_along(equation: Equation, spread: Spread, sizes: Mapping[str, int], pat
             left, right = values[first], values[second]
             values = [value for i, value in enumerate(values) if i not in (first, second)]
             kept = wanted.union(*(value.letters for value in values))
-            order = (*output, *maximised) if not values else None
+            order = (*(part for part in output if part not in ones), *maximised) if not values else None
             values.append(contract_pair(builder, left, right, kept, order, operands, sizes))
         value = builder.sum_except(values[0], wanted)
     value = builder.maximum(value, maximised) if maximised else value
-    value = builder.permute(value, output)
+    value = builder.permute(value, [part for part in output if part not in ones])
+    value = builder.reshape(value, tuple((part,) for part in output))
     return Plan(tuple(operands), tuple(builder.steps), value, path)
 
 
@@ -122,25 +151,60 @@ def _depends_on_sizes(equation: Equation, spread: tuple[tuple[str, int], ...]) -
     output, maximised = _single_axes(equation, dict(spread))
     builder = Builder([operand.name for operand in operands])
     left, right = (builder.diagonals(operand) for operand in operands)
-    choice = forms_of_pair(builder, left, right, {*output, *maximised}, (*output, *maximised))
+    wanted = (*output, *maximised)
+    choice = forms_of_pair(builder, left, right, {*wanted}, wanted)
     if not choice.trials or can_stream(left, right, output, maximised):
         return False
     unknown = choice.costs(operands, {})
     chosen = unknown.index(min(unknown))
     much = MUCH if choice.is_sure(operands, chosen) else MORE
-    batch = set(left.letters) & set(right.letters) & {*output, *maximised}
-    for sizes in _telling_sizes(sorted({*left.letters, *right.letters}), batch):
-        costs = choice.costs(operands, sizes)
-        if costs[chosen] > much * min(costs) and costs[chosen] > min(costs) + MICROSECONDS:
+    both = set(left.letters) & set(right.letters)
+    for sizes in _telling_sizes(sorted({*left.letters, *right.letters}), both & {*wanted}):
+        if _is_dearer(choice.costs(operands, sizes), chosen, much):
             return True
-    return False
+    free = ({*left.letters} - both, {*right.letters} - both)
+    return not maximised and any(
+        _is_worse_with_ones(choice, chosen, operands, wanted, ones, sizes)
+        for ones in free
+        for sizes in _usual_sizes(sorted({*left.letters, *right.letters} - ones), both & {*wanted})
+        if ones and {*left.letters, *right.letters} - ones
+    )
+
+
+def _is_dearer(costs: Sequence[float], chosen: int, much: float) -> bool:
+    return costs[chosen] > much * min(costs) and costs[chosen] > min(costs) + MICROSECONDS
+
+
+def _is_worse_with_ones(
+    choice: Choice,
+    chosen: int,
+    operands: Sequence[Value],
+    wanted: Sequence[str],
+    ones: Set[str],
+    sizes: Mapping[str, int],
+) -> bool:
+    """Whether a form is dear beside that of torch.einsum, which drops axes of size 1."""
+    sizes = {**sizes, **dict.fromkeys(ones, 1)}
+    builder = Builder([operand.name for operand in operands])
+    left, right = (builder.dropped(builder.diagonals(operand), ones) for operand in operands)
+    rest = [letter for letter in wanted if letter not in ones]
+    without = forms_of_pair(builder, left, right, {*rest}, rest, only_torchs=True)
+    if not without.trials:
+        return False
+    of_torch = without.price_of(0, operands, sizes)
+    kept = choice.price_of(chosen, operands, sizes)
+    return _is_dearer([of_torch.total, kept.beside(of_torch)], 1, MORE)
 
 
 def _telling_sizes(letters: Sequence[str], batch: Set[str]) -> Iterator[dict[str, int]]:
     """Sizes at which one plan may be far cheaper than another."""
-    yield dict.fromkeys(letters, round(WORK ** (1 / max(1, len(letters)))))
-    if batch:
-        yield {letter: MANY[0] if letter in batch else MANY[1] for letter in letters}
+    yield from _usual_sizes(letters, batch)
     for letter in letters:
         for one, others in (SHORT, LONG):
             yield {**dict.fromkeys(letters, others), letter: one}
+
+
+def _usual_sizes(letters: Sequence[str], batch: Set[str]) -> Iterator[dict[str, int]]:
+    yield dict.fromkeys(letters, round(WORK ** (1 / max(1, len(letters)))))
+    if batch:
+        yield {letter: MANY[0] if letter in batch else MANY[1] for letter in letters}

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import product
 
 from typed_einsum.plan.builder import Builder
-from typed_einsum.plan.price import Price, memory_of, price
+from typed_einsum.plan.price import Price, lie_together, memory_of, price
 from typed_einsum.plan.steps import Group, Matmul, Step, Value
 
 
@@ -61,6 +61,10 @@ class Choice:
         price(self.before, memory, sizes)
         return [price(steps, memory.copy(), sizes) for _, steps in self.trials]
 
+    def price_of(self, form: int, operands: Sequence[Value], sizes: Mapping[str, int]) -> Price:
+        """The price of one form."""
+        return replace(self, trials=self.trials[form : form + 1]).prices(operands, sizes)[0]
+
     def costs(self, operands: Sequence[Value], sizes: Mapping[str, int]) -> list[float]:
         """What each form costs; work that torch.einsum would not do counts as much as it may turn out."""
         prices = self.prices(operands, sizes)
@@ -73,14 +77,21 @@ class Choice:
 
 
 def forms_of_pair(
-    builder: Builder, left: Value, right: Value, kept: Set[str], order: Sequence[str] | None
+    builder: Builder,
+    left: Value,
+    right: Value,
+    kept: Set[str],
+    order: Sequence[str] | None,
+    *,
+    only_torchs: bool = False,
 ) -> Choice:
-    """The forms of a product of two values; `order` is the order wanted of the result, if any."""
+    """The forms of a product, first that of torch.einsum; `order` is that wanted of the result, if any."""
     both = set(left.letters) & set(right.letters)
     left = builder.sum_except(left, {*kept, *both})
     right = builder.sum_except(right, {*kept, *both})
     wanted = tuple(order) if order is not None else _natural_order(left, right, kept)
-    trials = () if both <= kept else _trials(left, right, frozenset(kept), wanted, order is not None)
+    given = left, right, frozenset(kept), wanted, order is not None, only_torchs
+    trials = () if both <= kept else _trials(*given)
     return Choice(left, right, tuple(builder.steps), trials)
 
 
@@ -105,11 +116,12 @@ def contract_pair(
 
 @lru_cache(maxsize=256)
 def _trials(
-    left: Value, right: Value, kept: frozenset[str], wanted: Group, in_order: bool
+    left: Value, right: Value, kept: frozenset[str], wanted: Group, in_order: bool, only_torchs: bool
 ) -> tuple[tuple[Form | Loop, tuple[Step, ...]], ...]:
     """Every form with its steps, first that of torch.einsum."""
-    torchs = _form_of_torch(left, right, kept, wanted)
-    forms: list[Form | Loop] = [torchs, *_forms(left, right, kept, wanted), *_loops(left, right, kept)]
+    forms: list[Form | Loop] = [_form_of_torch(left, right, kept, wanted)]
+    if not only_torchs:
+        forms += [*_forms(left, right, kept, wanted), *_loops(left, right, kept)]
     trials: dict[tuple[Step, ...], Form | Loop] = {}
     for form in forms:
         trial = Builder([left.name, right.name])
@@ -232,11 +244,12 @@ def _as_matrix(
 ) -> Value:
     """Bring an operand to batch, free, contracted (or batch, contracted, free)."""
     innermost = value.letters[-1:]
+    copied = not all(lie_together(group, value.letters) for group in (*batch, contracted))
     leading = tuple(letter for group in batch for letter in group)
     if batch and not free:  # a vector: contiguous as a row, or any with its new axis innermost
         value = builder.permute(value, (*leading, *contracted))
         value = builder.reshape(value, (*batch, contracted))
-        as_row = contracted[-1:] == innermost
+        as_row = contracted[-1:] == innermost or copied
         value = builder.reshape(value, (*batch, (), contracted) if as_row else (*batch, contracted, ()))
         return value if as_row == contracted_last else builder.swap_last(value)
     orders = [(*leading, *free, *contracted), (*leading, *contracted, *free)]

@@ -7,8 +7,8 @@ each shape and layout, so that their part of a price is the least sure.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, field
 from math import prod
 
 from typed_einsum.plan.multiplication import Layout, Shape, nanoseconds
@@ -31,6 +31,12 @@ PER_ENTRY, PER_RUN = 0.00015, 0.004
 """A copy that keeps the innermost axis reads and writes in runs of that length."""
 PER_ENTRY_TURNED = 0.0011
 """Any other copy jumps through memory."""
+
+PER_ENTRY_GATHERED, PER_ENTRY_FAR = 0.0011, 0.0018
+"""So does a product of matrices of which no axis is contiguous: less where rows can be read in order."""
+
+PER_SPACED_ROW = 0.002
+"""What a product with a vector pays for each row that is not next to the one before it."""
 
 PER_ENTRY_READ = 0.0002
 """What the next reader of the result pays, and the backward pass, if its last axis is not the innermost."""
@@ -62,46 +68,133 @@ def memory_of(operands: Sequence[Value]) -> Memory:
 def price(steps: Sequence[Step], memory: Memory, sizes: Mapping[str, int]) -> Price:
     """The price of steps on values that lie in memory as told; `sizes` are those that are known.
 
-    `memory` learns how the values lie that the steps make.
+    `memory` learns how the values lie that the steps make. Axes known to have size 1 lie nowhere in it.
     """
-    calls = 0.0
-    work: list[tuple[object, float]] = []
-
-    def copy(value: Value, source: Value) -> None:
-        work.append((("copy", memory[source.name], value.letters), _copy(value, memory[source.name], sizes)))
-
+    ones = frozenset(letter for letter, size in sizes.items() if size == 1)
+    if ones:
+        memory.update({name: _without(letters, ones) for name, letters in memory.items()})
+    pricing = _Pricing(memory, sizes, ones)
     for step in steps:
-        target = step.target
+        pricing.add(step)
+    if steps and pricing.is_turned(steps[-1].target):
+        pricing.calls += PER_ENTRY_READ * _entries(steps[-1].target.letters, sizes)
+    return Price(pricing.calls, tuple(pricing.work))
+
+
+def _without(letters: Group, ones: Set[str]) -> Group:
+    return tuple(letter for letter in letters if letter not in ones)
+
+
+@dataclass
+class _Pricing:
+    """Adds up what steps cost."""
+
+    memory: Memory
+    sizes: Mapping[str, int]
+    ones: Set[str]
+    calls: float = 0.0
+    work: list[tuple[object, float]] = field(default_factory=list)
+
+    def add(self, step: Step) -> None:
+        """Count one step, and learn how its result lies."""
+        memory, target = self.memory, step.target
         match step:
             case Permute(source, _, order):
                 memory[target.name] = memory[source.name]
-                calls += 0.7 if order[-2:] == (len(order) - 1, len(order) - 2) else 1.0
+                self.calls += 0.7 if order[-2:] == (len(order) - 1, len(order) - 2) else 1.0
             case Diagonal(source):
-                memory[target.name] = _diagonal(memory[source.name], target.letters[-1])
-                calls += 1.0
+                name = self.real(target.axes[-1])
+                memory[target.name] = _diagonal(memory[source.name], *name) if name else memory[source.name]
+                self.calls += 1.0
             case Copy(source) | Reshape(source):
-                calls += 0.9
+                self.calls += 0.9
                 memory[target.name] = memory[source.name]
-                together = all(_lie_together(group, memory[source.name]) for group in target.axes)
-                if not together or (isinstance(step, Copy) and memory[source.name] != target.letters):
-                    copy(target, source)
-                    memory[target.name] = target.letters
+                together = all(lie_together(self.real(group), memory[source.name]) for group in target.axes)
+                letters = self.real(target.letters)
+                if not together or (isinstance(step, Copy) and memory[source.name] != letters):
+                    self._copy(target, source)
+                    memory[target.name] = letters
             case Expand(source):
                 memory[target.name] = memory[source.name]
-                calls += 1.0
+                self.calls += 1.0
             case Matmul(left, right):
-                memory[target.name] = target.letters
-                calls += _call(left, right)
+                memory[target.name] = self.real(target.letters)
+                self.calls += _call(left, right)
                 for value in (left, right):
-                    if _is_copied(value, step, memory[value.name]):
-                        copy(value, value)
-                work.append(_product(step, memory, sizes))
+                    if self._is_copied(value, step):
+                        self._copy(value, value)
+                self.work.append(self._product(step))
             case _:
-                memory[target.name] = target.letters
-                calls += 1.0
-    if steps and _is_turned(steps[-1].target, memory[steps[-1].target.name]):
-        calls += PER_ENTRY_READ * _entries(steps[-1].target.letters, sizes)
-    return Price(calls, tuple(work))
+                memory[target.name] = self.real(target.letters)
+                self.calls += 1.0
+
+    def real(self, letters: Group) -> Group:
+        """The letters without those of size 1."""
+        return _without(letters, self.ones) if self.ones else letters
+
+    def is_turned(self, value: Value) -> bool:
+        """Whether the last axis is not the one whose entries are neighbours in memory."""
+        return self.real(value.letters)[-1:] != self.memory[value.name][-1:]
+
+    def _copy(self, value: Value, source: Value) -> None:
+        memory, letters = self.memory[source.name], self.real(value.letters)
+        self.work.append((("copy", memory, letters), _copy(letters, memory, self.sizes)))
+
+    def _is_copied(self, value: Value, step: Matmul) -> bool:
+        """Whether torch copies this side before it multiplies."""
+        memory, axes = self.memory[value.name], [self.real(group) for group in value.axes]
+        if any(letter not in memory for group in axes for letter in group):
+            return False  # expanded: repeated by a stride of zero
+        if len(axes) < 3 and memory and memory[-1] not in {letter for group in axes for letter in group[-1:]}:
+            return len(axes) > 1  # neither rows nor columns are contiguous
+        stacked = len(axes) > 3 or (len(axes) == 3 and len(step.right.axes) < 3)
+        # A stack is folded: into a stack of one axis, or into the rows of one matrix.
+        folded = axes[:-1] if len(step.right.axes) < 3 else axes[:-2]
+        return stacked and not lie_together(tuple(letter for group in folded for letter in group), memory)
+
+    def _product(self, step: Matmul) -> tuple[object, float]:
+        """A product by its axes and layout, and what it costs."""
+        left, right, contracted = step.left, step.right, self.real(step.left.axes[-1])
+        columns = right.axes[-1] if len(right.axes) > 1 else ()
+        rows = left.axes[-2] if len(left.axes) > 1 else ()
+        if len(right.axes) < 3 and len(left.axes) > 2:  # folded into one matrix
+            rows = tuple(letter for group in left.axes[:-1] for letter in group)
+        m, k, n = (_entries(letters, self.sizes) for letters in (rows, contracted, columns))
+        batch = _entries(step.target.letters, self.sizes) // max(1, m * n)
+        memory = self.memory[left.name], self.memory[right.name]
+        if len(right.axes) < 3 and not lie_together(self.real(rows), memory[0]):
+            batch, m = batch * m, 1  # torch may multiply the matrices of the stack one by one
+        layouts = self._layout(memory[0], rows, contracted), self._layout(memory[1], contracted, columns)
+        inner = memory[0][-1:] == contracted[-1:], memory[1][-1:] == contracted[-1:]
+        letters = self.real(left.letters), self.real(right.letters)
+        work = nanoseconds(Shape(batch, m, k, n, *layouts, *inner)) / 1000
+        if batch > 1:
+            work += self._gathered(step, layouts)
+            spaced = m == 1 and not lie_together((*contracted, *self.real(columns)), memory[1])
+            work += PER_SPACED_ROW * batch * k if spaced and layouts[1] == "plain" else 0.0
+        return (*letters, contracted, *layouts), work
+
+    def _layout(self, memory: Group, rows: Group, columns: Group) -> Layout:
+        """How a matrix lies. A vector lies well, unless its axis of size 1 is one of the operand.
+
+        Torch then takes the stride of that axis, whatever it is, for the distance of rows.
+        """
+        given = [group for group in (rows, columns) if group]
+        rows, columns = self.real(rows), self.real(columns)
+        if rows and memory[-1:] == rows[-1:]:
+            return "turned"
+        return "plain" if len(given) < 2 or memory[-1:] == columns[-1:] else "neither"
+
+    def _gathered(self, step: Matmul, layouts: tuple[Layout, Layout]) -> float:
+        """What it costs to gather the entries of each matrix of a stack of which no axis is contiguous."""
+        cost = 0.0
+        for value, layout in zip((step.left, step.right), layouts, strict=True):
+            if layout == "neither":
+                within = {letter for group in value.axes[-2:] for letter in group}
+                lie = [letter for letter in self.memory[value.name] if letter in within]
+                keeps = lie[-1:] == [*self.real(value.letters)][-1:]
+                cost += (PER_ENTRY_GATHERED if keeps else PER_ENTRY_FAR) * _entries(value.letters, self.sizes)
+        return cost
 
 
 def _diagonal(memory: Group, name: str) -> Group:
@@ -114,7 +207,7 @@ def _diagonal(memory: Group, name: str) -> Group:
     return (*memory[:first], NOWHERE, name, NOWHERE, *rest, *last)
 
 
-def _lie_together(group: Group, memory: Group) -> bool:
+def lie_together(group: Group, memory: Group) -> bool:
     """Whether the axes can become one without a copy."""
     if len(group) < 2:
         return True
@@ -122,36 +215,19 @@ def _lie_together(group: Group, memory: Group) -> bool:
     return memory[start : start + len(group)] == group
 
 
-def _copy(value: Value, memory: Group, sizes: Mapping[str, int]) -> float:
-    entries = _entries(value.letters, sizes)
-    if _is_turned(value, memory):
+def _copy(letters: Group, memory: Group, sizes: Mapping[str, int]) -> float:
+    entries = _entries(letters, sizes)
+    if letters[-1:] != memory[-1:]:
         return COPY + PER_ENTRY_TURNED * entries
-    run, letters = 1, value.letters
+    run = 1
     while letters and letters[-1] == memory[-1]:
         run *= _entries(letters[-1:], sizes)
         letters, memory = letters[:-1], memory[:-1]
     return COPY + (PER_ENTRY + PER_RUN / max(run, 1)) * entries
 
 
-def _is_turned(value: Value, memory: Group) -> bool:
-    """Whether the last axis is not the one whose entries are neighbours in memory."""
-    return value.letters[-1:] != memory[-1:]
-
-
 def _entries(letters: Sequence[str], sizes: Mapping[str, int]) -> int:
     return prod(sizes.get(letter, UNKNOWN_SIZE) for letter in letters)
-
-
-def _is_copied(value: Value, step: Matmul, memory: Group) -> bool:
-    """Whether torch copies this side before it multiplies."""
-    if any(letter not in memory for letter in value.letters):
-        return False  # expanded: repeated by a stride of zero
-    if len(value.axes) < 3 and memory and memory[-1] not in {letter for g in value.axes for letter in g[-1:]}:
-        return len(value.axes) > 1  # neither rows nor columns are contiguous
-    stacked = len(value.axes) > 3 or (len(value.axes) == 3 and len(step.right.axes) < 3)
-    # A stack is folded: into a stack of one axis, or into the rows of one matrix.
-    folded = value.axes[:-1] if len(step.right.axes) < 3 else value.axes[:-2]
-    return stacked and not _lie_together(tuple(letter for group in folded for letter in group), memory)
 
 
 def _call(left: Value, right: Value) -> float:
@@ -162,28 +238,3 @@ def _call(left: Value, right: Value) -> float:
             return 2.4
         case _:
             return 4.4
-
-
-def _product(step: Matmul, memory: Memory, sizes: Mapping[str, int]) -> tuple[object, float]:
-    """A product by its axes and layout, and what it costs."""
-    left, right, contracted = step.left, step.right, step.left.axes[-1]
-    columns = right.axes[-1] if len(right.axes) > 1 else ()
-    rows = left.axes[-2] if len(left.axes) > 1 else ()
-    if len(right.axes) < 3 and len(left.axes) > 2:  # folded into one matrix
-        rows = tuple(letter for group in left.axes[:-1] for letter in group)
-    m, k, n = (_entries(letters, sizes) for letters in (rows, contracted, columns))
-    batch = _entries(step.target.letters, sizes) // max(1, m * n)
-    if len(right.axes) < 3 and not _lie_together(rows, memory[left.name]):
-        batch, m = batch * m, 1  # torch may multiply the matrices of the stack one by one
-    left_layout = _layout(memory[left.name], rows, contracted)
-    right_layout = _layout(memory[right.name], contracted, columns)
-    is_contiguous = memory[left.name][-1:] == contracted[-1:], memory[right.name][-1:] == contracted[-1:]
-    shape = Shape(batch, m, k, n, left_layout, right_layout, *is_contiguous)
-    return (left.letters, right.letters, contracted, left_layout, right_layout), nanoseconds(shape) / 1000
-
-
-def _layout(memory: Group, rows: Group, columns: Group) -> Layout:
-    """How a matrix lies; a vector lies well in any case."""
-    if rows and memory[-1:] == rows[-1:]:
-        return "turned"
-    return "plain" if not (rows and columns) or memory[-1:] == columns[-1:] else "neither"

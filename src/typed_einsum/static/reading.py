@@ -171,6 +171,10 @@ class _Reader(ast.NodeVisitor):
             for parameter in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)
             if parameter.arg not in ("self", "cls")
         ]
+        masks = options.get("where")
+        if masks is not None:
+            names_of_masks = masks.text.replace(",", " ").split()
+            parameters = [parameter for parameter in parameters if parameter.arg not in names_of_masks]
         texts = [
             annotation_text(part, self.source, self.imports)
             for part in (*(parameter.annotation for parameter in parameters), node.returns)
