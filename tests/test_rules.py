@@ -103,6 +103,8 @@ SEEN: list[Case] = [
     # TE704
     ("TE704", lambda x, y: x * y, {"x": "b 1", "y": "b"}),
     ("TE704", lambda x: x / x.sum(1), {"x": "n n"}),
+    ("TE704", lambda x, y: x.mean(1, keepdim=True) * y, {"x": "b d", "y": "b"}),
+    ("TE704", lambda x, y: y - x.amax(-1, keepdim=True).exp(), {"x": "b d", "y": "b"}),
     # TE703
     ("TE703", lambda x: x.reshape(11, 17, 29 * 13), {"x": "b h t d"}),
     # TE716
@@ -167,6 +169,9 @@ LEFT: list[Case] = [
     ("TE717", lambda x: x.softmax(2), {"x": "b 1 t"}),
     ("TE704", lambda x, y: x * y, {"x": "b 1", "y": "n"}),
     ("TE704", lambda x: x / x.sum(1, keepdim=True), {"x": "n n"}),
+    ("TE704", lambda x: x.sum(1, keepdim=True) + x.sum(1), {"x": "n d"}),
+    ("TE704", lambda x, y: x.sum(1, keepdim=True) + y, {"x": "n d", "y": "m"}),
+    ("TE704", lambda x, y: x[:, None] * y, {"x": "n", "y": "n"}),
     ("TE704", lambda x: x / x.sum(0), {"x": "n n"}),
     ("TE703", lambda x: x.transpose(1, 2).reshape(11, 13, 29 * 17), {"x": "b h t d"}),
     ("TE716", lambda x: x.flatten(1).argmax(1) // 31, {"x": "b h w"}),

@@ -13,7 +13,6 @@ from torch import Tensor
 from typed_einsum.tensors import dtype_of, shape_of
 from typed_einsum.testing.audit.dimensions import (
     WRITTEN_ONE,
-    Dimension,
     TrackedAxes,
     are_apart,
     is_named,
@@ -33,7 +32,7 @@ def against_itself(operation: Operation, tracked: TrackedAxes, facts: Facts) -> 
     """An axis of which every entry is combined with every other one."""
     if operation.name in POINTWISE:
         for pair in combinations(operation.tensors, 2):
-            yield from _added_in_front(operation, *(tracked.of(tensor) for tensor in pair))
+            yield from _added_in_front(operation, pair, tracked, facts)
     if operation.name in REDUCTIONS and operation.tensors:
         _note_reduced(operation, tracked, facts)
         yield from _crossed(operation, facts)
@@ -44,21 +43,32 @@ def against_itself(operation: Operation, tracked: TrackedAxes, facts: Facts) -> 
 
 
 def _added_in_front(
-    operation: Operation, one: Sequence[Dimension], other: Sequence[Dimension]
+    operation: Operation, pair: tuple[Tensor, Tensor], tracked: TrackedAxes, facts: Facts
 ) -> Iterator[Flaw]:
     """`(n, 1)` and `(n,)`: torch adds an axis in front of the second."""
+    one, other = (tracked.of(tensor) for tensor in pair)
     if not one or not other or len(one) == len(other):
         return
     long, short = (one, other) if len(one) > len(other) else (other, one)
+    longer, shorter = pair if len(one) > len(other) else pair[::-1]
     in_front, behind = long[: -len(short)], long[-len(short) :]
-    for meeting, dimension in zip(behind, short, strict=True):
-        if size_of(dimension) > 1 and meeting == WRITTEN_ONE and dimension in (*in_front, *behind):
+    left = _left_by_reductions(longer, shorter, facts)
+    for axis, (meeting, dimension) in enumerate(zip(behind, short, strict=True), len(in_front)):
+        is_in_data = meeting == WRITTEN_ONE or axis in left
+        if size_of(dimension) > 1 and is_in_data and dimension in (*in_front, *behind):
             shapes = f"{shown_all(one)} and {shown_all(other)}"
             yield error(
                 f"`{operation.name}` of {shapes} broadcasts `{shown(dimension)}` against itself: every "
                 "entry meets every other one; give both tensors the same axes",
                 operation.line,
             )
+
+
+def _left_by_reductions(tensor: Tensor, other: Tensor, facts: Facts) -> set[int]:
+    """The axes of size 1 that `keepdim=True` has left; none where all pairs of reductions may be meant."""
+    if facts.of(Reduced, [other]):  # as for distances, the squares of lengths
+        return set()
+    return {fact.axis for fact in facts.of(Reduced, [tensor]) if fact.kept}
 
 
 def _note_reduced(operation: Operation, tracked: TrackedAxes, facts: Facts) -> None:
