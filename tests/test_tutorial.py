@@ -17,13 +17,15 @@ DOCS = Path(__file__).parent.parent / "docs"
 sys.path.insert(0, str(DOCS / "scripts"))
 import pictures  # noqa: E402
 
-TRANSLATED = sorted(page.name for page in (DOCS / "zh").glob("*.md"))
+TRANSLATED = sorted(page.relative_to(DOCS / "zh").as_posix() for page in (DOCS / "zh").rglob("*.md"))
 ENGLISH = (DOCS / "tutorial.md").read_text(encoding="utf-8")
 CHINESE = (DOCS / "zh" / "tutorial.md").read_text(encoding="utf-8")
 
 BLOCK = re.compile(r"^(?:<!-- (\w+) -->\n)?```(\w+[^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 HEADING = re.compile(r"^(#+) ", re.MULTILINE)
-LINK = re.compile(r"\]\(([^)]+)\)")
+LINK = re.compile(r"\[(?P<text>[^\]]*)\]\((?P<target>[^)]+)\)")
+SWITCH = ("English", "\u4e2d\u6587")
+"""The texts of links that lead to the same page in the other language."""
 
 
 def headings(page: str) -> list[str]:
@@ -51,7 +53,8 @@ def without_comments(source: str) -> str:
 
 def links(page: str, folder: str) -> list[str]:
     """Where the links of a page lead; of a page in two languages, whether to the language of this one."""
-    return [led(target, folder) for target in LINK.findall(BLOCK.sub("", page))]
+    found = LINK.finditer(BLOCK.sub("", page))
+    return [led(link["target"], folder) for link in found if link["text"] not in SWITCH]
 
 
 def led(target: str, folder: str) -> str:
@@ -62,15 +65,15 @@ def led(target: str, folder: str) -> str:
     page = resolved.removeprefix("zh/")
     if page not in TRANSLATED:
         return resolved
-    return f"{'own' if resolved.startswith('zh/') == (folder == 'zh/') else 'other'} {page}"
+    return f"{'own' if resolved.startswith('zh/') == folder.startswith('zh/') else 'other'} {page}"
 
 
-def differences(english: str, chinese: str) -> list[str]:
+def differences(english: str, chinese: str, folder: str = "") -> list[str]:
     """What one page has and the other has not, or has otherwise."""
     pairs: dict[str, tuple[Sequence[object], Sequence[object]]] = {
         "heading": (headings(english), headings(chinese)),
         "block": (blocks(english), blocks(chinese)),
-        "link": (links(english, ""), links(chinese, "zh/")),
+        "link": (links(english, folder), links(chinese, f"zh/{folder}")),
     }
     return [
         f"{kind} {number}: {ours} | {theirs}"
@@ -83,7 +86,20 @@ def differences(english: str, chinese: str) -> list[str]:
 @pytest.mark.parametrize("name", TRANSLATED)
 def test_a_page_says_the_same_in_both_languages(name: str) -> None:
     english, chinese = ((DOCS / folder / name).read_text(encoding="utf-8") for folder in ("", "zh"))
-    assert differences(english, chinese) == []
+    folder = f"{posixpath.dirname(name)}/".removeprefix("/")
+    assert differences(english, chinese, folder) == []
+
+
+def test_the_pages_of_the_messages_most_met_are_there() -> None:
+    assert sum(name.startswith("errors/TE") for name in TRANSLATED) >= 10
+
+
+@pytest.mark.parametrize("name", TRANSLATED)
+def test_a_chinese_page_has_a_title_of_its_own(name: str) -> None:
+    page = (DOCS / "zh" / name).read_text(encoding="utf-8")
+    head = page.split("---\n", 2)[1]
+    assert "lang: zh\n" in head
+    assert re.search("^title: .*[\u4e00-\u9fff]", head, re.MULTILINE)
 
 
 def test_there_is_a_tutorial_to_compare() -> None:
