@@ -13,6 +13,10 @@ import pytest
 
 pytest.importorskip("libcst")
 
+sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
+import annotate
+
+from typed_einsum.cli import main
 from typed_einsum.testing.annotate.hints import Style, kind_of
 from typed_einsum.testing.annotate.merging import Followed, merged
 from typed_einsum.testing.annotate.planning import Definition, Planned, planned
@@ -164,6 +168,12 @@ def test_what_no_annotation_says_has_a_reason(values: list[Any], reason: str) ->
     ("source", "patterns", "signatures", "reason"),
     [
         (MATMUL, [], [], "no call with a tensor was seen"),
+        (
+            "@torch.jit.script\ndef f(x):\n    return x\n",
+            [pattern(x=f32(2))],
+            [signature(x=axes("b"))],
+            "`@script` compiles it, and may not take other annotations",
+        ),
         (MATMUL, [Pattern({"x": f32(2)})], [], "no call of it returned"),
         (MATMUL, [pattern(x=f32(2))], [], "torch's symbolic shapes could not be followed through it"),
         (
@@ -188,6 +198,10 @@ def test_existing_annotations_are_not_planned() -> None:
         [signature(axes("b e"), x=axes("b d"), y=axes("d e"), origins="b d e")],
     )
     assert texts(plan) == {"y": 'Float[Tensor, "d e"]'}
+    assert {each.what: each.reason for each in plan.left} == {
+        "x": "it is annotated already, as `Tensor`",
+        "return": "it is annotated already, as `Tensor`",
+    }
 
 
 def test_two_calls_that_name_an_axis_differently_take_the_more_telling_name() -> None:
@@ -338,8 +352,41 @@ def kept(x, rows):
     return x[:rows]
 """
 
+ORIGINAL = """import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+
+def merge(x: Float[Tensor, "b h t d"]) -> Float[Tensor, "b t h*d"]:
+    b, h, t, d = x.shape
+    return x.transpose(1, 2).reshape(b, t, h * d)
+
+
+def scores(
+    query: Float[Tensor, "b q d"], key: Float[Tensor, "b k d"], mask: Bool[Tensor, "q k"] | None = None
+) -> Float[Tensor, "b q k"]:
+    found = torch.einsum("bqd,bkd->bqk", query, key)
+    return found if mask is None else found.masked_fill(~mask, 0.0)
+
+
+def picked(
+    x: Float[Tensor, "b t d"], index: Int[Tensor, "b"]
+) -> tuple[Float[Tensor, "b d"], Float[Tensor, "b"]]:
+    b, t, d = x.shape
+    return x[torch.arange(b), index], x.mean((1, 2))
+"""
+# Its annotations are taken away before the command runs.
+
 TEST = """import torch
+from layers import merge, picked, scores
 from model import Attention, kept
+
+
+def test_layers():
+    assert merge(torch.randn(2, 3, 5, 7)).shape == (2, 5, 21)
+    assert scores(torch.randn(2, 3, 7), torch.randn(2, 5, 7)).shape == (2, 3, 5)
+    assert scores(torch.randn(2, 3, 7), torch.randn(2, 5, 7), torch.ones(3, 5) > 0).shape == (2, 3, 5)
+    assert picked(torch.randn(2, 3, 5), torch.tensor([0, 2]))[0].shape == (2, 5)
 
 
 def test_attention():
@@ -368,6 +415,7 @@ def annotated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """A project that the command has annotated, and what it has printed."""
     folder = tmp_path_factory.mktemp("project")
     (folder / "model.py").write_text(MODEL)
+    (folder / "layers.py").write_text(annotate.stripped(ORIGINAL)[0])
     (folder / "test_model.py").write_text(TEST)
     done = run(
         folder,
@@ -391,6 +439,12 @@ def test_a_project_is_annotated_in_one_command(annotated: tuple[Path, str]) -> N
     assert "proved by torch's symbolic shapes, the calls that were observed, the command" in told
 
 
+def test_annotations_that_were_taken_away_are_written_again(annotated: tuple[Path, str]) -> None:
+    text = (annotated[0] / "layers.py").read_text()
+    found = {name: annotate.axes_of(node) for name, node in annotate.functions_in(ast.parse(text))}
+    assert found == annotate.stripped(ORIGINAL)[1]
+
+
 def test_its_tests_still_pass_and_check_agrees(annotated: tuple[Path, str]) -> None:
     folder, _ = annotated
     assert run(folder, "pytest", "-q", "-p", "no:cacheprovider").returncode == 0
@@ -404,11 +458,21 @@ def test_a_call_of_other_sizes_takes_a_name_back(annotated: tuple[Path, str]) ->
     assert signature_of_kept == 'def kept(x: Float[Tensor, "x0 x1"], rows) -> Float[Tensor, "y0 x1"]:'
 
 
-def test_nothing_is_left_to_annotate_once_it_is(annotated: tuple[Path, str]) -> None:
-    folder, _ = annotated
-    done = run(folder, "typed_einsum.cli", "annotate", "model.py")
-    assert done.returncode == 2
-    assert done.stderr == (
+def refusal(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: str
+) -> str:
+    """What the command says where it exits with 2."""
+    monkeypatch.chdir(folder)
+    assert main(["annotate", *arguments]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    return printed.err
+
+
+def test_files_that_have_changed_are_refused(
+    annotated: tuple[Path, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert refusal(annotated[0], monkeypatch, capsys, "model.py") == (
         "typed-einsum: model.py: the file has changed since it was observed: observe again\n"
     )
 
@@ -416,42 +480,48 @@ def test_nothing_is_left_to_annotate_once_it_is(annotated: tuple[Path, str]) -> 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "there is no .typed-einsum here or in a folder above: observe first, with `typed-einsum run "
-             "SCRIPT`, `typed-einsum run -m MODULE` or `pytest --shapes`"),
+        (
+            [],
+            "there is no .typed-einsum here or in a folder above: observe first, with `typed-einsum run "
+            "SCRIPT`, `typed-einsum run -m MODULE` or `pytest --shapes`",
+        ),
         (["--with", "ls"], "--with: expected pytest, python or a Python program, got `ls`"),
     ],
-)  # fmt: skip
-def test_bad_input_is_refused(tmp_path: Path, arguments: list[str], said: str) -> None:
-    done = run(tmp_path, "typed_einsum.cli", "annotate", *arguments)
-    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"typed-einsum: {said}\n")
+)
+def test_bad_input_is_refused(
+    tmp_path: Path,
+    arguments: list[str],
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert refusal(tmp_path, monkeypatch, capsys, *arguments) == f"typed-einsum: {said}\n"
 
 
-def test_a_path_that_is_not_there_or_not_below_is_refused(
-    annotated: tuple[Path, str], tmp_path: Path
+def test_paths_that_are_not_there_or_not_below_are_refused(
+    annotated: tuple[Path, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     folder, _ = annotated
+    (folder / "broken.py").write_text("def f(:\n")
     for path, said in (
         ("nowhere.py", "nowhere.py: there is no such file or folder"),
         (str(tmp_path), f"{tmp_path} is not below {folder}, where the program was observed"),
         (
-            "test_model.py",
-            "no function of test_model.py was observed: run a program or tests that call its functions",
+            "broken.py",
+            "no function of broken.py was observed: run a program or tests that call its functions",
         ),
     ):
-        done = run(folder, "typed_einsum.cli", "annotate", path)
-        assert (done.returncode, done.stderr) == (2, f"typed-einsum: {said}\n")
+        assert refusal(folder, monkeypatch, capsys, path) == f"typed-einsum: {said}\n"
 
 
-def test_without_libcst_the_command_says_what_to_install(tmp_path: Path) -> None:
-    code = (
-        "import sys; sys.modules['libcst'] = None\n"
-        "from typed_einsum.cli import main; sys.exit(main(['annotate']))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 2
-    assert done.stderr == (
+def test_without_libcst_the_command_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "libcst", None)
+    assert refusal(tmp_path, monkeypatch, capsys) == (
         "typed-einsum: `typed-einsum annotate` writes with libcst, which is not installed: "
         'pip install "typed-einsum[annotate]"\n'
     )

@@ -15,6 +15,12 @@ from typed_einsum.testing.observe.records import Function, Pattern
 Json = Any
 Definition = ast.FunctionDef | ast.AsyncFunctionDef
 
+COMPILERS = ("script", "script_method", "jit", "njit", "vectorize", "kernel", "custom_op")
+"""The last part of decorators that read what a function says."""
+
+FAILED = ("following", "the call ran", "all calls")
+"""How the reasons begin for which a call was not followed."""
+
 RESULT = "return"
 """What stands for the result among the parameters: no parameter can have this name."""
 
@@ -68,10 +74,12 @@ def _why_not(function: Function, node: Definition, seen: Sequence[Pattern]) -> s
         return "no call of it returned"
     if isinstance(node, ast.AsyncFunctionDef) or _yields(node):
         return "what a generator or a coroutine gives is not observed"
-    if any(_name(each) == "overload" for each in node.decorator_list):
-        return "it is an overload"
+    compiler = next((name for name in map(_name, node.decorator_list) if name in COMPILERS), None)
+    if compiler is not None:
+        return f"`@{compiler}` compiles it, and may not take other annotations"
     if not function.signatures:
-        return "torch's symbolic shapes could not be followed through it"
+        said = [each.text for each in seen if each.text.startswith(FAILED)]
+        return ": ".join(["torch's symbolic shapes could not be followed through it", *said[:1]])
     return ""
 
 
@@ -86,7 +94,10 @@ class _Plan:
         found = merged(self._slots(), [*self._followed()], [*self._sizes()])
         hints: dict[str, Hint] = {}
         for name, structure in self._structures.items():
-            if self._annotation(name) is not None:
+            written = self._annotation(name)
+            if written is not None:
+                if not any(isinstance(each, ast.Subscript) for each in ast.walk(written)):
+                    self._left.append(Left(name, f"it is annotated already, as `{ast.unparse(written)}`"))
                 continue
             hint = self._named(name, structure, found)
             if hint is not None:
@@ -212,4 +223,9 @@ def _yields(node: ast.AST) -> bool:
 
 
 def _name(node: ast.expr) -> str:
-    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+    match node:
+        case ast.Call(func=func):
+            return _name(func)
+        case ast.Attribute(attr=name) | ast.Name(id=name):
+            return name
+    return ""

@@ -67,7 +67,8 @@ def proved_by_run(
             return Proof(tuple(plans), found.status, run)
         for key, function in known.items():
             calls = found.broken.get((os.path.realpath(root / function.file), function.name), [])
-            seen = [Pattern(call["arguments"], call["result"], "returned") for call in calls]
+            told = [call for call in calls if "arguments" in call]
+            seen = [Pattern(call["arguments"], call["result"], "returned") for call in told]
             new = [pattern for pattern in seen if pattern not in function.patterns]
             if calls and (not new or run > 2):
                 refused[key] = f"a call of the program breaks it: {calls[0]['reason']}"

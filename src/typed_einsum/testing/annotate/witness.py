@@ -30,7 +30,11 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def witnessed(function: F) -> F:
     """The function; calls that break its annotations are written down."""
-    definition = definition_of(shape_checked(function))
+    try:
+        definition = definition_of(shape_checked(function))
+    except TypedEinsumError as error:
+        _write(function, {"reason": f"{error.code} {error.diagnostic.summary}"})
+        return function
     signature = inspect.signature(function)
     count = [0, 0]
 

@@ -143,7 +143,7 @@ def _count(number: int, noun: str) -> str:
 
 
 def _function(data: Mapping[str, Json]) -> Function:
-    patterns, signatures = tuple(map(_pattern, data["patterns"])), tuple(data["signatures"])
+    patterns, signatures = tuple(map(_pattern, data["patterns"])), tuple(data.get("signatures", ()))
     return Function(**{**data, "patterns": patterns, "signatures": signatures})
 
 

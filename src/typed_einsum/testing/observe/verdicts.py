@@ -18,7 +18,7 @@ AT_MOST = 3.0
 """Seconds for one call that a judgement makes."""
 
 AT_MOST_FOLLOWED = 10.0
-"""Seconds for following one call."""
+"""Seconds for following one call; a quarter of the grace, where that is more."""
 
 FOR_NUMBERS = 0.3
 """Seconds for each function that waits, beyond which a call is judged by its numbers, too."""
@@ -121,10 +121,12 @@ class Verdicts:
         assert seen.function is not None
         seen.followed += 1
         begun = self.budget.left
-        limit = min(AT_MOST_FOLLOWED, max(begun, 0.5))
+        limit = min(max(AT_MOST_FOLLOWED, self.budget.grace / 4), max(begun, 0.5))
         audit = not seen.annotated
         looked = unannotated.looked_at(seen.function, ended.arguments, self._root, limit, audit=audit)
         self._followed.add(looked)
-        if told is not None and looked.findings:
-            seen.patterns[ended.pattern] = replace(told, findings=(*told.findings, *looked.findings))
+        if told is not None and (looked.findings or looked.reason):
+            text = told.text if seen.annotated else looked.reason or told.text
+            found = (*told.findings, *looked.findings)
+            seen.patterns[ended.pattern] = replace(told, text=text, findings=found)
         self._on_following += max(0.0, begun - self.budget.left)
