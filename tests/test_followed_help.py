@@ -56,6 +56,12 @@ def pooled(x: Float[Tensor, "b t c"], weight: Float[Tensor, "b t"]) -> Float[Ten
 pooled(ones(2, 3, 5), ones(1, 3))
 """
 
+MASKED = """
+@typed_einsum(max="n", where="keep")
+def best(keep: Bool[Tensor, "n"], y: Float[Tensor, "b c"], x: Float[Tensor, "n c"]) -> Float[Tensor, "b"]: ...
+best(ones(4) > 0, ones(2, 3), ones(4, 3))
+"""
+
 # A source, the words of the help that are followed, and what they replace by what.
 FOLLOWED: dict[str, tuple[str, str, str, str]] = {
     "the sum is named": (
@@ -258,7 +264,7 @@ FOLLOWED: dict[str, tuple[str, str, str, str]] = {
     ),
     "a picture of another form": (
         'explain("b q -> q b").to_svg("circles")',
-        "the forms are wires and network",
+        "the forms are wires",
         "circles",
         "network",
     ),
@@ -337,6 +343,26 @@ FOLLOWED: dict[str, tuple[str, str, str, str]] = {
         "pass value.float()",
         "long()",
         "long().float()",
+    ),
+    "masks that are no text": (
+        MASKED.replace('"keep"', '["keep"]'),
+        'name the parameters that are masks in a text: where="keep"',
+        '["keep"]',
+        '"keep"',
+    ),
+    "a mask of a typed einsum that is not boolean": (
+        MASKED.replace("Bool", "Float").replace("ones(4) > 0", "ones(4)"),
+        'annotate it Bool[Tensor, "n"], and pass keep > 0',
+        'Float[Tensor, "n"], y: Float[Tensor, "b c"], x: Float[Tensor, "n c"]) -> Float[Tensor, "b"]: ...\n'
+        "best(ones(4)",
+        'Bool[Tensor, "n"], y: Float[Tensor, "b c"], x: Float[Tensor, "n c"]) -> Float[Tensor, "b"]: ...\n'
+        "best(ones(4) > 0",
+    ),
+    "a mask that is no parameter": (
+        MASKED.replace('"keep"', '"kept"'),
+        "it has `keep`, `y`, `x`",
+        '"kept"',
+        '"keep"',
     ),
     "a tensor of another class": (
         '@shape_checked\ndef f(x: Float[Tensor, "b"]) -> None:\n    shaped(x, Float[nn.Parameter, "b"])\n'
