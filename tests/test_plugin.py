@@ -448,14 +448,20 @@ def forever(x: Float[Tensor, "b"]) -> Float[Tensor, "b"]:
 def slow(x: Float[Tensor, "b"]) -> Float[Tensor, "b"]:
     sleep(0.3)
     return x
+
+def waits(x: Float[Tensor, "b"]) -> Float[Tensor, "b"]:
+    sleep(30)
+    return x
 """
 
 
 def test_one_call_has_a_limit_and_so_have_all_that_are_tried(pytester: pytest.Pytester) -> None:
     pytester.makepyprojecttoml("[tool.typed-einsum]\ntime-limit = 1")
     result = source(pytester, SLOW)
-    result.assert_outcomes(passed=1, failed=1)
+    result.assert_outcomes(passed=1, failed=1, skipped=1)
     result.stdout.fnmatch_lines("*model.py:7: TE702 the call ran for more than 1 second")
+    said = "the call ran for more than 1 second, and the processor hardly ran it meanwhile"
+    result.stdout.fnmatch_lines(f"SKIPPED*{said}*")
 
 
 def test_a_wrong_limit_stops_the_run(pytester: pytest.Pytester) -> None:

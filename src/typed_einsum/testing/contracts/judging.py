@@ -66,6 +66,8 @@ def _slow(target: Target, place: Place, error: OutOfTime) -> Report:
     """The report where no call came to an end in time, or where those that did left none for others."""
     if not error.of_one_call:
         return Report(target.name, skipped=f"{error}, before sizes were found that it takes")
+    if error.waited:
+        return Report(target.name, skipped=f"{error}, and the processor hardly ran it meanwhile")
     if not _takes_tensors_alone(target):
         return Report(target.name, skipped=f"{error}, with arguments that were made up for it")
     return Report(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from time import monotonic
+from time import monotonic, process_time
 
 from typed_einsum.testing.running.alarm import alarm
 
@@ -19,16 +19,29 @@ TOLD_EVERY = 0.5
 """Seconds between two messages that calls go on."""
 
 
+HARDLY = 0.25
+"""The share of the time that a call took, below which it was hardly run."""
+
+
 class OutOfTime(BaseException):
     """Calls took longer than they may; `of_one_call` says that a single one did.
 
-    It is no `Exception`: neither user code that catches those nor ours is to take it for a failed call.
+    `used` are the seconds for which the processor ran it. It is no `Exception`: neither user code that
+    catches those nor ours is to take it for a failed call.
     """
+
+    used: float | None = None
 
     def __init__(self, seconds: float, of_one_call: bool) -> None:
         what = "the call ran" if of_one_call else "all calls together ran"
         super().__init__(f"{what} for more than {seconds:g} second{'' if seconds == 1 else 's'}")
         self.of_one_call = of_one_call
+        self.seconds = seconds
+
+    @property
+    def waited(self) -> bool:
+        """Whether the call was hardly run meanwhile: it waited, or other programs kept the processor busy."""
+        return self.used is not None and self.used < self.seconds * HARDLY
 
 
 @dataclass
@@ -83,8 +96,13 @@ def one_call() -> Iterator[None]:
         return
     limits = _current[-1]
     limits.begin_call()
-    with alarm(limits.seconds, OutOfTime(limits.seconds, of_one_call=True), limits.patience):
-        yield
+    begun = process_time()
+    try:
+        with alarm(limits.seconds, OutOfTime(limits.seconds, of_one_call=True), limits.patience):
+            yield
+    except OutOfTime as error:
+        error.used = process_time() - begun
+        raise
 
 
 @contextmanager
