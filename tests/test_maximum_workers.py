@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.data import DataLoader, Dataset
 
 from typed_einsum.contraction.maximum import best_products, gradients, products, sizes, workers
 
@@ -223,6 +224,28 @@ def test_a_forked_process_starts_workers_of_its_own() -> None:
         agree = torch.equal(best_products(rows, columns), expected)
         os._exit(0 if agree and not inherited else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+class Maxima(Dataset[Tensor]):
+    """Maxima that the worker of a loader computes."""
+
+    def __getitem__(self, index: int) -> Tensor:
+        best = best_products(*(each.detach() for each in operands())) * (index + 1)
+        assert workers.pool.executor is None or torch.get_num_threads() > 1
+        return best
+
+    def __len__(self) -> int:
+        return 2
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_the_worker_of_a_loader_computes_alone() -> None:
+    """Torch gives such a process one thread."""
+    expected = best_products(*(each.detach() for each in operands()))
+    loader = DataLoader(Maxima(), batch_size=None, num_workers=2, multiprocessing_context="fork")
+    for index, found in enumerate(loader):
+        torch.testing.assert_close(found, expected * (index + 1))
 
 
 def test_the_environment_fixes_tiles(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -175,4 +175,6 @@ def test_a_generator_still_compiles() -> None:
     def total(x: Tensor) -> Tensor:
         return torch.stack([row.sum() for row in rows(x)])
 
-    assert torch.compile(total, backend="eager")(f32(2, 3)).shape == (2,)
+    for fullgraph in (False, True):
+        torch._dynamo.reset()
+        assert torch.compile(total, backend="eager", fullgraph=fullgraph)(f32(2, 3)).shape == (2,)

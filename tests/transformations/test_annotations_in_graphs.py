@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple, TypeVar
 
 import pytest
 import torch
@@ -36,8 +36,19 @@ class Row:
     code: str
 
     def made(self) -> Any:
-        names = {"Sequence": Sequence, "Annotated": Annotated}
+        names = {"Sequence": Sequence, "Annotated": Annotated, "Any_": ANY, "Bound": BOUND, "Pair": Pair}
         return shape_checked(defined(self.source, names)["f"])
+
+
+ANY = TypeVar("ANY")
+BOUND = TypeVar("BOUND", bound=Tensor)
+
+
+class Pair(NamedTuple):
+    """A record with the names of the call."""
+
+    x: Float[Tensor, "b c"]
+    y: Float[Tensor, "b"]
 
 
 def row(name: str, parameters: str, right: tuple[Any, ...], wrong: tuple[Any, ...], code: str) -> Row:
@@ -189,6 +200,21 @@ ROWS = [
         f'x: Annotated[{X}, "image"], y: {X}',
         (f32(2, 3), f32(2, 3)),
         (f32(2, 3), f32(4, 3)),
+        "TE201",
+    ),
+    row("type variable", f"x: {X}, y: Any_, z: Any_", (f32(2, 3), 1, 2), (f32(2), 1, 2), "TE202"),
+    row(
+        "type variable with a bound",
+        f"x: Bound, y: {X}",
+        (f32(2, 3), f32(2, 3)),
+        (f32(2, 3), f32(2)),
+        "TE202",
+    ),
+    row(
+        "named tuple",
+        f"x: {X}, y: Pair",
+        (f32(2, 3), Pair(f32(2, 3), f32(2))),
+        (f32(2, 3), Pair(f32(2, 3), f32(4))),
         "TE201",
     ),
     row("result tuple", f"x: {X} -> tuple[{X}, ...] | {X}", (f32(2, 3),), (f32(2),), "TE202"),
