@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import pytest
 import torch
@@ -42,6 +43,14 @@ def dimension_of(names: list[str]) -> Dimension:
 
 def set_to(x: Tensor, key: object, value: object = 1.0) -> None:
     x[key] = value  # type: ignore[index]
+
+
+def warped(image: Tensor, grid: Tensor, *, is_right: bool) -> Tensor:
+    h, w = grid.shape[:2]
+    ys, xs = (torch.arange(h) + 0.5) / h * 2 - 1, (torch.arange(w) + 0.5) / w * 2 - 1
+    gy, gx = torch.meshgrid(ys, xs, indexing="ij")
+    places = torch.stack([gx, gy] if is_right else [gy, gx], -1)
+    return F.grid_sample(image[None], places[None], align_corners=False)
 
 
 Case = tuple[str, Callable[..., object], dict[str, str]]
@@ -107,6 +116,8 @@ SEEN: list[Case] = [
     ("TE704", lambda x, y: y - x.amax(-1, keepdim=True).exp(), {"x": "b d", "y": "b"}),
     # TE703
     ("TE703", lambda x: x.reshape(11, 17, 29 * 13), {"x": "b h t d"}),
+    # TE733
+    ("TE733", partial(warped, is_right=False), {"image": "c e s", "grid": "h w"}),
     # TE716
     ("TE716", lambda x: x.flatten(1).argmax(1) // 29, {"x": "b h w"}),
     ("TE716", lambda x: x.flatten(1).argmax(1) % 29, {"x": "b h w"}),
@@ -115,6 +126,7 @@ SEEN: list[Case] = [
 ]
 
 LEFT: list[Case] = [
+    ("TE733", partial(warped, is_right=True), {"image": "c e s", "grid": "h w"}),
     ("TE734", lambda x: set_to(x, (slice(None), slice(None, -4))), {"x": "t d"}),
     ("TE734", lambda x: set_to(x, (slice(None), slice(1, None))), {"x": "t 1 d"}),
     ("TE734", lambda x: set_to(x, (..., slice(None, -4))), {"x": "t 1"}),

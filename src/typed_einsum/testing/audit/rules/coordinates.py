@@ -76,10 +76,18 @@ def _picked(operation: Operation, facts: Facts) -> None:
     """`grid[..., 0]` is the first coordinate; any other part of a grid has all of them."""
     key = operation.arguments[1]
     for fact in facts.of(Coordinates, operation.tensors[:1]):
-        if len(fact.axes) == 1:
+        if len(fact.axes) == 1 or _is_whole(key):
             facts.add(operation.results, fact)
         elif isinstance(key, tuple) and key[:-1] == (Ellipsis,) and type(key[-1]) is int:
             facts.add(operation.results, Coordinates((fact.axes[key[-1]],)))
+
+
+def _is_whole(key: Any) -> bool:
+    """Whether a key leaves everything in its place, and adds axes at most: `grid[None]`."""
+    items = key if isinstance(key, tuple) else (key,)
+    return all(
+        item is None or item is Ellipsis or (type(item) is slice and item == slice(None)) for item in items
+    )
 
 
 def _divided(operation: Operation, tracked: TrackedAxes, facts: Facts) -> Iterator[Flaw]:
