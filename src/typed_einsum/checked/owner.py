@@ -16,8 +16,12 @@ def axis_sizes_of(owner: Any) -> dict[str, int] | None:
     """The axis sizes that an object knows: its attribute `axis_sizes`, or None. Raises TE409."""
     # The instance's own dict first: a plain getattr that fails is slow on an nn.Module.
     try:
-        sizes = owner.__dict__["axis_sizes"]
-    except (AttributeError, KeyError):
+        own = owner.__dict__
+    except AttributeError:
+        own = {}
+    if "axis_sizes" in own:  # asked first: an exception at every call costs as much as a check
+        sizes = own["axis_sizes"]
+    else:
         if not hasattr(owner if isinstance(owner, type) else type(owner), "axis_sizes"):
             return None
         sizes = getattr(owner, "axis_sizes", None)  # a slot may be unset
