@@ -17,7 +17,7 @@ import pages  # noqa: E402
 
 SHOWN = re.compile(r"<!-- shown: \d+ -->.*?<!-- /shown: \d+ -->\n?", re.DOTALL)
 CODE = re.compile(r"(?:<!-- raises -->\n)?```python\n(.*?)```\n", re.DOTALL)
-CELL_FILE = re.compile(r"/\S*ipykernel_\d+/\d+\.py")
+CELL_FILE = re.compile(r"/(?:[\w.-]+/)*ipykernel_\d+/\d+\.py")
 """The name of a cell where IPython keeps its source, which differs from run to run."""
 
 
