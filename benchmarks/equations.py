@@ -258,8 +258,13 @@ def main() -> None:
     parser.add_argument(
         "--fill", action="store_true", help="fill the page from the record, and measure nothing"
     )
-    if not parser.parse_args().fill:
-        torch.set_num_threads(1)
+    parser.add_argument("--quick", action="store_true", help="20 of each kind; nothing is written")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    if options.quick:
+        print(*tables(measured(20)).values(), sep="\n\n")
+        return
+    if not options.fill:
         rows = measured(PER_KIND)
         RECORD.write_text(dumped(rows), encoding="utf-8")
     fill(PAGE, tables(json.loads(RECORD.read_text(encoding="utf-8"))))
