@@ -16,7 +16,7 @@ pytest.importorskip("libcst")
 sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
 import annotate
 
-from typed_einsum.cli import main
+from typed_einsum.cli import annotating, main
 from typed_einsum.testing.annotate.hints import Style, kind_of
 from typed_einsum.testing.annotate.merging import Followed, merged
 from typed_einsum.testing.annotate.planning import Definition, Planned, planned
@@ -24,6 +24,7 @@ from typed_einsum.testing.annotate.structure import CannotSay, structure_of
 from typed_einsum.testing.annotate.telling import lines_of, summary
 from typed_einsum.testing.annotate.writing import written
 from typed_einsum.testing.observe.records import Found, Function, Pattern
+from typed_einsum.testing.process.supervisor import WorkerFailed
 
 # What is known of a function, as `.typed-einsum` holds it
 
@@ -525,3 +526,16 @@ def test_without_libcst_the_command_says_what_to_install(
         "typed-einsum: `typed-einsum annotate` writes with libcst, which is not installed: "
         'pip install "typed-einsum[annotate]"\n'
     )
+
+
+def test_nothing_is_written_where_contracts_cannot_run(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def proved(*_: Any) -> None:
+        raise WorkerFailed("the worker did not start in 120 seconds")
+
+    monkeypatch.setattr(annotating, "_project", lambda _: None)
+    monkeypatch.setattr(annotating, "_proved", proved)
+    assert main(["annotate"]) == 2
+    told = "check_contract could not run: the worker did not start in 120 seconds; nothing is written"
+    assert capsys.readouterr().err == f"typed-einsum: {told}\n"

@@ -70,6 +70,7 @@ def run_annotate(options: argparse.Namespace) -> int:
     """Plan, prove, and print or write; the exit status."""
     from typed_einsum.testing.annotate.project import CannotAnnotate
     from typed_einsum.testing.annotate.writing import CannotWrite, needs_libcst
+    from typed_einsum.testing.process.supervisor import WorkerFailed
 
     try:
         needs_libcst()
@@ -78,6 +79,9 @@ def run_annotate(options: argparse.Namespace) -> int:
         project = _project(options.paths)
         plans, proofs = _proved(project, program, before)
         _tell(project, plans, proofs, options)
+    except WorkerFailed as error:
+        print(f"typed-einsum: check_contract could not run: {error}; nothing is written", file=sys.stderr)
+        return COULD_NOT_RUN
     except (BadPath, CannotAnnotate, CannotObserve, CannotWrite, BadStore, OSError) as error:
         print(f"typed-einsum: {error}", file=sys.stderr)
         return COULD_NOT_RUN

@@ -21,7 +21,7 @@ from typed_einsum.testing.annotate.overlay import VARIABLE
 from typed_einsum.testing.annotate.planning import Left, Planned
 from typed_einsum.testing.annotate.witness import FOLDER, NAME
 from typed_einsum.testing.observe.records import Function, Pattern
-from typed_einsum.testing.process.supervisor import Supervisor, WorkerFailed
+from typed_einsum.testing.process.supervisor import Supervisor
 
 Key = tuple[str, int, str]
 Texts = Callable[[Sequence[Planned], str], dict[str, str]]
@@ -109,7 +109,7 @@ def _lines(folder: Path) -> Iterator[Any]:
 def proved_by_contracts(
     plans: Sequence[Planned], texts: Texts, root: Path, seconds: float
 ) -> tuple[Planned, ...]:
-    """The plans without those that `check_contract` finds an error in."""
+    """The plans without those that `check_contract` finds an error in. Raises `WorkerFailed`."""
     found = dict(_contracts(texts(plans, ""), root, seconds))
     return tuple(_agreed(plan, found, root) for plan in plans)
 
@@ -133,8 +133,6 @@ def _contracts(texts: Mapping[str, str], root: Path, seconds: float) -> Iterator
                 for each in supervisor.check(Path(file)):
                     if each.kind == "finding" and each.name:
                         yield (os.path.realpath(file), each.name), f"{each.code} {each.text}"
-        except WorkerFailed:
-            return
         finally:
             supervisor.close()
             if before is None:
