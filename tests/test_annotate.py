@@ -3,27 +3,42 @@
 from __future__ import annotations
 
 import ast
+import json
+import linecache
 import os
 import subprocess
 import sys
+from dataclasses import replace
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
+import torch
+from beartype.vale import Is
+from jaxtyping import Float
+from torch import Tensor
 
 pytest.importorskip("libcst")
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
 import annotate
 
-from typed_einsum.cli import annotating, main
+from typed_einsum.cli import annotating, main, observed
+from typed_einsum.cli.observed import CannotObserve, observe, program_of
+from typed_einsum.cli.running import CannotRun, Program
+from typed_einsum.testing.annotate import proving, witness
 from typed_einsum.testing.annotate.hints import Style, kind_of
 from typed_einsum.testing.annotate.merging import Followed, merged
+from typed_einsum.testing.annotate.overlay import Overlay
 from typed_einsum.testing.annotate.planning import Definition, Planned, planned
+from typed_einsum.testing.annotate.project import Project
 from typed_einsum.testing.annotate.structure import CannotSay, structure_of
-from typed_einsum.testing.annotate.telling import lines_of, summary
+from typed_einsum.testing.annotate.telling import diff_of, lines_of, summary
 from typed_einsum.testing.annotate.writing import written
-from typed_einsum.testing.observe.records import Found, Function, Pattern
+from typed_einsum.testing.observe import store
+from typed_einsum.testing.observe.records import Found, Function, Observations, Pattern
+from typed_einsum.testing.process.outcome import Outcome
 from typed_einsum.testing.process.supervisor import WorkerFailed
 
 # What is known of a function, as `.typed-einsum` holds it
@@ -327,6 +342,125 @@ proved by A, B"""
     )
 
 
+FORM_FEED = "import torch\n\x0c\n\ndef f(x):\n    return x  # \x0c here\n"
+
+
+def test_a_form_feed_is_part_of_a_line_of_a_patch(tmp_path: Path) -> None:
+    (tmp_path / "m.py").write_text(FORM_FEED)
+    patch = diff_of("m.py", FORM_FEED, FORM_FEED.replace("(x)", "(x: int)"))
+    assert "No newline" not in patch
+    done = subprocess.run(["git", "apply", "-"], cwd=tmp_path, input=patch.encode(), check=False)
+    assert done.returncode == 0
+    assert (tmp_path / "m.py").read_text() == FORM_FEED.replace("(x)", "(x: int)")
+
+
+def test_a_form_feed_is_part_of_a_line_of_an_overlay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("get_data", "set_data"):  # put back after the test
+        monkeypatch.setattr(SourceFileLoader, name, getattr(SourceFileLoader, name))
+    file = str(tmp_path / "m.py")
+    Overlay({file: FORM_FEED}).install()
+    assert linecache.getline(file, 5) == "    return x  # \x0c here\n"
+
+
+# Proving
+
+
+def project_of(folder: Path, *functions: Function) -> Project:
+    sources = {each.file: (folder / each.file).read_text() for each in functions}
+    return Project(folder, functions, sources)
+
+
+def matmul(file: str, line: int = 1) -> Function:
+    seen = pattern(f32(2, 5), x=f32(2, 3), y=f32(3, 5))
+    followed = signature(axes("b e"), x=axes("b d"), y=axes("d e"), origins="b d e")
+    return Function(file, line, "f", patterns=(seen,), signatures=(followed,))
+
+
+class ThreeFiles:
+    """A supervisor: one file runs, one does not, and one ends the process."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+    def check(self, file: Path) -> list[Outcome]:
+        told = {
+            "good.py": Outcome("ok", str(file), name="f"),
+            "fails.py": Outcome("failed", str(file), text="KeyError: 'HOME'"),
+            "ends.py": Outcome("finding", str(file), text="importing the file ended it", code="TE702"),
+        }
+        return [told[file.name]]
+
+    def close(self) -> None:
+        return
+
+
+def test_functions_of_files_that_contracts_cannot_run_are_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = ("good.py", "fails.py", "ends.py")
+    for file in files:
+        (tmp_path / file).write_text(MATMUL)
+    project = project_of(tmp_path, *map(matmul, files))
+    monkeypatch.setattr(proving, "Supervisor", ThreeFiles)
+    plans = [*map(project.plan, project.functions)]
+    plans = [*proving.proved_by_contracts(plans, project.real_texts, tmp_path, 1.0)]
+    assert [bool(each.hints) for each in plans] == [True, False, False]
+    assert [each.reason for plan in plans for each in plan.left] == [
+        "check_contract could not run its file: KeyError: 'HOME'",
+        "check_contract could not run its file: TE702 importing the file ended it",
+    ]
+
+
+def test_a_run_proves_where_it_was_started_and_claims_what_it_has_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "inner").mkdir()
+    for file in ("m.py", "n.py"):
+        (tmp_path / file).write_text(MATMUL)
+    (tmp_path / "inner" / "go.py").write_text(
+        "import sys\nsys.path.insert(0, '..')\nimport torch, m\nm.f(torch.ones(2, 3), torch.ones(3, 5))\n"
+    )
+    monkeypatch.chdir(tmp_path / "inner")
+    project = project_of(tmp_path, matmul("m.py"), matmul("n.py"))
+    proof = proving.proved_by_run(
+        project.functions, project.plan, project.real_texts, tmp_path, [*annotating.RUN, "go.py"]
+    )
+    assert proof.status == 0
+    assert proof.claim(tmp_path) == "the command with the calls of 1 of 2 functions checked"
+    assert replace(proof, plans=proof.plans[:1]).claim(tmp_path) == "the command with every call checked"
+
+
+def test_a_witness_lets_a_program_go_on_past_what_cannot_be_judged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def f(x: Float[Tensor, "b t"]) -> Any:
+        return x[0], 7
+
+    def validated(_: object) -> bool:
+        raise KeyError("odd")
+
+    f.__annotations__["return"] = tuple[Float[Tensor, "t"], Annotated[int, Is[validated]]]
+    monkeypatch.setenv(witness.FOLDER, str(tmp_path))
+    assert witness.witnessed(f)(torch.ones(3, 5))[1] == 7
+    (written_down,) = tmp_path.glob("*.jsonl")
+    assert json.loads(written_down.read_text().splitlines()[-1])["reason"] == "KeyError: 'odd'"
+    monkeypatch.setenv(witness.FOLDER, str(tmp_path / "gone"))
+    assert witness.witnessed(f)(torch.ones(3, 11))[1] == 7
+
+
+UNREADABLE = 'NAME = f"{1:\\N{DIGIT ONE}}"\n\n\n' + MATMUL
+"""Python reads it, and libcst does not."""
+
+
+def test_a_file_that_libcst_cannot_read_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "odd.py").write_text(UNREADABLE)
+    (tmp_path / "m.py").write_text(MATMUL)
+    store.write(tmp_path / store.FOLDER, Observations((matmul("odd.py", 4), matmul("m.py"))), "1")
+    project = Project.read(tmp_path / store.FOLDER, None, "the project")
+    assert [each.file for each in project.functions] == ["m.py"]
+    assert project.left_alone == ("odd.py cannot be written: libcst cannot parse it",)
+
+
 # The command
 
 MODEL = """import torch
@@ -487,6 +621,10 @@ def test_files_that_have_changed_are_refused(
             "SCRIPT`, `typed-einsum run -m MODULE` or `pytest --shapes`",
         ),
         (["--with", "ls"], "--with: expected pytest, python or a Python program, got `ls`"),
+        (
+            ["--with", "pytest -k 'a"],
+            "--with: `pytest -k 'a` is not split into words: No closing quotation",
+        ),
     ],
 )
 def test_bad_input_is_refused(
@@ -497,6 +635,31 @@ def test_bad_input_is_refused(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert refusal(tmp_path, monkeypatch, capsys, *arguments) == f"typed-einsum: {said}\n"
+
+
+@pytest.mark.parametrize("program", ["nosuch.py", "-m nosuch"])
+def test_what_lies_there_is_not_taken_for_what_a_command_shows(
+    tmp_path: Path, program: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "m.py").write_text(MATMUL)
+    store.write(store.begin(tmp_path), Observations((matmul("m.py"),)), "1")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(CannotObserve) as raised:
+        observe(f"python {program}")
+    said = f"--with: `python {program}` ended with status 2, and nothing was observed"
+    assert str(raised.value) == said
+
+
+def test_a_script_that_is_not_there_is_refused_when_it_is_prepared() -> None:
+    with pytest.raises(CannotRun, match=r"^cannot run nosuch\.py: there is no such file$"):
+        Program.of(["nosuch.py"]).prepared(Overlay({}))
+
+
+def test_words_are_split_as_the_system_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    command = r"""python tests\run.py -k "a b" '#c'"""
+    assert program_of(command) == ["testsrun.py", "-k", "a b", "#c"]
+    monkeypatch.setattr(observed, "IS_WINDOWS", True)
+    assert program_of(command) == [r"tests\run.py", "-k", "a b", "#c"]
 
 
 def test_paths_that_are_not_there_or_not_below_are_refused(

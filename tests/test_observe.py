@@ -390,7 +390,8 @@ def test_what_cannot_be_run_is_refused(tmp_path: Path, arguments: tuple[str, ...
 def test_run_without_a_program_says_what_it_expects(tmp_path: Path) -> None:
     ran = command(tmp_path, "run")
     assert ran.status == 2
-    assert ran.err.endswith("error: expected the path of a script, or -m and the name of a module\n")
+    said = "error: expected the path of a script, -m and the name of a module, or -c and code\n"
+    assert ran.err.endswith(said)
 
 
 # Which functions

@@ -201,7 +201,7 @@ def _run(options: argparse.Namespace) -> int:
             program = Program.of([option, *words] if option else words)
             break
     else:
-        options.refuse("expected the path of a script, or -m and the name of a module")
+        options.refuse("expected the path of a script, -m and the name of a module, or -c and code")
     return run_observed(program, options.source, append=options.append)
 
 

@@ -20,6 +20,7 @@ from typed_einsum.testing.process.outcome import Outcome
 
 PYTEST = ("pytest", "py.test")
 PYTHON = ("python", "python3", "py")
+IS_WINDOWS = os.name == "nt"
 COMMAND = ("-m", "typed_einsum.cli", "run")
 
 
@@ -73,12 +74,24 @@ class Observed:
 def observe(command: str, **variables: str) -> int:
     """Run and observe a command, its output on the error stream; its exit status. Raises `CannotObserve`."""
     arguments = [sys.executable, *_observing(program_of(command))]
+    before = _begun()
     done = subprocess.run(arguments, stdout=sys.stderr, env={**os.environ, **variables})
-    if folder_near(Path.cwd()) is None:
+    if _begun() in (None, before):
         raise CannotObserve(
             f"--with: `{command}` ended with status {done.returncode}, and nothing was observed"
         )
     return done.returncode
+
+
+def _begun() -> tuple[Path, int] | None:
+    """The folder of observations near here, and when the last of them began."""
+    folder = folder_near(Path.cwd())
+    if folder is None:
+        return None
+    try:
+        return folder, (folder / ".gitignore").stat().st_mtime_ns  # each run writes this file anew
+    except OSError:
+        return None
 
 
 def _observing(program: Sequence[str]) -> list[str]:
@@ -92,7 +105,7 @@ def _observing(program: Sequence[str]) -> list[str]:
 
 def program_of(command: str) -> list[str]:
     """What `python` is given to run a command: a script, or `-m` and a module. Raises `CannotObserve`."""
-    words = shlex.split(command)
+    words = _words(command)
     match words:
         case [name, *rest] if Path(name).name in PYTEST:
             return ["-m", "pytest", *rest]
@@ -104,6 +117,17 @@ def program_of(command: str) -> list[str]:
             return [script, *rest]
     told = f"`{shlex.join(words)}`" if words else "an empty command"
     raise CannotObserve(f"--with: expected pytest, python or a Python program, got {told}")
+
+
+def _words(command: str) -> list[str]:
+    lexer = shlex.shlex(command, posix=True)
+    lexer.whitespace_split, lexer.commenters = True, ""
+    if IS_WINDOWS:
+        lexer.escape = ""  # a backslash is part of a path
+    try:
+        return [*lexer]
+    except ValueError as error:
+        raise CannotObserve(f"--with: `{command}` is not split into words: {error}") from None
 
 
 def _script(name: str) -> str | None:

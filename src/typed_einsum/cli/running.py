@@ -80,7 +80,8 @@ class Program:
         else:
             main.__file__ = os.path.abspath(self.name)
             main.__loader__ = SourceFileLoader("__main__", main.__file__)
-            code = compiler.compiled(Path(self.name).read_bytes(), main.__file__)
+            (script,) = self.scripts
+            code = compiler.compiled(script.read_bytes(), main.__file__)
         return code, main
 
 

@@ -1,11 +1,13 @@
 """Lets a program import files with another text than they have, so that nothing is written to try it.
 
-The texts lie in a file whose path is in the environment: processes that the program starts find it there. It
+The texts lie in a file whose path is in the environment. Two processes install them: the one in which
+`cli.proving` runs the program, and the worker of `check`; those that the program starts by itself do not. It
 imports no torch.
 """
 
 from __future__ import annotations
 
+import io
 import json
 import linecache
 import os
@@ -46,7 +48,7 @@ class Overlay:
         overlay = self
         loader.get_data, loader.set_data = read, write
         for file, text in self.texts.items():  # what reads source finds these, and no time of a file
-            linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
+            linecache.cache[file] = (len(text), None, io.StringIO(text, newline=None).readlines(), file)
 
     def text_of(self, path: str) -> str | None:
         """The text of a file, if it has another one here."""

@@ -11,12 +11,13 @@ from typed_einsum.testing.annotate.hints import Hint, shapes_of
 from typed_einsum.testing.annotate.merging import Followed, Merged, Slot, merged
 from typed_einsum.testing.annotate.structure import CannotSay, structure_of, tensors_in, with_axes
 from typed_einsum.testing.observe.records import Function, Pattern
+from typed_einsum.testing.observe.rewriting import COMPILERS
 
 Json = Any
 Definition = ast.FunctionDef | ast.AsyncFunctionDef
 
-COMPILERS = ("script", "script_method", "jit", "njit", "vectorize", "kernel", "custom_op")
-"""The last part of decorators that read what a function says."""
+READERS = (*COMPILERS, "script", "script_method", "custom_op")
+"""The last part of decorators that read the annotations of a function."""
 
 FAILED = ("following", "the call ran", "all calls")
 """How the reasons begin for which a call was not followed."""
@@ -74,7 +75,7 @@ def _why_not(function: Function, node: Definition, seen: Sequence[Pattern]) -> s
         return "no call of it returned"
     if isinstance(node, ast.AsyncFunctionDef) or _yields(node):
         return "what a generator or a coroutine gives is not observed"
-    compiler = next((name for name in map(_name, node.decorator_list) if name in COMPILERS), None)
+    compiler = next((name for name in map(_name, node.decorator_list) if name in READERS), None)
     if compiler is not None:
         return f"`@{compiler}` compiles it, and may not take other annotations"
     if not function.signatures:

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 
 from typed_einsum.testing.annotate.planning import Definition, Left, Planned, planned
-from typed_einsum.testing.annotate.writing import written
+from typed_einsum.testing.annotate.writing import can_parse, written
 from typed_einsum.testing.observe.records import Found, Function, Observations
 from typed_einsum.testing.observe.store import CHANGED, read
 
@@ -98,6 +98,9 @@ def _sources(functions: Sequence[Function], root: Path) -> tuple[dict[str, str],
             ast.parse(text)
         except (OSError, ValueError, SyntaxError) as error:
             left.append(f"{file} cannot be read: {error}")
+            continue
+        if not can_parse(text):
+            left.append(f"{file} cannot be written: libcst cannot parse it")
             continue
         sources[file] = text
     return sources, tuple(left)

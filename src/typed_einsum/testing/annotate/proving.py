@@ -27,6 +27,9 @@ Key = tuple[str, int, str]
 Texts = Callable[[Sequence[Planned], str], dict[str, str]]
 """Gives the texts of files with the annotations of plans, and a decorator above each."""
 
+WHOLE = ""
+"""Stands for all functions of a file."""
+
 ROUNDS = 5
 """How often the program runs at most."""
 
@@ -42,11 +45,23 @@ class Witnessed:
 
 @dataclass(frozen=True)
 class Proof:
-    """Plans that hold. `status` is that of the program's last run with them, None where it did not run."""
+    """Plans that hold. `status` is that of the program's last run with them, None where it did not run.
+
+    `called` holds the functions of which that run has checked a call, by file and name.
+    """
 
     plans: tuple[Planned, ...]
     status: int | None = None
     runs: int = 0
+    called: frozenset[tuple[str, str]] = frozenset()
+
+    def claim(self, root: Path) -> str:
+        """What the run proves; less where it calls functions in processes that do not check them."""
+        given = [_place(plan, root) for plan in self.plans if plan.hints]
+        checked = sum(each in self.called for each in given)
+        if checked == len(given):
+            return "the command with every call checked"
+        return f"the command with the calls of {checked} of {len(given)} functions checked"
 
 
 def proved_by_run(
@@ -62,9 +77,9 @@ def proved_by_run(
     plans: list[Planned] = []
     for run in range(1, ROUNDS + 1):
         plans = [_unless_refused(plan(each), refused) for each in known.values()]
-        found = witnessed(texts(plans, NAME), command, root)
+        found = witnessed(texts(plans, NAME), command)
         if not found.broken:
-            return Proof(tuple(plans), found.status, run)
+            return Proof(tuple(plans), found.status, run, frozenset(found.called))
         for key, function in known.items():
             calls = found.broken.get((os.path.realpath(root / function.file), function.name), [])
             told = [call for call in calls if "arguments" in call]
@@ -74,7 +89,7 @@ def proved_by_run(
                 refused[key] = f"a call of the program breaks it: {calls[0]['reason']}"
             known[key] = replace(function, patterns=(*function.patterns, *new))
     plans = [_unless_refused(plan(each), refused) for each in known.values()]
-    return Proof(tuple(plans), found.status, ROUNDS)
+    return Proof(tuple(plans), found.status, ROUNDS, frozenset(found.called))
 
 
 def _unless_refused(plan: Planned, refused: Mapping[Key, str]) -> Planned:
@@ -82,15 +97,13 @@ def _unless_refused(plan: Planned, refused: Mapping[Key, str]) -> Planned:
     return plan if reason is None or not plan.hints else Planned(plan.function, left=(Left("", reason),))
 
 
-def witnessed(texts: Mapping[str, str], command: Sequence[str], root: Path) -> Witnessed:
-    """Run a program with other texts of files; what it prints goes to the error stream."""
+def witnessed(texts: Mapping[str, str], command: Sequence[str]) -> Witnessed:
+    """Run a program here with other texts of files; what it prints goes to the error stream."""
     with tempfile.TemporaryDirectory(prefix="typed-einsum-") as folder:
         overlay = Path(folder) / "overlay.json"
         overlay.write_text(json.dumps(dict(texts)), encoding="utf-8")
         told = {VARIABLE: str(overlay), FOLDER: folder}
-        done = subprocess.run(
-            [sys.executable, *command], stdout=sys.stderr, env={**os.environ, **told}, cwd=root
-        )
+        done = subprocess.run([sys.executable, *command], stdout=sys.stderr, env={**os.environ, **told})
         found = Witnessed(done.returncode)
         for line in _lines(Path(folder)):
             key = line["file"], line["name"]
@@ -109,19 +122,28 @@ def _lines(folder: Path) -> Iterator[Any]:
 def proved_by_contracts(
     plans: Sequence[Planned], texts: Texts, root: Path, seconds: float
 ) -> tuple[Planned, ...]:
-    """The plans without those that `check_contract` finds an error in. Raises `WorkerFailed`."""
-    found = dict(_contracts(texts(plans, ""), root, seconds))
+    """The plans without those that `check_contract` finds an error in, or whose file it cannot run.
+
+    Raises `WorkerFailed`.
+    """
+    found = dict(_contracts(texts(plans, ""), seconds))
     return tuple(_agreed(plan, found, root) for plan in plans)
 
 
 def _agreed(plan: Planned, found: Mapping[tuple[str, str], str], root: Path) -> Planned:
-    reason = found.get((os.path.realpath(root / plan.function.file), plan.function.name))
+    file, name = _place(plan, root)
+    reason = found.get((file, WHOLE), found.get((file, name)))
     if reason is None or not plan.hints:
         return plan
-    return Planned(plan.function, left=(Left("", f"check_contract disagrees: {reason}"),))
+    return Planned(plan.function, left=(Left("", reason),))
 
 
-def _contracts(texts: Mapping[str, str], root: Path, seconds: float) -> Iterator[tuple[tuple[str, str], str]]:
+def _place(plan: Planned, root: Path) -> tuple[str, str]:
+    return os.path.realpath(root / plan.function.file), plan.function.name
+
+
+def _contracts(texts: Mapping[str, str], seconds: float) -> Iterator[tuple[tuple[str, str], str]]:
+    """Why functions are left out, by file and name; `WHOLE` stands for all of a file that does not run."""
     with tempfile.TemporaryDirectory(prefix="typed-einsum-") as folder:
         overlay = Path(folder) / "overlay.json"
         overlay.write_text(json.dumps(dict(texts)), encoding="utf-8")
@@ -131,8 +153,14 @@ def _contracts(texts: Mapping[str, str], root: Path, seconds: float) -> Iterator
         try:
             for file in texts:
                 for each in supervisor.check(Path(file)):
+                    said = f"{each.code} {each.text}".strip()
                     if each.kind == "finding" and each.name:
-                        yield (os.path.realpath(file), each.name), f"{each.code} {each.text}"
+                        yield (os.path.realpath(file), each.name), f"check_contract disagrees: {said}"
+                    elif each.kind in ("finding", "failed"):
+                        yield (
+                            (os.path.realpath(file), WHOLE),
+                            f"check_contract could not run its file: {said}",
+                        )
         finally:
             supervisor.close()
             if before is None:

@@ -10,6 +10,7 @@ import inspect
 import json
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,6 +18,7 @@ from typed_einsum.checked import shape_checked
 from typed_einsum.decorate.definition import definition_of
 from typed_einsum.errors import TypedEinsumError
 from typed_einsum.testing.observe.values import is_transformed, told
+from typed_einsum.testing.process.outcome import first_line
 
 NAME = f"{__name__}.witnessed"
 FOLDER = "TYPED_EINSUM_WITNESSED"
@@ -32,8 +34,8 @@ def witnessed(function: F) -> F:
     """The function; calls that break its annotations are written down."""
     try:
         definition = definition_of(shape_checked(function))
-    except TypedEinsumError as error:
-        _write(function, {"reason": f"{error.code} {error.diagnostic.summary}"})
+    except Exception as error:  # the program goes on without an annotation that cannot be judged
+        _write(function, {"reason": _reason(error)})
         return function
     signature = inspect.signature(function)
     count = [0, 0]
@@ -67,19 +69,25 @@ def _examined(definition: Any, bound: inspect.BoundArguments) -> tuple[str, Any]
         definition.resolve()
         held = definition.signature.bound(dict(bound.arguments))
         return "", (held, *definition.signature.examine_arguments(held))
-    except TypedEinsumError as error:
-        return f"{error.code} {error.diagnostic.summary}", None
-    except Exception as error:  # of an annotation that cannot be evaluated
-        return f"{type(error).__name__}: {error}", None
+    except Exception as error:  # of ours, or of an annotation that cannot be evaluated
+        return _reason(error), None
 
 
 def _examined_result(definition: Any, result: Any, bound: inspect.BoundArguments, state: Any) -> str:
     held, bindings, waiting = state
     try:
         definition.signature.examine_result(result, bindings, held.arguments, waiting)
-    except TypedEinsumError as error:
-        return f"{error.code} {error.diagnostic.summary}"
+    except Exception as error:
+        return _reason(error)
     return ""
+
+
+def _reason(error: Exception) -> str:
+    match error:
+        case TypedEinsumError():
+            return f"{error.code} {error.diagnostic.summary}"
+        case _:
+            return first_line(error)
 
 
 def _write(function: Callable[..., Any], data: dict[str, Any]) -> None:
@@ -89,5 +97,6 @@ def _write(function: Callable[..., Any], data: dict[str, Any]) -> None:
     code = function.__code__
     name = code.co_qualname.replace("<locals>.", "")
     line = {"file": os.path.realpath(code.co_filename), "name": name, **data}
-    with open(Path(folder) / f"{os.getpid()}.jsonl", "a", encoding="utf-8") as file:
+    # A process that outlives the command finds the folder no more, and has nothing to prove.
+    with suppress(OSError), open(Path(folder) / f"{os.getpid()}.jsonl", "a", encoding="utf-8") as file:
         file.write(json.dumps(line) + "\n")

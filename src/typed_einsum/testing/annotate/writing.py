@@ -4,16 +4,9 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from typed_einsum.testing.annotate.hints import shapes_of
 from typed_einsum.testing.annotate.planning import Planned
-
-if TYPE_CHECKING:
-    pass
-
-Place = tuple[int, str]
-"""The line of a `def`, and the name of the function."""
 
 MISSING = (
     '`typed-einsum annotate` writes with libcst, which is not installed: pip install "typed-einsum[annotate]"'
@@ -30,6 +23,18 @@ def needs_libcst() -> None:
         importlib.import_module("libcst")
     except ImportError:
         raise CannotWrite(MISSING) from None
+
+
+def can_parse(source: str) -> bool:
+    """Whether libcst reads a source as Python does. Raises `CannotWrite`."""
+    needs_libcst()
+    import libcst
+
+    try:
+        libcst.parse_module(source)
+    except libcst.ParserSyntaxError:
+        return False
+    return True
 
 
 def written(source: str, plans: Sequence[Planned], width: int, *, decorator: str = "") -> str:
