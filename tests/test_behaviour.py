@@ -329,6 +329,27 @@ def test_an_argument_without_effect_is_advice(function: Callable[..., object], t
     assert (finding.code, finding.severity, finding.message) == ("TE738", "advice", text)
 
 
+class Step(nn.Module):
+    def forward(self, x: Float[Tensor, "n d"], mask: Float[Tensor, "n"]) -> Float[Tensor, "n d"]:
+        return x
+
+
+class Counted(Step):
+    """Gives other numbers at each call, so that it is called on copies."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls = 0
+
+    def forward(self, x: Float[Tensor, "n d"], mask: Float[Tensor, "n"]) -> Float[Tensor, "n d"]:
+        self.calls += 1
+        return x * self.calls
+
+
+def test_an_unused_argument_of_an_interface_is_none_in_a_module_that_keeps_state() -> None:
+    assert check_contract(Counted()).findings == ()
+
+
 @pytest.mark.parametrize("function", [shape_alone, threshold])
 def test_an_argument_for_its_shape_or_for_some_numbers_is_none(function: Callable[..., object]) -> None:
     assert check_contract(function).findings == ()

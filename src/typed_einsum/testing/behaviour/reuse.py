@@ -6,6 +6,7 @@ import copy
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import wraps
 from typing import Any
 
 from torch import Tensor, nn
@@ -42,6 +43,7 @@ class Pristine:
     def on_copies(self) -> Call:
         """The call on a fresh copy each time: what a module keeps of one call does not change the next."""
 
+        @wraps(self.call.function)  # whose name and numbers are asked for
         def function(*args: Any, **kwargs: Any) -> Any:
             return self.call.function(copy.deepcopy(self.module), *args[1:], **kwargs)
 
