@@ -26,17 +26,21 @@ def alarm(seconds: float, error: BaseException, patience: float = 1.0) -> Iterat
         return
 
     def ring(number: int, frame: FrameType | None) -> None:
+        if is_over:  # the signal was noted just before the block ended
+            return
         is_waiting = process_time() - used < seconds and monotonic() - began < patience * seconds
         if not (is_waiting or _imports(frame)):
             raise error
         signal.setitimer(signal.ITIMER_REAL, AGAIN)
 
+    is_over = False
     began, used = monotonic(), process_time()
     handler: Any = signal.signal(signal.SIGALRM, ring)
     left, interval = signal.setitimer(signal.ITIMER_REAL, min(seconds, threading.TIMEOUT_MAX))
     try:
         yield
     finally:
+        is_over = True
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, handler)
         if left:  # someone else's alarm, such as that of pytest-timeout
