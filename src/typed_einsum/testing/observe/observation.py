@@ -7,7 +7,7 @@ import multiprocessing.util
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic
 from types import CodeType, FrameType, ModuleType
@@ -48,7 +48,7 @@ class Observation:
         self, sources: Sources, folder: Path, *, keeps_objects: bool = False, grace: float = GRACE
     ) -> None:
         self.sources = sources
-        self._budget = Budget(SHARE, float(os.environ.get(LONGER, grace)))
+        self._budget = Budget(SHARE, _grace(grace))
         self._keeps_objects = keeps_objects
         self.folder = folder
         self.observer: Observer | None = None
@@ -130,7 +130,7 @@ class Observation:
                 from typed_einsum.testing.observe.earlier import Earlier
                 from typed_einsum.testing.observe.observer import Observer
 
-                earlier = Earlier(self.folder, self.sources.root, self.sources.holds_file)
+                earlier = Earlier(self.folder, self.sources.root)
                 self.observer = Observer(self.sources.root, self._keeps_objects, self._budget, earlier)
         except Exception as error:  # ours: the program goes on, unobserved
             self.failure = f"nothing could be observed ({type(error).__name__}: {error})"
@@ -141,7 +141,8 @@ class Observation:
             self.observer.set_anew()
             self._probe.set_anew()
             if monotonic() - self._saved > OFTEN:
-                self.save(is_last=False)
+                with suppress(OSError):  # the end of the program tries again, and tells
+                    self.save(is_last=False)
 
     def save(self, *, is_last: bool = True) -> None:
         """Write down what was seen so far; a process forked by other means than multiprocessing does not.
@@ -193,6 +194,18 @@ class Observation:
                     line = line_of_def(file, each.line)
                     shown = below(self.sources.root, file)
                     yield Function(shown, line, each.name, name, annotated=True, reason=NOT_CALLED)
+
+
+def _grace(usual: float) -> float:
+    """The seconds that judging may take in any case. Raises `RuntimeError` for what is no number."""
+    given = os.environ.get(LONGER, "")
+    try:
+        seconds = float(given or usual)
+    except ValueError:
+        seconds = -1.0
+    if not seconds >= 0:
+        raise RuntimeError(f"{LONGER}: expected a number of seconds, such as 60, got {given!r}")
+    return seconds
 
 
 def _torch_is_ready() -> bool:

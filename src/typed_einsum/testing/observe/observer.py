@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import threading
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import replace
 from inspect import CO_ASYNC_GENERATOR, CO_GENERATOR
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from torch import nn
 
 from typed_einsum.testing.observe.budget import Budget
+from typed_einsum.testing.observe.busy import Busy
 from typed_einsum.testing.observe.earlier import Earlier
 from typed_einsum.testing.observe.frames import arguments_of, builds, given
 from typed_einsum.testing.observe.functions import function_of, is_annotated
@@ -25,6 +25,7 @@ from typed_einsum.testing.observe.values import copied, holds_tensor, is_transfo
 from typed_einsum.testing.process.outcome import first_line
 
 if TYPE_CHECKING:
+    from typed_einsum.testing.calls.call import Call
     from typed_einsum.testing.observe.verdicts import Verdicts
 
 MOST_PATTERNS = 8
@@ -40,33 +41,6 @@ NO_END = "the call raised an exception"
 """What is said of a call as long as it has not returned. What it was passed may be wrong on purpose."""
 
 
-class _Busy(threading.local):
-    """Whether a thread is looking at a call: what it calls meanwhile is not counted as the program's.
-
-    `open` are the calls that are looked at and have not returned, by their frame and code.
-    """
-
-    now = False
-
-    def __init__(self) -> None:
-        self.open: list[tuple[int, int]] = []
-
-    def enter(self, frame: FrameType) -> None:
-        """Take a call; those that have ended with an exception are no longer below it."""
-        running = set()
-        outer = frame.f_back
-        while outer is not None:
-            running.add((id(outer), id(outer.f_code)))
-            outer = outer.f_back
-        self.open = [*(each for each in self.open if each in running), (id(frame), id(frame.f_code))]
-
-    def leave(self, code: CodeType) -> bool:
-        """Take the end of a call, and say whether no other goes on around it."""
-        while self.open and self.open.pop()[1] != id(code):
-            pass
-        return not self.open
-
-
 class Observer:
     """Is told when functions of the project begin, and keeps what it has seen of them."""
 
@@ -76,7 +50,7 @@ class Observer:
         self._keeps_objects = keeps_objects
         self.objects: dict[str, list[dict[str, Json]]] = {}
         self._seen: dict[int, Seen] = {}
-        self._busy = _Busy()
+        self._busy = Busy()
         self._budget = budget
         self._earlier = earlier
         self._listings: dict[tuple[str, int], Json] = {}
@@ -131,7 +105,7 @@ class Observer:
             self._constructed(seen, arguments)
             return None
         pattern = _patterns_of(arguments)
-        is_owed = pattern in seen.owed and not seen.waiting and self._budget.left > 0
+        is_owed = pattern in seen.owed and not seen.waiting and is_main() and self._budget.left > 0
         if not is_owed and (pattern in seen.patterns or len(seen.patterns) >= MOST_PATTERNS):
             seen.looks -= 1
             return None
@@ -148,32 +122,30 @@ class Observer:
         if self._keeps_objects:
             self._keep_object(next(iter(arguments.values()), None))
         described = {name: told(value) for name, value in arguments.items()}
-        if self._is_known(seen, pattern, arguments, described):
+        known = self._known(seen, pattern, described)
+        if known is not None and not seen.annotated:
+            self._accept(seen, pattern, known)
             return None
-        copies = self._copies(seen, arguments)
-        begun = Begun(self, seen, pattern, described, has_tensors, copies)
-        seen.patterns[pattern] = Pattern(described, text=NO_END) if has_tensors else None
+        copies = self._copies(seen, pattern, arguments)
+        begun = Begun(self, seen, pattern, described, has_tensors, copies, known)
+        # Of a pattern that is owed, a call has returned before.
+        seen.patterns.setdefault(pattern, Pattern(described, text=NO_END) if has_tensors else None)
         if seen.code.co_flags & (CO_GENERATOR | CO_ASYNC_GENERATOR):
             self._keep(begun, Pattern(described, text="what a generator yields is not judged"))
             return None
         self._busy.enter(frame)
         return begun
 
-    def _is_known(
-        self, seen: Seen, pattern: Hashable, arguments: Mapping[str, Any], described: Mapping[str, Json]
-    ) -> bool:
-        """Whether an earlier run has said what there is to say."""
-        known = self._earlier.of(seen, key_of(pattern), arguments)
+    def _known(self, seen: Seen, pattern: Hashable, described: Mapping[str, Json]) -> Pattern | None:
+        """What an earlier run has said of such calls, if it has said all that there is to say."""
+        known = self._earlier.of(seen, key_of(pattern))
         if known is None:
-            return False
+            return None
         found, function = known
-        seen.patterns[pattern] = replace(found, arguments=described)
-        seen.judged += found.extent != "not judged"
-        seen.followed += 1
         if function.listing is not None:
             self._listings.setdefault(seen.place, function.listing)
         self._signatures.setdefault(seen.place, list(function.signatures))
-        return True
+        return replace(found, arguments=described)
 
     def _find(self, seen: Seen, frame: FrameType, arguments: Mapping[str, Any], has_tensors: bool) -> None:
         """Find the function itself, once. To look for it everywhere takes long, so only for tensors."""
@@ -183,13 +155,14 @@ class Observer:
         seen.function = function_of(seen.code, frame.f_globals, arguments, everywhere=has_tensors)
         seen.annotated = seen.function is not None and is_annotated(seen.function)
 
-    def _copies(self, seen: Seen, arguments: Mapping[str, Any]) -> dict[str, Any] | None:
-        """Copies of the arguments of a call that is to be judged."""
+    def _copies(self, seen: Seen, pattern: Hashable, arguments: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Copies of the arguments of a call that is to be judged; a later one is, where it cannot be now."""
         if seen.function is None or not (seen.annotated or any(map(holds_tensor, arguments.values()))):
             return None
-        if seen.is_enough or seen.waiting >= MOST_WAITING:
+        if seen.is_enough or self._is_fork:
             return None
-        if self._is_fork or not is_main():
+        if seen.waiting >= MOST_WAITING or not is_main():
+            seen.owed.add(pattern)
             return None
         memo: dict[int, Any] = {}
         return {name: copied(value, memo) for name, value in arguments.items()}
@@ -212,11 +185,31 @@ class Observer:
 
     def _take(self, begun: Begun, result: Any) -> None:
         begun.has_tensors |= holds_tensor(result)
-        self._keep(begun, Pattern(begun.told, told(result), "returned", text=self._why_not(begun)))
-        if begun.arguments is not None and begun.has_tensors:
-            self._verdicts.take(begun.seen, begun.pattern, begun.arguments, result)
-        elif not begun.seen.is_enough:
-            begun.seen.owed.add(begun.pattern)
+        seen, returned = begun.seen, Pattern(begun.told, told(result), "returned", text=self._why_not(begun))
+        self._keep(begun, returned)
+        if begun.arguments is None or not begun.has_tensors:
+            return
+        call = self._held(begun, result, returned) if seen.annotated else None
+        if isinstance(call, Pattern):
+            self._accept(seen, begun.pattern, call)
+        elif begun.known is not None:
+            self._accept(seen, begun.pattern, begun.known)
+        else:
+            self._verdicts.take(seen, begun.pattern, begun.arguments, call)
+
+    def _held(self, begun: Begun, result: Any, returned: Pattern) -> Call | Pattern:
+        """Hold a call to its annotations. A caller may have changed since the function was judged."""
+        with self._budget.uncounted():
+            from typed_einsum.testing.observe.holding import held
+
+        assert begun.seen.function is not None
+        return held(begun.seen.function, dict(begun.arguments or {}), result, returned, self.root)
+
+    def _accept(self, seen: Seen, pattern: Hashable, found: Pattern) -> None:
+        """Take what is known of a pattern, where no call of it is to be run."""
+        seen.patterns[pattern] = found
+        seen.judged += found.extent != "not judged"
+        seen.followed += not seen.annotated
 
     def settle(self) -> None:
         """Judge calls for which there was no time when they returned, if there is now."""
@@ -227,6 +220,8 @@ class Observer:
         try:
             with self._budget.counted():
                 self._lazy.settle()
+        except Exception:  # ours: the program goes on, and what waits stays not judged
+            pass
         finally:
             self._busy.now = False
 

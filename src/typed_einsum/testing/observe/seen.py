@@ -70,7 +70,10 @@ class Listener(Protocol):
 
 @dataclass
 class Begun:
-    """A call that is looked at: `arguments` are copies where it may be judged, else None."""
+    """A call that is looked at: `arguments` are copies where it may be judged, else None.
+
+    `known` is what an earlier run has said of such calls.
+    """
 
     listener: Listener
     seen: Seen
@@ -78,6 +81,7 @@ class Begun:
     told: dict[str, Json]
     has_tensors: bool
     arguments: dict[str, Any] | None
+    known: Pattern | None = None
 
     def returned(self, value: Any) -> Any:
         """Take what the call returns, and give it back."""
@@ -93,6 +97,11 @@ class Ended:
     pattern: Hashable
     arguments: dict[str, Any]
     call: Call | None
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether it was judged, and waits to be followed."""
+        return self.seen.annotated and self.call is None
 
 
 def is_main() -> bool:

@@ -11,10 +11,12 @@ import json
 import os
 import secrets
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from importlib import metadata
 from pathlib import Path
 
+from typed_einsum import __version__
 from typed_einsum.testing.observe.records import (
     ENOUGH,
     NO_TIME,
@@ -60,13 +62,7 @@ EARLIER = "earlier"
 
 def _keep_for_later(folder: Path) -> None:
     """Keep what was judged: where nothing has changed, it need not be judged again."""
-    try:
-        last = _as_written(folder)
-    except BadStore:  # of another version
-        return
-    before = earlier(folder)
-    if any(last.digests.get(file, digest) != digest for file, digest in before.digests.items()):
-        before = Observations()  # what has changed since may be what it depends on
+    last, before = _still_valid(folder, folder.parent), earlier(folder)
     judged = [_as_far_as_judged(each) for part in (last, before) for each in part.functions]
     functions = combined([Observations((each,)) for each in judged if each.patterns]).functions
     write(folder / EARLIER, Observations(functions, {}, {**before.digests, **last.digests}), "judged")
@@ -75,13 +71,26 @@ def _keep_for_later(folder: Path) -> None:
 UNDECIDED = (ENOUGH, NO_TIME, "ran for more than", "no shape annotations", "forked", "main thread")
 """Parts of reasons that may not hold in another run."""
 
+OF_CALLERS = ("TE1", "TE2", "TE3")
+"""The codes of findings that may be those of a caller, which another run need not have."""
+
 
 def earlier(folder: Path) -> Observations:
-    """What earlier runs have judged; nothing where that cannot be read."""
+    """What earlier runs have judged, if it still holds; else nothing."""
+    return _still_valid(folder / EARLIER, folder.parent)
+
+
+def _still_valid(folder: Path, root: Path) -> Observations:
+    """What the files of a folder say; nothing if one cannot be read, or a version or a file has changed.
+
+    Any file counts: a function may depend on one that it does not import, through a constant or a class.
+    """
     try:
-        return _as_written(folder / EARLIER)
+        found = combined(_read(file, versions()) for file in sorted(folder.glob("*.json")))
     except BadStore:
         return Observations()
+    is_same = all(digest_of(root / file) == digest for file, digest in found.digests.items())
+    return found if is_same else Observations()
 
 
 def _as_written(folder: Path) -> Observations:
@@ -97,18 +106,28 @@ def _as_far_as_judged(function: Function) -> Function:
 
 def _is_final(pattern: Pattern) -> bool:
     """Whether nothing more would be said of a pattern in another run."""
+    if any(each.code.startswith(OF_CALLERS) for each in pattern.findings):
+        return False
     is_open = pattern.ended != "returned" or any(each in pattern.text for each in UNDECIDED)
     return pattern.extent != "not judged" or not is_open
 
 
 def write(folder: Path, observations: Observations, name: str) -> None:
     """Write what one process has observed, in place of what it has written before under the same name."""
-    head = {"format": FORMAT, "version": VERSION, "python": sys.version.split()[0]}
-    data = {**head, **observations.to_json()}
+    data = {"format": FORMAT, "version": VERSION, **versions(), **observations.to_json()}
     folder.mkdir(parents=True, exist_ok=True)
     draft = folder / f"{name}.part"
     draft.write_text(json.dumps(data, ensure_ascii=False, indent=1, allow_nan=False), encoding="utf-8")
     os.replace(draft, folder / f"{name}.json")  # so that no reader ever sees half a file
+
+
+def versions() -> dict[str, str]:
+    """The versions on which a verdict depends. They are found without importing torch."""
+    try:
+        torch = metadata.version("torch")
+    except metadata.PackageNotFoundError:  # a torch that was built in place
+        torch = ""
+    return {"python": sys.version.split()[0], "typed_einsum": __version__, "torch": torch}
 
 
 def new_name() -> str:
@@ -124,7 +143,8 @@ def read(folder: Path) -> Observations:
     return replace(found, functions=tuple(functions))
 
 
-def _read(file: Path) -> Observations:
+def _read(file: Path, needed: Mapping[str, str] | None = None) -> Observations:
+    """The observations in a file; where the versions are not those that are needed, `BadStore` is raised."""
     try:
         data = json.loads(file.read_text(encoding="utf-8"))
         if not isinstance(data, dict) or data.get("format") != FORMAT:
@@ -132,6 +152,8 @@ def _read(file: Path) -> Observations:
         if data.get("version") != VERSION:
             told = f"{file} has version {data.get('version')} of the format, and this is version {VERSION}"
             raise BadStore(f"{told}: observe again")
+        if any(data.get(name) != version for name, version in (needed or {}).items()):
+            raise BadStore(f"{file} was written by another version of Python, torch or typed-einsum")
         return Observations.from_json(data)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise BadStore(f"{file} cannot be read ({type(error).__name__}: {error}): observe again") from None

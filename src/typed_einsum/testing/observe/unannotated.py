@@ -19,7 +19,8 @@ from typed_einsum.testing.listing.running import Ran, recorded_call
 from typed_einsum.testing.listing.shapes import Shapes, shapes_of
 from typed_einsum.testing.listing.stored import is_better, stored
 from typed_einsum.testing.names.glossary import glossary_near
-from typed_einsum.testing.observe.judging import PATIENCE, found_of, undisturbed
+from typed_einsum.testing.observe.holding import found_of, undisturbed
+from typed_einsum.testing.observe.judging import PATIENCE
 from typed_einsum.testing.observe.records import Found, Json
 from typed_einsum.testing.process.outcome import first_line
 from typed_einsum.testing.running.limits import OutOfTime, limited
@@ -77,7 +78,9 @@ def looked_at(
                 looked.findings = tuple(found_of(each, root) for each in audited(call, ran, names))
     except OutOfTime as error:
         looked.reason = str(error)
-    except (Exception, SystemExit) as error:  # ours or the project's: never one more in the program
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # ours or the project's, such as `pytest.skip`: never one in the program
         looked.reason = f"following it raised {first_line(error)}"
     return looked
 

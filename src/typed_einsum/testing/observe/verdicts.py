@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from typed_einsum.testing.axes.below import Below, Entered, collected
 from typed_einsum.testing.observe import judging, unannotated
 from typed_einsum.testing.observe.budget import Budget
-from typed_einsum.testing.observe.records import ENOUGH, NO_TIME, Pattern
+from typed_einsum.testing.observe.records import ENOUGH, NO_TIME
 from typed_einsum.testing.observe.seen import Ended, Seen
 from typed_einsum.testing.observe.waiting import Waiting
+from typed_einsum.testing.process.outcome import first_line
+
+if TYPE_CHECKING:
+    from typed_einsum.testing.calls.call import Call
 
 AT_MOST = 3.0
 """Seconds for one call that a judgement makes."""
@@ -38,19 +42,8 @@ class Verdicts:
         self._below: Below | None = None
         self._on_following = 0.0
 
-    def take(self, seen: Seen, pattern: Hashable, arguments: dict[str, Any], result: Any) -> None:
-        """Take a call that has returned; the arguments are copies. It is held to its annotations at once."""
-        told, function = seen.patterns[pattern], seen.function
-        assert told is not None
-        assert function is not None
-        call = None
-        if seen.annotated:
-            found = judging.held(function, dict(arguments), result, told, self._root)
-            if isinstance(found, Pattern):
-                seen.judged += found.extent != "not judged"
-                seen.patterns[pattern] = found
-                return
-            call = found
+    def take(self, seen: Seen, pattern: Hashable, arguments: dict[str, Any], call: Call | None) -> None:
+        """Take a call that has returned; the arguments are copies. Without annotations, it has no `call`."""
         self._waiting.add(Ended(seen, pattern, arguments, call))
 
     def entered(self, seen: Seen, pattern: Callable[[], Hashable], arguments: Mapping[str, Any]) -> Any:
@@ -67,14 +60,18 @@ class Verdicts:
         """Judge what waits, as long as there is time; what is too much to wait is left to a later call."""
         while self.budget.left > 0 and (ended := self._waiting.next(follows=self._may_follow)) is not None:
             self._waiting.remove(ended)
-            if ended.call is None:
-                self._follow(ended)
-            else:
-                self._judge(ended)
+            try:
+                if ended.call is None:
+                    self._follow(ended)
+                else:
+                    self._judge(ended)
+            except Exception as error:  # ours: the program goes on
+                self._say(ended, f"looking at it raised {first_line(error)}")
             for each in self._waiting.enough():
                 self._let_go(each, ENOUGH)
         for each in self._waiting.too_many():
-            each.seen.owed.add(each.pattern)
+            if not each.is_judged:
+                each.seen.owed.add(each.pattern)
             self._let_go(each, NO_TIME)
 
     @property
@@ -84,8 +81,13 @@ class Verdicts:
 
     def _let_go(self, ended: Ended, reason: str) -> None:
         self._waiting.remove(ended)
+        if ended.seen.annotated:
+            self._say(ended, reason)
+
+    def _say(self, ended: Ended, reason: str) -> None:
+        """Say why a call is not judged, unless it was, and would only be followed."""
         told = ended.seen.patterns[ended.pattern]
-        if ended.seen.annotated and told is not None:
+        if told is not None and not ended.is_judged:
             ended.seen.patterns[ended.pattern] = replace(told, text=reason)
 
     def _judge(self, ended: Ended) -> None:
@@ -95,11 +97,13 @@ class Verdicts:
         seen.judged += 1
         limit = min(AT_MOST, max(self.budget.left, 0.5))
         numbers_too = self.budget.left > FOR_NUMBERS * len(self._waiting.calls)
-        with collected() as self._below:
-            found = judging.judged_call(ended.call, told, self._root, limit, numbers_too=numbers_too)
-        seen.patterns[ended.pattern] = found
-        self._take_those_below(self._below)
-        self._below = None
+        try:
+            with collected() as self._below:
+                found = judging.judged_call(ended.call, told, self._root, limit, numbers_too=numbers_too)
+            seen.patterns[ended.pattern] = found
+            self._take_those_below(self._below)
+        finally:
+            self._below = None
         if seen.place not in self._followed.listings:
             self._waiting.add(replace(ended, call=None))
 

@@ -1,0 +1,235 @@
+"""What the observer keeps of calls, one after another: each is looked at as often as it has to be."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FrameType, ModuleType
+from typing import Any
+
+import pytest
+import torch
+
+from typed_einsum.testing.observe import store
+from typed_einsum.testing.observe.budget import Budget
+from typed_einsum.testing.observe.earlier import Earlier
+from typed_einsum.testing.observe.observation import LONGER, Observation
+from typed_einsum.testing.observe.observer import Observer
+from typed_einsum.testing.observe.probes import OFF
+from typed_einsum.testing.observe.records import NO_TIME, Observations, Pattern
+from typed_einsum.testing.observe.seen import LOOKS, Begun, Seen
+from typed_einsum.testing.observe.sources import sources
+from typed_einsum.testing.observe.verdicts import Verdicts
+from typed_einsum.testing.observe.waiting import Waiting
+from typed_einsum.testing.running import alarm as alarms
+from typed_einsum.testing.running.alarm import alarm
+
+OPS = """\
+import pytest
+from jaxtyping import Float
+from torch import Tensor
+
+
+def scores(q: Float[Tensor, "q d"], k: Float[Tensor, "k d"]) -> Float[Tensor, "q k"]:
+    return q[:, :1] @ k[:, :1].mT
+
+
+def clamp(i: int) -> int:
+    return max(i, 0)
+
+
+def skipping(x: Float[Tensor, "t c"]) -> Float[Tensor, "t c"]:
+    if x.shape[0] != 5:
+        pytest.skip("other sizes")
+    return x
+"""
+
+
+@pytest.fixture
+def ops(tmp_path: Path) -> Iterator[ModuleType]:
+    file = tmp_path / "ops_seen.py"
+    file.write_text(OPS)
+    spec = importlib.util.spec_from_file_location("ops_seen", file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = sys.modules["ops_seen"] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    yield module
+    del sys.modules["ops_seen"]
+
+
+def new_observer(root: Path, grace: float = 60.0) -> Observer:
+    return Observer(root, False, Budget(0.3, grace), Earlier(root / store.FOLDER, root))
+
+
+def call(observer: Observer, function: Callable[..., Any], *args: Any) -> list[Any]:
+    """Call a function as a probe would see it; what the observer answers."""
+    answers: list[Any] = []
+
+    def see(frame: FrameType, event: str, value: Any) -> None:
+        if frame.f_code is not function.__code__:
+            return
+        if event == "call":
+            answers.append(observer.begun(frame.f_code, frame))
+        elif event == "return" and isinstance(answers[-1], Begun):
+            answers[-1].returned(value)
+
+    sys.setprofile(see)
+    try:
+        function(*args)
+    finally:
+        sys.setprofile(None)
+    return answers
+
+
+def run(root: Path, function: Callable[..., Any], *args: Any) -> tuple[Pattern, bool]:
+    """One run with one call: what is said of it, and whether it was judged anew."""
+    folder = store.begin(root)
+    observer = new_observer(root)
+    call(observer, function, *args)
+    observer.settle()
+    functions = tuple(observer.functions())
+    files = {each.file for each in functions}
+    store.write(folder, Observations(functions, {}, store.digests(files, root)), "one")
+    return functions[0].patterns[0], observer._lazy is not None
+
+
+RIGHT = torch.ones(3, 5), torch.ones(4, 5)
+WRONG = torch.ones(3, 5), torch.ones(4, 6)
+
+
+def test_a_wrong_call_is_found_although_an_earlier_run_has_judged_a_right_one(
+    tmp_path: Path, ops: ModuleType
+) -> None:
+    assert run(tmp_path, ops.scores, *RIGHT)[0].extent == "all sizes"
+    assert [each.code for each in run(tmp_path, ops.scores, *WRONG)[0].findings] == ["TE201"]
+
+
+def test_a_wrong_call_is_forgotten_once_its_caller_is_right(tmp_path: Path, ops: ModuleType) -> None:
+    assert run(tmp_path, ops.scores, *WRONG)[0].findings
+    found, _ = run(tmp_path, ops.scores, *RIGHT)
+    assert (found.extent, found.findings) == ("all sizes", ())
+
+
+def test_what_has_not_changed_is_not_judged_again(tmp_path: Path, ops: ModuleType) -> None:
+    first, _ = run(tmp_path, ops.scores, *RIGHT)
+    again, is_judged = run(tmp_path, ops.scores, *RIGHT)
+    assert (again.text, is_judged) == (first.text, False)
+
+
+@pytest.mark.parametrize("name", ["torch", "typed_einsum", "python"])
+def test_another_version_judges_again(tmp_path: Path, ops: ModuleType, name: str) -> None:
+    run(tmp_path, ops.scores, *RIGHT)
+    file = tmp_path / store.FOLDER / "one.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), name: "0.1"}))
+    assert run(tmp_path, ops.scores, *RIGHT)[1]
+
+
+def test_a_change_of_any_file_judges_again(tmp_path: Path, ops: ModuleType) -> None:
+    """A function may depend on a number of another file, which says nothing of where it is from."""
+    folder, config = store.begin(tmp_path), tmp_path / "config.py"
+    config.write_text("HEADS = 2\n")
+    run(tmp_path, ops.scores, *RIGHT)
+    found = store.read(folder)
+    digests = {**found.digests, **store.digests({"config.py"}, tmp_path)}
+    store.write(folder, Observations(found.functions, {}, digests), "one")
+    store.begin(tmp_path)
+    assert store.earlier(folder).functions
+    config.write_text("HEADS = 3\n")
+    assert store.earlier(folder) == Observations()
+
+
+def test_a_function_without_tensors_is_soon_left_alone(tmp_path: Path, ops: ModuleType) -> None:
+    observer = new_observer(tmp_path)
+    answers = [call(observer, ops.clamp, number)[0] for number in range(LOOKS + 3)]
+    assert answers[-1] is OFF
+
+
+def test_a_call_outside_the_main_thread_leaves_it_to_a_later_one(tmp_path: Path, ops: ModuleType) -> None:
+    observer = new_observer(tmp_path)
+    thread = threading.Thread(target=call, args=(observer, ops.scores, *RIGHT))
+    thread.start()
+    thread.join()
+    (function,) = observer.functions()
+    assert function.patterns[0].text == "it was called outside the main thread"
+    call(observer, ops.scores, *RIGHT)
+    (function,) = observer.functions()
+    assert function.patterns[0].extent == "all sizes"
+
+
+def test_a_judged_call_that_waits_to_be_followed_keeps_its_verdict(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = Seen(test_a_function_without_tensors_is_soon_left_alone.__code__, "ops", annotated=True)
+    seen.patterns["t c"] = Pattern({}, extent="all sizes", text="for all sizes with t % 2 == 0")
+    verdicts = Verdicts(tmp_path, Budget(0.0, -1.0), {}, {})
+    verdicts.take(seen, "t c", {}, None)
+    monkeypatch.setattr(Waiting, "too_many", lambda waiting: iter(list(waiting.calls.values())))
+    verdicts.settle()
+    assert seen.patterns["t c"].text == "for all sizes with t % 2 == 0"
+    assert not seen.owed
+
+
+def test_a_call_for_which_there_is_no_time_is_owed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = Seen(test_a_function_without_tensors_is_soon_left_alone.__code__, "ops", annotated=True)
+    seen.patterns["t c"] = Pattern({}, text="")
+    verdicts = Verdicts(tmp_path, Budget(0.0, -1.0), {}, {})
+    verdicts.take(seen, "t c", {}, object())  # type: ignore[arg-type]
+    monkeypatch.setattr(Waiting, "too_many", lambda waiting: iter(list(waiting.calls.values())))
+    verdicts.settle()
+    assert seen.patterns["t c"].text == NO_TIME
+    assert seen.owed == {"t c"}
+
+
+def test_a_function_that_skips_a_test_skips_none_by_being_judged(tmp_path: Path, ops: ModuleType) -> None:
+    found, _ = run(tmp_path, ops.skipping, torch.ones(5, 3))
+    assert found.ended == "returned"
+
+
+def test_an_error_of_ours_is_kept_out_of_the_program(
+    tmp_path: Path, ops: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    observer = new_observer(tmp_path, grace=-1e9)
+    call(observer, ops.scores, *RIGHT)
+    monkeypatch.setattr(observer, "_budget", Budget(0.3, 60.0))
+    monkeypatch.setattr(Verdicts, "settle", lambda verdicts: 1 / 0)
+    observer.settle()
+
+
+@pytest.mark.parametrize("text", ["abc", "-1", "nan"])
+def test_a_grace_that_is_no_number_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setenv(LONGER, text)
+    with pytest.raises(RuntimeError) as caught:
+        Observation(sources([], tmp_path), tmp_path)
+    said = f"TYPED_EINSUM_GRACE: expected a number of seconds, such as 60, got {text!r}"
+    assert str(caught.value) == said
+
+
+def test_a_signal_noted_at_the_end_of_a_block_sets_no_timer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The timer is stopped, and then a signal that was noted before is taken."""
+    rings: list[Any] = []
+    real = signal.setitimer
+
+    def setitimer(which: int, seconds: float, interval: float = 0.0) -> tuple[float, float]:
+        before = real(which, seconds, interval)
+        if seconds == 0:
+            handler: Any = signal.getsignal(signal.SIGALRM)
+            rings.append(handler)
+            handler(signal.SIGALRM, sys._getframe())
+        return before
+
+    before = signal.getsignal(signal.SIGALRM)
+    monkeypatch.setattr(alarms.signal, "setitimer", setitimer)
+    for patience in (1.0, 0.0):  # it would wait on, and raise
+        with alarm(60.0, TimeoutError(), patience):
+            pass
+    assert len(rings) == 2
+    assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
+    assert signal.getsignal(signal.SIGALRM) is before
