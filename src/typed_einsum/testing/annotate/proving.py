@@ -55,9 +55,9 @@ class Proof:
     runs: int = 0
     called: frozenset[tuple[str, str]] = frozenset()
 
-    def claim(self, root: Path) -> str:
-        """What the run proves; less where it calls functions in processes that do not check them."""
-        given = [_place(plan, root) for plan in self.plans if plan.hints]
+    def claim(self, kept: Sequence[Planned], root: Path) -> str:
+        """What the run proves of plans; less where functions are called in processes that check nothing."""
+        given = [_place(plan, root) for plan in kept if plan.hints]
         checked = sum(each in self.called for each in given)
         if checked == len(given):
             return "the command with every call checked"
@@ -153,14 +153,10 @@ def _contracts(texts: Mapping[str, str], seconds: float) -> Iterator[tuple[tuple
         try:
             for file in texts:
                 for each in supervisor.check(Path(file)):
-                    said = f"{each.code} {each.text}".strip()
-                    if each.kind == "finding" and each.name:
-                        yield (os.path.realpath(file), each.name), f"check_contract disagrees: {said}"
-                    elif each.kind in ("finding", "failed"):
-                        yield (
-                            (os.path.realpath(file), WHOLE),
-                            f"check_contract could not run its file: {said}",
-                        )
+                    if each.kind in ("finding", "failed"):
+                        how = "disagrees" if each.name else "could not run its file"
+                        said = f"{each.code} {each.text}".strip()
+                        yield (os.path.realpath(file), each.name or WHOLE), f"check_contract {how}: {said}"
         finally:
             supervisor.close()
             if before is None:
