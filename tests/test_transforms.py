@@ -55,8 +55,8 @@ class Wrapped(nn.Module):
         super().__init__()
         self.function = function
 
-    def forward(self, query: Tensor, key: Tensor) -> Tensor:
-        return self.function(query, key)
+    def forward(self, *operands: Tensor) -> Tensor:
+        return self.function(*operands)
 
 
 def bare(query: Tensor, key: Tensor) -> Tensor:
@@ -112,7 +112,7 @@ def test_export_with_a_dynamic_batch(function: Callable[..., Any], strict: bool)
         # Strict export tells of the scope's stack, which ends as it began.
         warnings.filterwarnings("ignore", message="While compiling, we found certain side effects")
         program = torch.export.export(
-            Wrapped(function), inputs(2), dynamic_shapes=({0: batch}, {0: batch}), strict=strict
+            Wrapped(function), inputs(2), dynamic_shapes=(({0: batch}, {0: batch}),), strict=strict
         )
     for size in (2, 5):
         query, key = (x[:, :3] for x in inputs(size))
@@ -121,6 +121,54 @@ def test_export_with_a_dynamic_batch(function: Callable[..., Any], strict: bool)
     calls = [str(node.target) for node in program.graph.nodes if node.op == "call_function"]
     assert all(call.startswith(("aten.", "<built-in")) for call in calls)
     assert not any("assert" in call for call in calls)
+
+
+BY_SIZES = [
+    ("b c h w, n c -> b n h w", ((64, 8, 9), (5, 64)), "b*"),
+    ("bmchw,bnmc->bmhwn", ((3, 5, 7, 9), (6, 3, 5)), "bb"),
+    ("*b c h, n c -> *b n h", ((64, 80), (5, 64)), "b*"),
+    ("b i, j i, k j -> b k", ((4,), (5, 4), (6, 5)), "b**"),
+    ("*b i, i j, *b j k -> *b k", ((4,), (4, 5), (5, 6)), "b*b"),
+    ("b i i, i j, #b j k -> b k", ((5, 5), (5, 4), (4, 6)), "b*b"),
+]
+"""Equations whose plan depends on sizes or ranks, the sizes of their operands, and which have a batch."""
+by_sizes = pytest.mark.parametrize(("text", "shapes", "batched"), BY_SIZES)
+
+
+def of_batch(size: int, shapes: Sequence[tuple[int, ...]], batched: str) -> list[Tensor]:
+    pairs = zip(shapes, batched, strict=True)
+    return [torch.randn((size, *shape) if has == "b" else shape) for shape, has in pairs]
+
+
+@by_sizes
+@pytest.mark.parametrize(("strict", "size"), [(True, 24), (False, 23)])
+def test_export_keeps_a_batch_dynamic_where_sizes_decide(
+    text: str, shapes: Sequence[tuple[int, ...]], batched: str, strict: bool, size: int
+) -> None:
+    def function(*operands: Tensor) -> Tensor:
+        return einsum(text, *operands)
+
+    batch = torch.export.Dim("batch", min=2)
+    axes = tuple({0: batch} if has == "b" else {} for has in batched)
+    operands = tuple(of_batch(size, shapes, batched))
+    program = torch.export.export(Wrapped(function), operands, dynamic_shapes=(axes,), strict=strict)
+    for other in (2, size + 1, 300):
+        operands = tuple(of_batch(other, shapes, batched))
+        torch.testing.assert_close(program.module()(*operands), function(*operands), rtol=1e-4, atol=1e-4)
+
+
+@by_sizes
+def test_one_graph_of_dynamic_sizes_where_sizes_decide(
+    text: str, shapes: Sequence[tuple[int, ...]], batched: str
+) -> None:
+    counted = torch._dynamo.testing.CompileCounter()
+    compiled = torch.compile(
+        lambda *operands: einsum(text, *operands), dynamic=True, fullgraph=True, backend=counted
+    )
+    for size in (3, 24, 301):
+        operands = of_batch(size, shapes, batched)
+        torch.testing.assert_close(compiled(*operands), einsum(text, *operands), rtol=1e-4, atol=1e-4)
+    assert counted.frame_count == 1
 
 
 @each

@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any, Final
 
 import torch
 from torch import Tensor
+from torch.compiler import is_dynamo_compiling
 
 EXACT_TYPES: Final = (Tensor, torch.nn.Parameter)
 """The types that generated checks accept without asking further."""
@@ -39,6 +41,16 @@ def is_tensor(value: object) -> bool:
 def shape_of(tensor: Tensor) -> tuple[int, ...]:
     """The sizes of the tensor's axes."""
     return tuple(tensor.shape)
+
+
+def have_symbolic_sizes(tensors: Sequence[Tensor]) -> bool:
+    """Whether some size is a symbol of a trace: a comparison would fix it, or be a guard of the graph."""
+    sizes = [size for tensor in tensors for size in shape_of(tensor)]
+    if is_dynamo_compiling():  # where the type of every size is int
+        from torch.fx.experimental.symbolic_shapes import has_static_value
+
+        return not all(has_static_value(size) for size in sizes)
+    return any(type(size) is not int for size in sizes)
 
 
 def dtype_of(tensor: Tensor) -> torch.dtype:

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.compiler import is_dynamo_compiling
 
 from typed_einsum.diagnostics import Diagnostic, Located
 from typed_einsum.equation.axes import ELLIPSIS, Axis, key
@@ -31,7 +32,7 @@ from typed_einsum.messages import (
     title,
     with_article,
 )
-from typed_einsum.plan.subscripts import Subscripts, subscripts
+from typed_einsum.plan.subscripts import Subscripts, pairs_of, subscripts
 from typed_einsum.solver import Bindings, Conflict, Labelled, Origin, bind
 from typed_einsum.tensors import (
     DTYPES,
@@ -40,6 +41,7 @@ from typed_einsum.tensors import (
     described,
     device_of,
     dtype_of,
+    have_symbolic_sizes,
     is_tensor,
     may_mix_devices,
     shape_of,
@@ -87,7 +89,11 @@ class Contraction:
     def run(self, operands: Sequence[Tensor]) -> Tensor:
         """Contract by `torch.einsum`, without any check of ours."""
         planned = self.subscripts_for(tuple(operand.ndim for operand in operands))
-        result: Tensor = torch.einsum(planned.text, *self.widened(operands))
+        operands = self.widened(operands)
+        if len(operands) > 2 and have_symbolic_sizes(operands):
+            result = by_pairs(planned.text, operands)
+        else:
+            result = torch.einsum(planned.text, *operands)
         if planned.maximised == 1 and result.requires_grad:
             return result.max(-1).values  # its gradient goes to one of equals, that of `amax` to all
         return result.amax(tuple(range(-planned.maximised, 0))) if planned.maximised else result
@@ -104,6 +110,8 @@ class Contraction:
 
     def subscripts_for(self, ranks: tuple[int, ...]) -> Subscripts:
         """The subscripts of `torch.einsum` for operands of these ranks."""
+        if is_dynamo_compiling():  # a dict that changes is guarded, and the graph would be made again
+            return subscripts(self.equation, ranks)
         known = self._subscripts.get(ranks)
         if known is None:
             known = self._subscripts[ranks] = subscripts(self.equation, ranks)
@@ -218,6 +226,16 @@ class Contraction:
 
     def _located(self, around: Locate, label: str, axis: Axis | None, text: str) -> Located:
         return (self.locate if label in self.labels else around)(label, axis, text)
+
+
+def by_pairs(text: str, operands: Sequence[Tensor]) -> Tensor:
+    """Contract in an order that no size decides; opt_einsum, which torch.einsum asks, compares sizes."""
+    values = list(operands)
+    for pair, first, second in pairs_of(text):
+        left, right = values[first], values[second]
+        rest = [value for index, value in enumerate(values) if index not in (first, second)]
+        values = [*rest, torch.einsum(pair, left, right)]
+    return values[0]
 
 
 def _tensor_facts(held: Sequence[Held]) -> tuple[str, ...]:

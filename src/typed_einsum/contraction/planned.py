@@ -34,6 +34,8 @@ OUTSIDE = {"torch": torch, "best_products": best_products}
 
 Run = Callable[..., Tensor]
 
+digits_of = int.bit_length
+
 
 def running_lines(
     contraction: Contraction,
@@ -60,9 +62,11 @@ def running_lines(
     by_size = by(_BySize(contraction, {}))
     if not can_be_small(equation):
         return [by_size]
-    tracing = checks.constant("tracing", is_dynamo_compiling)  # asked first: a product would be guarded
-    work = " * ".join(checks.known[name] for name in equation.keys)
-    large = [f"if not {tracing}() and {work} > {LARGE}:", f"    {by_size}"]
+    # A comparison of symbolic sizes would be a guard. In a trace of Dynamo they have the type int.
+    tracing = checks.constant("tracing", is_dynamo_compiling)
+    work, sizes = checks.local(), " * ".join(checks.known[name] for name in equation.keys)
+    is_int = f"{checks.builtin(type)}({work} := {sizes}) is {checks.builtin(int)}"
+    large = [f"if not {tracing}() and {is_int} and {work} > {LARGE}:", f"    {by_size}"]
     return [*large, *_written(plan_of(equation), variables, checks, checks.known, returned=returned)]
 
 
@@ -134,8 +138,8 @@ class _BySize:
         if is_dynamo_compiling():  # a trace has no sizes to plan by, and Inductor plans again
             return self._contraction.run(operands)
         try:
-            bucket = tuple([size.bit_length() for operand in operands for size in shape_of(operand)])
-        except AttributeError:  # symbolic sizes have no bit_length
+            bucket = tuple([digits_of(size) for operand in operands for size in shape_of(operand)])
+        except TypeError:  # a symbolic size is no int; its own bit_length would fix it
             return self._contraction.run(operands)
         function = self._functions.get(bucket)
         if function is None:

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from string import ascii_letters
 
 from typed_einsum.diagnostics import Diagnostic
 from typed_einsum.equation.axes import Variadic
 from typed_einsum.equation.equation import ContractionAxis, Equation, name_of
 from typed_einsum.errors import EquationError
+from typed_einsum.plan.path import contraction_path
+from typed_einsum.plan.price import UNKNOWN_SIZE
+from typed_einsum.tracing import constant_while_tracing
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,27 @@ def subscripts(equation: Equation, ranks: Sequence[int]) -> Subscripts:
     by_name = {name_of(axis): axis for axes in equation.operands for axis in axes}
     last = spell(tuple(by_name[name] for name in equation.maximised), widest)
     return Subscripts(f"{','.join(operands)}->{kept}{last}", len(last))
+
+
+@constant_while_tracing
+@lru_cache(maxsize=1024)
+def pairs_of(text: str) -> tuple[tuple[str, int, int], ...]:
+    """The subscripts of each pair on the path for unknown sizes, and the places of the two values.
+
+    The two leave the list of values, and their result joins at its end.
+    """
+    inputs, output = text.split("->")
+    values = inputs.split(",")
+    path = contraction_path(values, output, dict.fromkeys("".join(values), UNKNOWN_SIZE))
+    pairs: list[tuple[str, int, int]] = []
+    for first, second in path:
+        left, right = values[first], values[second]
+        values = [value for index, value in enumerate(values) if index not in (first, second)]
+        wanted = {*output, *"".join(values)}
+        kept = "".join(letter for letter in dict.fromkeys(left + right) if letter in wanted)
+        values.append(kept if values else output)
+        pairs.append((f"{left},{right}->{values[-1]}", first, second))
+    return tuple(pairs)
 
 
 def _spread(axes: tuple[ContractionAxis, ...], rank: int) -> dict[str, int]:
