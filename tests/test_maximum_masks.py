@@ -91,6 +91,29 @@ def test_a_mask_may_join_both_operands() -> None:
     agree(lambda q, d: einsum(EQUATION, q, d, max="k", where=where), query, document, kept)
 
 
+@pytest.mark.parametrize("axes", ["i k", "k", "i"])
+def test_a_mask_beside_a_diagonal(axes: str) -> None:
+    generator = torch.Generator().manual_seed(1)
+    query = torch.randn(4, 4, C, generator=generator, dtype=torch.float64)
+    key = torch.randn(K, C, generator=generator, dtype=torch.float64)
+    keep = torch.rand([{"i": 4, "k": K}[axis] for axis in axes.split()], generator=generator) < 0.5
+    keep[0] = False
+    kept = (keep.unsqueeze(1) if axes == "i" else keep).expand(4, K)
+
+    def found(query: Tensor, key: Tensor) -> Tensor:
+        return einsum("i i c, k c -> i", query, key, max="k", where={axes: keep})
+
+    def expected(query: Tensor, key: Tensor) -> Tensor:
+        scores = (query.diagonal().mT @ key.mT).masked_fill(~kept, -math.inf)
+        return scores.max(-1).values.masked_fill(~kept.any(-1), 0)
+
+    query, key = query.requires_grad_(), key.requires_grad_()
+    weights = torch.arange(1.0, 5, dtype=torch.float64)
+    torch.testing.assert_close(found(query, key), expected(query, key))
+    gradients = [torch.autograd.grad(way(query, key) @ weights, [query, key]) for way in (found, expected)]
+    torch.testing.assert_close(*gradients)
+
+
 def test_with_workers() -> None:
     before = torch.get_num_threads()
     torch.set_num_threads(2)

@@ -201,3 +201,14 @@ def test_where_names_parameters_of_a_maximum() -> None:
     assert refused.value.diagnostic.help == 'name the parameters that are masks in a text: where="keep"'
     with pytest.raises(Exception, match="has no operands"):
         typed_einsum(max="k", where="x keep")(function)
+
+
+def test_a_name_may_stand_twice_in_where_and_none_is_no_mask() -> None:
+    def function(x: Float[Tensor, "b q c"], keep: Bool[Tensor, "b q"]) -> Float[Tensor, "b q"]: ...
+    def unmasked(x: Float[Tensor, "b q c"], y: Float[Tensor, "c k"]) -> Float[Tensor, "b q k"]: ...
+
+    x, y = torch.randn(2, 5, 3), torch.randn(3, 4)
+    keep = torch.tensor([[True, False, True, False, True], [False] * 5])
+    twice = typed_einsum(max="c", where="keep, keep")(function)
+    torch.testing.assert_close(twice(x, keep), x.amax(-1) * keep)
+    torch.testing.assert_close(typed_einsum(where="")(unmasked)(x, y), x @ y)

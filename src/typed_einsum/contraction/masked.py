@@ -140,9 +140,13 @@ def _arranged(mask: Tensor, held: Group, groups: Sequence[Group], sizes: Mapping
 
 
 def _fitted(mask: Tensor, held: Group, wanted: Group) -> Tensor:
-    """The mask with its axes in the order wanted, and an axis of size 1 for each that it lacks."""
-    order = [held.index(letter) for letter in wanted if letter in held]
-    return mask.permute(order)[tuple(slice(None) if letter in held else None for letter in wanted)]
+    """The mask with its axes in the order wanted, and an axis of size 1 for each that it lacks.
+
+    A letter wanted twice, of a diagonal, takes the axis of the mask where it stands first.
+    """
+    taken = [letter in held and letter not in wanted[:place] for place, letter in enumerate(wanted)]
+    order = [held.index(letter) for letter, is_taken in zip(wanted, taken, strict=True) if is_taken]
+    return mask.permute(order)[tuple(slice(None) if is_taken else None for is_taken in taken)]
 
 
 def _cleared(operand: Tensor, names: Group, kept: Tensor, every: Group) -> Tensor:

@@ -60,9 +60,9 @@ def masks_of(
     where: str | None, function: Callable[..., Any], parameters: Sequence[str], maximised: str | None
 ) -> tuple[str, ...]:
     """The parameters that `where=` names. Raises `EquationError` (TE117)."""
-    if where is None:
+    names = tuple(dict.fromkeys((where or "").replace(",", " ").split()))
+    if not names:
         return ()
-    names = tuple(where.replace(",", " ").split())
     place = definition_place(function)
     for name in names:
         if name not in parameters:

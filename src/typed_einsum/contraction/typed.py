@@ -89,6 +89,7 @@ def typed_einsum(
             annotations.
         sum: axes to be summed out of one operand alone.
         max: axes whose maximum is taken after all sums.
+        where: the parameters that are masks of the maximum.
 
     Returns: the function, with the same name, docstring and signature; `.equation` is its equation as
     text and `.source` the source of its generated checks. Where an annotation names something that is
