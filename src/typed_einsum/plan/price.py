@@ -36,10 +36,10 @@ PER_ENTRY_GATHERED, PER_ENTRY_FAR = 0.0011, 0.0018
 """So does a product of matrices of which no axis is contiguous: less where rows can be read in order."""
 
 PER_SPACED_ROW = 0.002
-"""What a product with a vector pays for each row that is not next to the one before it."""
+"""The price of each row that is not next to the one before it, in a product with a vector."""
 
 PER_ENTRY_READ = 0.0002
-"""What the next reader of the result pays, and the backward pass, if its last axis is not the innermost."""
+"""The price of reading the result, there and in the backward pass, if its last axis is not the innermost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def memory_of(operands: Sequence[Value]) -> Memory:
 def price(steps: Sequence[Step], memory: Memory, sizes: Mapping[str, int]) -> Price:
     """The price of steps on values that lie in memory as told; `sizes` are those that are known.
 
-    `memory` learns how the values lie that the steps make. Axes known to have size 1 lie nowhere in it.
+    Adds to `memory` how the values lie that the steps make, and takes axes known to have size 1 out of it.
     """
     ones = frozenset(letter for letter, size in sizes.items() if size == 1)
     if ones:

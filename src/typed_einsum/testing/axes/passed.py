@@ -88,7 +88,9 @@ def _named(
         if not expression.is_Symbol:
             if expression in others:
                 return None, fixed, others
-            others[expression] = expression = sympy.Symbol(f"e{len(others)}", integer=True, positive=True)
+            symbol = sympy.Symbol(f"e{len(others)}", integer=True, positive=True)
+            others[expression] = symbol
+            expression = symbol
         if expression.name in names:
             return None, fixed, others
         names[expression.name] = name

@@ -104,9 +104,8 @@ def _page(file: str, functions: Sequence[Function], text: str) -> str:
         for found in function.findings:
             if found.file == file:
                 below[found.line].append(_finding(found))
-    styled: set[str] = set()
-    for number, equation in equations_in(text):
-        below[number] += _derivation(number, equation, styled)
+    for number, derivation in _derivations(text):
+        below[number].append(derivation)
     rows = "".join(
         "".join(
             [*above[number], _anchored(number, line_html(line, 0, colours)), *dict.fromkeys(below[number])]
@@ -158,16 +157,21 @@ def equations_in(text: str) -> Iterator[tuple[int, str]]:
                 yield node.lineno, equation
 
 
-def _derivation(number: int, equation: str, styled: set[str]) -> list[str]:
-    """The derivation of an equation, folded; nothing where it is none of this language.
+def _derivations(text: str) -> Iterator[tuple[int, str]]:
+    """The derivation of each equation in a file, folded, with its line; none for other languages' equations.
 
-    `styled` are the axes that the page has rules for; the first derivation brings what a page needs once.
+    The first brings what a page needs once, and each the styles of its axes that none before it has.
     """
-    try:
-        derivation = explain(equation)
-    except (TypedEinsumError, ValueError):
-        return []
-    labels = [index.label for index in derivation.axes if index.label not in styled]
-    shown = once(labels, base=not styled) + derivation.to_html(style=False, prefix=f"L{number}-")
-    styled.update(labels, {""})
-    return [f"<details><summary>derivation of <code>{escape(equation)}</code></summary>{shown}</details>\n"]
+    styled: set[str] = set()
+    is_first = True
+    for number, equation in equations_in(text):
+        try:
+            derivation = explain(equation)
+        except (TypedEinsumError, ValueError):
+            continue
+        labels = [index.label for index in derivation.axes if index.label not in styled]
+        shown = once(labels, base=is_first) + derivation.to_html(style=False, prefix=f"L{number}-")
+        styled.update(labels)
+        is_first = False
+        summary = f"<summary>derivation of <code>{escape(equation)}</code></summary>"
+        yield number, f"<details>{summary}{shown}</details>\n"

@@ -1,4 +1,4 @@
-"""Calls that have returned and wait to be judged: the outermost first, whose run tells of all below it."""
+"""Calls that have returned and wait to be judged: the outermost first, since its run judges all below it."""
 
 from __future__ import annotations
 

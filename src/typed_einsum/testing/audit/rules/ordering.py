@@ -51,16 +51,11 @@ def shifts_of(operation: Operation, own: Sequence[Dimension]) -> Iterator[tuple[
     shifts = operation.option("shifts", 1) if is_roll else 1
     if axes is None and is_roll:  # all axes, as one
         return
-    for place, axis in enumerate(_listed(range(len(own)) if axis_is_open(axes) else axes)):
+    for place, axis in enumerate(_listed(range(len(own)) if axes is None else axes)):
         steps = _listed(shifts)
         shift = steps[place] if place < len(steps) else steps[-1]
         if type(axis) is int and -len(own) <= axis < len(own) and type(shift) is int:
             yield axis % len(own), shift
-
-
-def axis_is_open(axes: Any) -> bool:
-    """Whether no axis is said, and so all are meant."""
-    return axes is None
 
 
 def _listed(value: Any) -> list[Any]:
@@ -74,7 +69,7 @@ def out_of_order(operation: Operation, tracked: TrackedAxes, facts: Facts) -> It
     if not tensors or not results:
         return
     if operation.name == "sort":
-        yield from _note_sorted(operation, facts)
+        _note_sorted(operation, facts)
     elif operation.name in KEEP_ORDER:
         found = facts.of(Sorted, tensors)
         for fact in found:
@@ -92,14 +87,13 @@ def out_of_order(operation: Operation, tracked: TrackedAxes, facts: Facts) -> It
         facts.add(results, *facts.of(Sorted, tensors[:1]))
 
 
-def _note_sorted(operation: Operation, facts: Facts) -> Iterator[Flaw]:
+def _note_sorted(operation: Operation, facts: Facts) -> None:
     tensor, values = operation.tensors[0], operation.results[0]
     axis = operation.option("dim", 1, -1)
     rank = len(shape_of(tensor))
     if isinstance(axis, int) and -rank <= axis < rank and shape_of(tensor)[axis] > 1:
         (origin,) = _origins(tensor, facts)
         facts.add([values], Sorted(origin.tensor, axis % rank - rank, operation.line))
-    yield from ()
 
 
 def _origins(tensor: Tensor, facts: Facts) -> list[Origin]:
