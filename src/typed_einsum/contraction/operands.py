@@ -47,6 +47,7 @@ from typed_einsum.tensors import (
     shape_of,
     short,
 )
+from typed_einsum.tracing import constant_while_tracing
 
 NARROW = frozenset(
     dtype
@@ -57,6 +58,8 @@ NARROW = frozenset(
 
 WITHOUT_ORDER = frozenset(dtype for dtype in DTYPES.values() if dtype.is_complex)
 """Dtypes that have no maximum."""
+
+PAIRS_OF = constant_while_tracing(pairs_of)
 
 
 def no_axes(_label: str, _axis: Axis | None, _text: str) -> Located:
@@ -231,7 +234,7 @@ class Contraction:
 def by_pairs(text: str, operands: Sequence[Tensor]) -> Tensor:
     """Contract in an order that no size decides; opt_einsum, which torch.einsum asks, compares sizes."""
     values = list(operands)
-    for pair, first, second in pairs_of(text):
+    for pair, first, second in PAIRS_OF(text):
         left, right = values[first], values[second]
         rest = [value for index, value in enumerate(values) if index not in (first, second)]
         values = [*rest, torch.einsum(pair, left, right)]

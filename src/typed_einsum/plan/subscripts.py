@@ -17,7 +17,6 @@ from typed_einsum.equation.equation import ContractionAxis, Equation, name_of
 from typed_einsum.errors import EquationError
 from typed_einsum.plan.path import contraction_path
 from typed_einsum.plan.price import UNKNOWN_SIZE
-from typed_einsum.tracing import constant_while_tracing
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +47,6 @@ def subscripts(equation: Equation, ranks: Sequence[int]) -> Subscripts:
     return Subscripts(f"{','.join(operands)}->{kept}{last}", len(last))
 
 
-@constant_while_tracing
 @lru_cache(maxsize=1024)
 def pairs_of(text: str) -> tuple[tuple[str, int, int], ...]:
     """The subscripts of each pair on the path for unknown sizes, and the places of the two values.
