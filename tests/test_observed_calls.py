@@ -43,6 +43,12 @@ def clamp(i: int) -> int:
     return max(i, 0)
 
 
+def positive(x: Float[Tensor, "n"]) -> Float[Tensor, "n"]:
+    if x.sum() < 0:
+        raise ValueError("negative")
+    return x
+
+
 def skipping(x: Float[Tensor, "t c"]) -> Float[Tensor, "t c"]:
     if x.shape[0] != 5:
         pytest.skip("other sizes")
@@ -162,6 +168,17 @@ def test_a_call_outside_the_main_thread_leaves_it_to_a_later_one(tmp_path: Path,
     assert function.patterns[0].extent == "all sizes"
 
 
+def test_a_later_call_that_raises_hides_none_that_has_returned(tmp_path: Path, ops: ModuleType) -> None:
+    observer = new_observer(tmp_path)
+    thread = threading.Thread(target=call, args=(observer, ops.positive, torch.ones(3)))
+    thread.start()
+    thread.join()
+    with pytest.raises(ValueError, match="negative"):
+        call(observer, ops.positive, -torch.ones(3))
+    (function,) = observer.functions()
+    assert function.patterns[0].ended == "returned"
+
+
 def test_a_judged_call_that_waits_to_be_followed_keeps_its_verdict(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -188,7 +205,7 @@ def test_a_call_for_which_there_is_no_time_is_owed(tmp_path: Path, monkeypatch: 
 
 def test_a_function_that_skips_a_test_skips_none_by_being_judged(tmp_path: Path, ops: ModuleType) -> None:
     found, _ = run(tmp_path, ops.skipping, torch.ones(5, 3))
-    assert found.ended == "returned"
+    assert (found.ended, found.text) == ("returned", "judging it raised Skipped: other sizes")
 
 
 def test_an_error_of_ours_is_kept_out_of_the_program(
