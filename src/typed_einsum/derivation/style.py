@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import cache
+from functools import lru_cache
 from html import escape
 from importlib.resources import files
 
@@ -83,7 +83,7 @@ def html_style(labels: Sequence[str], *, base: bool = True) -> str:
     return "\n".join([*(_base_rules() if base else ()), *map(highlight, labels)])
 
 
-@cache
+@lru_cache(maxsize=1)
 def _base_rules() -> tuple[str, ...]:
     sheet = files("typed_einsum.derivation").joinpath("derivation.css").read_text(encoding="utf-8")
     bare = re.sub(r"(?s)/\*.*?\*/\s*|\n\s*", "", sheet)
