@@ -155,12 +155,12 @@ def plans_that_run(text: str, *shapes: tuple[int, ...]) -> list[Plan]:
 
 def test_a_large_call_runs_the_plan_of_its_sizes() -> None:
     text = "ylg,pgy->lyp"  # torch.einsum drops p of size 1, and multiplies vectors then
-    by_names, by_sizes = plans_that_run(text, (30, 7, 263), (1, 263, 30))
+    by_names, *_, by_sizes = plans_that_run(text, (30, 7, 263), (1, 263, 30))
     assert by_names is plan_of(linted(text))
     assert by_sizes is plan_of(linted(text), sizes={"y": 30, "l": 7, "g": 263, "p": 1})
     assert all("p" not in step.target.letters for step in by_sizes.steps[:-1])
     assert "p" in by_sizes.steps[-1].target.letters
-    assert plans_that_run(text, (3, 4, 5), (1, 5, 3)) == [by_names]
+    assert {*map(id, plans_that_run(text, (3, 4, 5), (1, 5, 3)))} == {id(by_names)}
 
 
 def test_a_vector_that_was_copied_is_a_row() -> None:

@@ -7,7 +7,7 @@ and writes it in the same form.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import lru_cache
 from html import escape
 from importlib.resources import files
 from math import prod
@@ -29,7 +29,7 @@ MOST_CELLS = 150
 """An array of more numbers than this is no longer looked at."""
 
 
-@cache
+@lru_cache(maxsize=1)
 def script() -> str:
     """The script that steps through examples and keeps an axis lit; a page needs it once."""
     return files("typed_einsum.derivation").joinpath("stepping.js").read_text(encoding="utf-8")
