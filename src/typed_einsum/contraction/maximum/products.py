@@ -22,7 +22,7 @@ from typed_einsum.contraction.maximum import fused, tiles
 from typed_einsum.contraction.maximum.gradients import chosen, differentiable_gradients, gradients
 from typed_einsum.contraction.maximum.tiles import all_products, least
 from typed_einsum.contraction.maximum.tracing import is_recorded, is_traced, is_transformed
-from typed_einsum.tensors import device_of, dtype_of, shape_of
+from typed_einsum.tensors import device_of, dtype_of, have_symbolic_sizes, shape_of
 
 SMALL, SMALL_IN_TRAINING = 2**16, 2**18
 """Up to so many products it is faster to make them all."""
@@ -58,7 +58,9 @@ def best_products(
 
 
 def _best(rows: Tensor, columns: Tensor, allowed: Tensor | None) -> Tensor:
-    if is_traced() or (allowed is not None and is_recorded()):
+    # Tiles of symbolic sizes would be followed one by one.
+    is_symbolic = not is_traced() and have_symbolic_sizes((rows, columns))
+    if is_traced() or is_symbolic or (allowed is not None and is_recorded()):
         return _all_at_once(rows, columns, allowed, with_row=_is_differentiated(rows, columns))
     differentiated = _is_differentiated(rows, columns)
     if not _can_stream(rows, columns, SMALL_IN_TRAINING if differentiated else SMALL):
