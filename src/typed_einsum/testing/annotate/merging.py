@@ -14,6 +14,7 @@ from typing import Any
 from typed_einsum.testing.annotate.signatures import PARTS, WORD
 from typed_einsum.testing.annotate.structure import Path
 from typed_einsum.testing.names.evidence import Kind
+from typed_einsum.testing.names.gathering import applied
 
 Json = Any
 Slot = tuple[str, Path, int]
@@ -171,19 +172,7 @@ def value_of(node: ast.expr, sizes: Mapping[str, int]) -> int | None:
             return sizes.get(name)
         case ast.BinOp(left, op, right):
             one, other = value_of(left, sizes), value_of(right, sizes)
-            if one is None or other is None:
-                return None
-            match op:
-                case ast.Add():
-                    return one + other
-                case ast.Sub():
-                    return one - other
-                case ast.Mult():
-                    return one * other
-                case ast.FloorDiv() if other:
-                    return one // other
-                case ast.Mod() if other:
-                    return one % other
+            return None if one is None or other is None else applied(op, one, other)
     return None
 
 

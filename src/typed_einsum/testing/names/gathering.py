@@ -131,11 +131,12 @@ def computed(node: ast.expr, held: Mapping[str, Any], owner: Any = None) -> Any:
             one, other = computed(left, held, owner), computed(right, held, owner)
             if type(one) is not int or type(other) is not int:
                 return None
-            return _applied(op, one, other)
+            return applied(op, one, other)
     return None
 
 
-def _applied(op: ast.operator, one: int, other: int) -> int | None:
+def applied(op: ast.operator, one: int, other: int) -> int | None:
+    """What an operator of the source makes of two sizes; None where it is none of these."""
     match op:
         case ast.Add():
             return one + other
@@ -145,6 +146,8 @@ def _applied(op: ast.operator, one: int, other: int) -> int | None:
             return one * other
         case ast.FloorDiv() if other:
             return one // other
+        case ast.Mod() if other:
+            return one % other
     return None
 
 
