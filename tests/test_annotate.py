@@ -564,6 +564,7 @@ def annotated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     return folder, done.stdout
 
 
+@pytest.mark.thorough
 def test_a_project_is_annotated_in_one_command(annotated: tuple[Path, str]) -> None:
     folder, told = annotated
     text = (folder / "model.py").read_text()
@@ -573,18 +574,21 @@ def test_a_project_is_annotated_in_one_command(annotated: tuple[Path, str]) -> N
     assert "proved by torch's symbolic shapes, the calls that were observed, the command" in told
 
 
+@pytest.mark.thorough
 def test_annotations_that_were_taken_away_are_written_again(annotated: tuple[Path, str]) -> None:
     text = (annotated[0] / "layers.py").read_text()
     found = {name: annotate.axes_of(node) for name, node in annotate.functions_in(ast.parse(text))}
     assert found == annotate.stripped(ORIGINAL)[1]
 
 
+@pytest.mark.thorough
 def test_its_tests_still_pass_and_check_agrees(annotated: tuple[Path, str]) -> None:
     folder, _ = annotated
     assert run(folder, "pytest", "-q", "-p", "no:cacheprovider").returncode == 0
     assert run(folder, "typed_einsum.cli", "check", "model.py").returncode == 0
 
 
+@pytest.mark.thorough
 def test_a_call_of_other_sizes_takes_a_name_back(annotated: tuple[Path, str]) -> None:
     """`kept` returns as many rows as it is given in its first call, and fewer in the second."""
     text = (annotated[0] / "model.py").read_text()
@@ -603,6 +607,7 @@ def refusal(
     return printed.err
 
 
+@pytest.mark.thorough
 def test_files_that_have_changed_are_refused(
     annotated: tuple[Path, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -661,6 +666,7 @@ def test_words_are_split_as_the_system_does(monkeypatch: pytest.MonkeyPatch) -> 
     assert program_of(command) == [r"tests\run.py", "-k", "a b", "#c"]
 
 
+@pytest.mark.thorough
 def test_paths_that_are_not_there_or_not_below_are_refused(
     annotated: tuple[Path, str],
     tmp_path: Path,
