@@ -98,13 +98,15 @@ def style() -> str:
     wraps = "white-space:pre-wrap;overflow-wrap:anywhere"
     narrow = (
         f"{box}-line{{grid-template-columns:2.4rem minmax(0,1fr)}}{box} .notes{{grid-column:2}}"
-        f"{box} td{{overflow-wrap:anywhere}}{box}-index tr,{box}-index td{{display:block}}{box}-index td:last-child{{padding-bottom:.8rem}}"
+        f"{box} td{{overflow-wrap:anywhere}}{box}-index tr,{box}-index td{{display:block}}"
+        f"{box}-index td:last-child{{padding-bottom:.8rem}}"
         f"{box}-index tr:first-child{{display:none}}"
     )
     rules = [
         own_colours(box),
         f"{box}{{color:{ink};background:{variable('surface')};padding:.5rem 1rem;line-height:1.45}}",
-        f"{box} h2,{box} h3{{margin:1rem 0 .3rem;font-size:1rem;overflow-wrap:anywhere}}{box} small{{color:{soft};font-weight:400}}",
+        f"{box} h2,{box} h3{{margin:1rem 0 .3rem;font-size:1rem;overflow-wrap:anywhere}}",
+        f"{box} small{{color:{soft};font-weight:400}}",
         f"{box}-source{{font-family:ui-monospace,monospace;font-size:.85rem;overflow-x:auto}}",
         f"{box}-line{{display:grid;gap:0 1rem;",
         "grid-template-columns:3.2rem minmax(0,3fr) minmax(0,2fr)}",
