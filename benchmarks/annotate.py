@@ -76,8 +76,8 @@ def shapes_in(annotation: ast.expr) -> list[str]:
                 node.slice.elts[-1] if isinstance(node.slice, ast.Tuple) and node.slice.elts else node.slice
             )
             name = node.value.attr if isinstance(node.value, ast.Attribute) else getattr(node.value, "id", "")
-            is_text = isinstance(text, ast.Constant) and isinstance(text.value, str)
-            if is_text and name not in ("Literal", "Optional", "Union", "List", "list", "tuple", "Tuple"):
+            is_text = name not in ("Literal", "Optional", "Union", "List", "list", "tuple", "Tuple")
+            if is_text and isinstance(text, ast.Constant) and isinstance(text.value, str):
                 found.append((text.lineno, text.col_offset, text.value))
     return [text for _, _, text in sorted(found)]
 
@@ -199,8 +199,8 @@ def run(project: Path, package: str, tests: str) -> Result:
     result.observed = len(truth.keys() & seen)
     for shown in words:
         found = dict(functions_in(ast.parse((project / shown).read_text(encoding="utf-8"))))
-        for (file, name), axes in truth.items():
-            if file == shown and name in found:
+        for (shown_in, name), axes in truth.items():
+            if shown_in == shown and name in found:
                 result.compared += compared(axes, axes_of(found[name]), words[shown], result)
     subprocess.run(
         [sys.executable, "-m", "pytest", "-q", f"--shapes={package}", *tests.split()],

@@ -188,7 +188,7 @@ def test_a_judged_call_that_waits_to_be_followed_keeps_its_verdict(
     verdicts.take(seen, "t c", {}, None)
     monkeypatch.setattr(Waiting, "too_many", lambda waiting: iter(list(waiting.calls.values())))
     verdicts.settle()
-    assert seen.patterns["t c"].text == "for all sizes with t % 2 == 0"
+    assert getattr(seen.patterns["t c"], "text", None) == "for all sizes with t % 2 == 0"
     assert not seen.owed
 
 
@@ -199,7 +199,7 @@ def test_a_call_for_which_there_is_no_time_is_owed(tmp_path: Path, monkeypatch: 
     verdicts.take(seen, "t c", {}, object())  # type: ignore[arg-type]
     monkeypatch.setattr(Waiting, "too_many", lambda waiting: iter(list(waiting.calls.values())))
     verdicts.settle()
-    assert seen.patterns["t c"].text == NO_TIME
+    assert getattr(seen.patterns["t c"], "text", None) == NO_TIME
     assert seen.owed == {"t c"}
 
 

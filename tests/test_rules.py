@@ -42,7 +42,7 @@ def dimension_of(names: list[str]) -> Dimension:
 
 
 def set_to(x: Tensor, key: object, value: object = 1.0) -> None:
-    x[key] = value  # type: ignore[index]
+    x[key] = value  # type: ignore[index, assignment]
 
 
 def warped(image: Tensor, grid: Tensor, *, is_right: bool) -> Tensor:
