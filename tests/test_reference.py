@@ -21,7 +21,7 @@ PAGES = {file.relative_to(reference.DOCS).as_posix(): text for file, text in ref
 NAMES = [(module, name) for module, names in reference.GROUPS.values() for name in names]
 CODE = re.compile(r"^```(?:python|pyi)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 WITHOUT_COST = {"errors", "references", "Report", "Finding"}
-"""What is no function, or costs what its test does."""
+"""Names that are not functions, and functions whose cost is that of the test they run."""
 
 
 def page_of(module: str, name: str) -> str:

@@ -165,7 +165,7 @@ class Contraction:
         return None
 
     def require_tensor(self, item: Held) -> None:
-        """Raise TE304 for what is no tensor."""
+        """Raise TE304 for an operand that is not a tensor."""
         if not is_tensor(item.value):
             label = item.tensor.label
             at = self.locate(label, None, f"{kind_of(item.value)} here")

@@ -37,7 +37,7 @@ from typed_einsum.tensors import AUTOCAST_DTYPES
 class EinsumSignature:
     """A typed einsum's signature as read: what explains, draws or tests it starts here.
 
-    `masks` names the parameters that are no operands but masks of the maximum.
+    `masks` names the parameters that are masks of the maximum. They are not operands.
     """
 
     function: Callable[..., Any]

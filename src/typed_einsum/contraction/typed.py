@@ -81,7 +81,7 @@ def typed_einsum(
     Axes: equal names multiply, names that the result lacks are summed. An axis summed out of one operand
     alone must be named in `sum=`; `max=` takes the maximum over an axis after all sums. An explicit
     equation, `@typed_einsum("bqd,bkd->bqk")`, is verified letter by letter against the annotations.
-    `where="keep"` names the parameters that are no operands but masks, annotated `Bool[Tensor, "b k"]`: only
+    `where="keep"` names the parameters that are masks and not operands, annotated `Bool[Tensor, "b k"]`: only
     entries where all are True take part in the maximum, as with `einsum(..., where=...)`.
 
     Args:

@@ -34,7 +34,7 @@ class Added:
 
 
 class Additions:
-    """Collects, while a call runs, what is added to scores before their softmax in vain."""
+    """Collects, while a call runs, what is added to scores and does not change their softmax."""
 
     def __init__(self) -> None:
         self._sums: Any = WeakTensorKeyDictionary()

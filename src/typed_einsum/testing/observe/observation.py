@@ -197,7 +197,7 @@ class Observation:
 
 
 def _grace(usual: float) -> float:
-    """The seconds that judging may take in any case. Raises `RuntimeError` for what is no number."""
+    """The seconds that judging may take in any case. Raises `RuntimeError` if it is not a number."""
     given = os.environ.get(LONGER, "")
     try:
         seconds = float(given or usual)
