@@ -1,4 +1,4 @@
-"""Use an installed typed-einsum as its users do: `python .ci/try_installed.py EXTRA`, or with `none` for no extra."""
+"""Use an installed typed-einsum as its users do: `python .ci/try_installed.py EXTRA` (`none`: no extra)."""
 
 from __future__ import annotations
 
