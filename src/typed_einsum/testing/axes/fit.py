@@ -30,7 +30,7 @@ from typed_einsum.testing.running.excuses import excuse_of
 
 Sizes = Mapping[str, int]
 
-MOST_TRACES, LONG = 16, 8.0
+MOST_TRACES, LONG = 16, 20.0
 """A call is traced no more often than this, and for so many seconds, before it is said to fail."""
 
 MOST_PAIRS = 4
