@@ -97,7 +97,8 @@ def style() -> str:
     box, ink, soft, wrong = f".{BOX}", variable("ink"), variable("soft"), variable("contracted")
     wraps = "white-space:pre-wrap;overflow-wrap:anywhere"
     narrow = (
-        f"{box}-line{{grid-template-columns:2.4rem minmax(0,1fr)}}{box} .notes{{grid-column:2}}"
+        f"{box}-line{{grid-template-columns:2rem minmax(0,1fr);gap:0 .5rem}}{box} .notes{{grid-column:2}}"
+        f"{box}-source{{font-size:.72rem}}"
         f"{box} td{{overflow-wrap:anywhere}}{box}-index tr,{box}-index td{{display:block}}"
         f"{box}-index td:last-child{{padding-bottom:.8rem}}"
         f"{box}-index tr:first-child{{display:none}}"
@@ -105,6 +106,7 @@ def style() -> str:
     rules = [
         own_colours(box),
         f"{box}{{color:{ink};background:{variable('surface')};padding:.5rem 1rem;line-height:1.45}}",
+        f"{box} h1{{font-size:1.5rem;overflow-wrap:anywhere}}",
         f"{box} h2,{box} h3{{margin:1rem 0 .3rem;font-size:1rem;overflow-wrap:anywhere}}",
         f"{box} small{{color:{soft};font-weight:400}}",
         f"{box}-source{{font-family:ui-monospace,monospace;font-size:.85rem;overflow-x:auto}}",
@@ -119,7 +121,8 @@ def style() -> str:
         f"{box}-head{{border-top:1px solid {variable('line')};margin-top:1rem}}{box} .advice{{color:{soft}}}",
         f"{box} p{{margin:.3rem 0;overflow-wrap:anywhere}}{box} a{{color:{variable('batch')}}}",
         f"{box} table{{border-collapse:collapse;margin:.8rem 0}}",
-        f"{box} th,{box} td{{text-align:left;padding:.15rem .8rem .15rem 0;color:{ink}}}",
+        f"{box} th,{box} td{{text-align:left;vertical-align:top;",
+        f"padding:.15rem .8rem .15rem 0;color:{ink}}}",
         f"{box} input{{font:inherit;color:{ink};background:{variable('surface')};",
         f"border:1px solid {soft};padding:.2rem .4rem}}",
         f"@media(max-width:60rem){{{narrow}}}",

@@ -48,9 +48,10 @@ def name_of(file: str) -> str:
 
 def _document(title: str, body: str, script: str = "") -> str:
     width = '<meta name="viewport" content="width=device-width, initial-scale=1">'
+    icon = '<link rel="icon" href="data:,">'  # without it a browser asks the server for /favicon.ico
     end = f"<script>{script}</script>\n" if script else ""
     return (
-        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n{width}\n'
+        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n{width}\n{icon}\n'
         f"<title>{escape(title)}</title>\n<style>body{{margin:0;font-family:system-ui,sans-serif}}{style()}"
         f'</style>\n</head>\n<body class="{BOX}">\n<main>\n<h1>{escape(title)}</h1>\n{body}</main>\n{end}'
         f"</body>\n</html>\n"
