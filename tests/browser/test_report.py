@@ -11,6 +11,8 @@ import pytest
 
 from browser.test_site import OVERFLOW, SCHEMES, WIDTHS, opened, watch
 
+NAME = "detectors_that_are_guided_by_texts_and_by_boxes"
+"""A name wider than a phone in the title of its page."""
 MODEL = """
 import torch
 from jaxtyping import Float
@@ -26,7 +28,7 @@ def heads(x: Float[Tensor, "b t d"], count: int) -> Float[Tensor, "b h t c"]:
     b, t, d = x.shape
     return x.reshape(b, count, t, d // count)
 """
-CALLS = "import torch, model\nmodel.scores(torch.randn(2, 3, 8), torch.randn(2, 5, 8))\n"
+CALLS = f"import torch, {NAME} as model\nmodel.scores(torch.randn(2, 3, 8), torch.randn(2, 5, 8))\n"
 CALLS += "model.heads(torch.randn(2, 6, 8), 4)\n"
 
 
@@ -34,7 +36,7 @@ CALLS += "model.heads(torch.randn(2, 6, 8), 4)\n"
 def pages(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The address of the pages of a small project, with a finding and an einsum."""
     folder = tmp_path_factory.mktemp("project")
-    (folder / "model.py").write_text(MODEL)
+    (folder / f"{NAME}.py").write_text(MODEL)
     (folder / "calls.py").write_text(CALLS)
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     for command in (["run", "calls.py"], ["html"]):
@@ -47,7 +49,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("name", ["index.html", "model.py.html"])
+@pytest.mark.parametrize("name", ["index.html", f"{NAME}.py.html"])
 def test_a_page_fits_and_asks_for_nothing(browser: Any, pages: str, name: str, width: int) -> None:
     for scheme in SCHEMES:
         with opened(browser, width, scheme) as page:
@@ -63,7 +65,7 @@ def boxes(page: Any, selector: str) -> list[dict[str, float]]:
 
 def test_notes_lie_in_one_column_beside_the_source(browser: Any, pages: str) -> None:
     with opened(browser) as page:
-        page.goto(f"{pages}model.py.html")
+        page.goto(f"{pages}{NAME}.py.html")
         code, notes = (boxes(page, f".einsum-shapes-line {each}") for each in ("code", ".notes"))
         assert len({box["x"] for box in notes}) == 1
         assert all(left["x"] + left["width"] <= right["x"] for left, right in zip(code, notes, strict=True))
@@ -77,7 +79,7 @@ def test_a_finding_a_derivation_and_a_search(browser: Any, pages: str) -> None:
         shown = [row.inner_text() for row in page.query_selector_all("tr[data-axes]") if row.is_visible()]
         assert [text.split()[0] for text in shown] == ["scores"]
         page.click("text=scores")
-        assert page.url.endswith("model.py.html#L7")
+        assert page.url.endswith(f"{NAME}.py.html#L7")
         assert "TE703" in page.inner_text(".failure")
         page.click("text=derivation of")
         assert page.is_visible("section.einsum-derivation")
@@ -85,7 +87,7 @@ def test_a_finding_a_derivation_and_a_search(browser: Any, pages: str) -> None:
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-@pytest.mark.parametrize("name", ["index.html", "model.py.html"])
+@pytest.mark.parametrize("name", ["index.html", f"{NAME}.py.html"])
 def test_axe_finds_nothing(browser: Any, axe: str, pages: str, name: str, scheme: str) -> None:
     with opened(browser, 1280, scheme) as page:
         page.goto(pages + name)

@@ -69,10 +69,14 @@ def watch(page: Any, address: str) -> list[str]:
         if not request.url.startswith((address, "data:", "blob:")):
             faults.append(f"{page.url} asks for {request.url}")
 
+    def missed(request: Any) -> None:
+        if request.failure != "net::ERR_ABORTED":  # a page that is left early ends what it still loads
+            faults.append(f"{page.url} did not get {request.url}")
+
     page.on("console", said)
     page.on("pageerror", lambda error: faults.append(f"{page.url} raises {error}"))
     page.on("request", asked)
-    page.on("requestfailed", lambda request: faults.append(f"{page.url} did not get {request.url}"))
+    page.on("requestfailed", missed)
     return faults
 
 
@@ -82,9 +86,17 @@ CLIPPED = """[...document.querySelectorAll('math[display=block]')]
     .map(e => e.getAttribute('alttext') || e.textContent)"""
 
 
+COLUMNS = 110
+"""A line of the sources has at most this many."""
+SCROLLED = """columns => [...document.querySelectorAll('article pre > code')]
+    .filter(e => e.scrollWidth > e.clientWidth + 1 && !e.closest('.home'))
+    .map(e => Math.max(...e.textContent.split('\\n').map(line => line.length)))
+    .filter(longest => longest <= columns)"""
+"""The lengths of code that could be seen whole, and cannot."""
+
+
 def test_every_page_loads_fits_and_asks_for_nothing_elsewhere(site, address, browser):
-    # The demo is a report of typed-einsum html, whose pages have tests of their own.
-    pages = [name for name in addresses(site) if not name.startswith("assets/demo/")]
+    pages = addresses(site)
     assert len(pages) > 150
     with opened(browser) as page:
         faults = watch(page, address)
@@ -95,6 +107,8 @@ def test_every_page_loads_fits_and_asks_for_nothing_elsewhere(site, address, bro
                 if (over := page.evaluate(OVERFLOW)) > 0:
                     faults.append(f"{name} is {over} pixels too wide at {width}")
                 faults += [f"{name} clips {formula}" for formula in page.evaluate(CLIPPED)]
+                if width == WIDTHS[0]:
+                    faults += [f"{name} hides code of {n}" for n in page.evaluate(SCROLLED, COLUMNS)]
     assert faults == []
 
 
@@ -120,6 +134,8 @@ def test_the_watch_sees_what_it_looks_for(site, address, browser):
         assert {fault.split(" ", 1)[1].split()[0] for fault in faults} >= {"says", "raises", "asks", "did"}
         assert page.evaluate(OVERFLOW) > 0
         assert page.evaluate(CLIPPED) == ["clipped"]
+        page.goto(address + "errors/TE201/")
+        assert page.evaluate(SCROLLED, COLUMNS), "at 390 pixels code is hidden"
 
 
 NOT_BUILT = "assets/demo/index.html, which is not there"
