@@ -174,6 +174,7 @@ def check(folder: Path, name: str, source: str) -> list[str]:
 
 
 @pytest.mark.parametrize("code", FOUND_BY_CHECK)
+@pytest.mark.one_in(4)
 def test_a_page_shows_what_the_command_prints(code: str, tmp_path: Path) -> None:
     name, source, lines = shown_on_page(code)
     found = check(tmp_path, name, source)
@@ -271,6 +272,7 @@ def test_a_message_may_be_a_sentence_alone() -> None:
     assert str(error) == "ShapeError[TE201]: one axis has two sizes\nsee: typed-einsum errors TE201"
 
 
+@pytest.mark.thorough
 def test_the_switch_refuses_a_word_that_it_does_not_know() -> None:
     report = subprocess.run(
         [sys.executable, "-c", "from typed_einsum import einsum"],

@@ -409,6 +409,7 @@ FINE = """
     """
 
 
+@pytest.mark.thorough
 def test_nothing_found_is_status_0(tmp_path: Path) -> None:
     clean = run("check", "fine.py", "fine.py", cwd=write(tmp_path, {"fine.py": FINE}))
     assert (clean.returncode, clean.stdout, clean.stderr) == (
@@ -438,6 +439,7 @@ def test_a_finding_is_status_1_and_is_shown_in_full_when_asked(tmp_path: Path) -
     )
 
 
+@pytest.mark.thorough
 def test_paths_that_cannot_be_checked_do_not_keep_others_from_it(tmp_path: Path) -> None:
     write(tmp_path, {"fine.py": FINE, "notes.txt": "", "empty/notes.txt": ""})
     report = run("check", "none.py", "empty", "fine.py", "notes.txt", cwd=tmp_path)
@@ -490,6 +492,7 @@ def what_check_says(source: str) -> str:
     return " ".join(source.partition("What check says:")[2].partition('"""')[0].split())
 
 
+@pytest.mark.thorough
 def test_a_limit_counts_one_call_and_not_all_that_are_tried(tmp_path: Path) -> None:
     body = """
         from time import sleep
@@ -568,6 +571,7 @@ def test_the_hook_for_pre_commit_runs_the_command() -> None:
     assert "  entry: typed-einsum check\n" in hook
 
 
+@pytest.mark.thorough
 def test_ok_says_for_which_sizes_that_is_known(tmp_path: Path) -> None:
     body = """
         @typed_einsum

@@ -67,6 +67,7 @@ def test_text(folder: Path) -> None:
     assert report.returncode == 1
 
 
+@pytest.mark.thorough
 def test_json(folder: Path) -> None:
     report = run("check", "wrong.py", "missing.py", "--format", "json", cwd=folder)
     data = json.loads(report.stdout)
@@ -76,6 +77,7 @@ def test_json(folder: Path) -> None:
     assert (report.returncode, report.stderr) == (2, "")
 
 
+@pytest.mark.thorough
 def test_github(folder: Path) -> None:
     report = run("check", "wrong.py", "--format", "github", cwd=folder)
     error, notice, summary = report.stdout.splitlines()
@@ -96,6 +98,7 @@ def test_what_github_would_misread_is_escaped() -> None:
     assert as_annotation(Outcome("ok", "a.py")) == ""
 
 
+@pytest.mark.thorough
 def test_sarif(folder: Path) -> None:
     report = run("check", "wrong.py", "missing.py", "--format", "sarif", cwd=folder)
     log = json.loads(report.stdout)

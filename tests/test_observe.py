@@ -685,6 +685,7 @@ LINE = re.compile(r"shapes: (\d+) functions observed, .*; `typed-einsum report` 
 @pytest.mark.parametrize(
     "options", [["--shapes", "tests"], pytest.param(["--shapes=shop", "-n2"], marks=pytest.mark.thorough)]
 )
+@pytest.mark.thorough
 def test_tests_are_observed(pytester: pytest.Pytester, options: list[str]) -> None:
     pytester.makepyprojecttoml('[tool.pytest.ini_options]\npythonpath = ["."]\n')
     project(pytester.path, **{"shop/model": MODEL, "tests/test_model": TESTS})
@@ -873,6 +874,7 @@ PAGE = Path(__file__).parent.parent / "docs" / "run.md"
 FENCED = re.compile(r'^```(?P<language>\w+)(?: title="(?P<title>[^"]+)")?\n(?P<text>.*?)^```$', re.M | re.S)
 
 
+@pytest.mark.thorough
 def test_the_page_shows_what_is_printed(tmp_path: Path) -> None:
     runs = 0
     for block in FENCED.finditer(PAGE.read_text(encoding="utf-8")):

@@ -143,6 +143,7 @@ def test_a_default_of_none_is_judged_whatever_the_annotation_says(first: dict[st
     assert first["scaled"].text == "for all sizes"
 
 
+@pytest.mark.thorough
 def test_what_an_earlier_run_has_judged_is_not_judged_again(
     project: Path, first: dict[str, Function], tmp_path: Path
 ) -> None:
@@ -151,6 +152,7 @@ def test_what_an_earlier_run_has_judged_is_not_judged_again(
     assert {name: each.text for name, each in again.items()} == {n: each.text for n, each in first.items()}
 
 
+@pytest.mark.thorough
 def test_a_change_of_what_a_file_imports_has_it_judged_again(
     project: Path, first: dict[str, Function]
 ) -> None:

@@ -455,6 +455,7 @@ def waits(x: Float[Tensor, "b"]) -> Float[Tensor, "b"]:
 """
 
 
+@pytest.mark.thorough
 def test_one_call_has_a_limit_and_so_have_all_that_are_tried(pytester: pytest.Pytester) -> None:
     pytester.makepyprojecttoml("[tool.typed-einsum]\ntime-limit = 1")
     result = source(pytester, SLOW)
@@ -633,7 +634,7 @@ def scaled(x: Float[Tensor, "b d"], by: float) -> Float[Tensor, "b d"]:
 """
 
 
-@pytest.mark.parametrize("workers", [[], ["-n1"]])
+@pytest.mark.parametrize("workers", [[], pytest.param(["-n1"], marks=pytest.mark.thorough)])
 @pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")
 def test_what_cannot_be_decorated_is_left_alone_and_named(shop: pytest.Pytester, workers: list[str]) -> None:
     write(shop, "src/shop/model.py", LEFT_ALONE)

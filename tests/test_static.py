@@ -214,6 +214,7 @@ def test_the_command_says_what_it_could_not_read(tmp_path: Path) -> None:
     assert said.startswith("0 findings, 2 could not be read; 0 equations read in 0 files; ")
 
 
+@pytest.mark.thorough
 def test_a_file_that_cannot_be_imported_is_read(tmp_path: Path) -> None:
     (tmp_path / "bad.py").write_text('import torch, no_such_library\ntorch.einsum("ij,jk->ix", x, y)\n')
     status, said = command(tmp_path, "bad.py")

@@ -316,6 +316,7 @@ def test_what_cannot_be_made_is_said_at_once() -> None:
     assert set(LAYOUTS) == {"contiguous", "transposed", "sliced", "expanded", "channels_last"}
 
 
+@pytest.mark.thorough
 def test_without_hypothesis_one_error_says_what_to_install() -> None:
     program = "import sys; sys.modules['hypothesis'] = None; import typed_einsum.testing.strategies"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)

@@ -319,6 +319,7 @@ def in_a_process(program: str, **environment: str) -> subprocess.CompletedProces
     ],
     ids=["neither", "ours", "jaxtyping's", "both on"],
 )
+@pytest.mark.one_in(2)
 def test_off_for_a_process(environment: dict[str, str], wanted: dict[str, Any]) -> None:
     ran = in_a_process(PROGRAM, **environment)
     assert ran.returncode == 0, ran.stderr
@@ -344,6 +345,7 @@ def test_the_words_of_the_environment(
     assert _read_environment() is off
 
 
+@pytest.mark.thorough
 def test_another_word_is_an_error() -> None:
     ran = in_a_process("import typed_einsum.switch", TYPED_EINSUM_CHECKS="of")
     assert ran.returncode != 0

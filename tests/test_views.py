@@ -192,6 +192,7 @@ print(split(torch.ones(2, 3, 20), 4).shape, hasattr(doubled, "source"))
 """
 
 
+@pytest.mark.thorough
 def test_names_are_known_where_checks_are_off_for_good() -> None:
     report = subprocess.run(
         [sys.executable, "-c", OFF],

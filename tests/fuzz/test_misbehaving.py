@@ -114,6 +114,7 @@ def test_each_file_is_reported_and_the_run_goes_on(tmp_path: Path) -> None:
     assert is_let_go(tmp_path / LOCKED)
 
 
+@pytest.mark.thorough
 def test_nothing_goes_on_when_the_command_is_killed(tmp_path: Path) -> None:
     (tmp_path / "hangs.py").write_text(STAYS + "while True: pass", encoding="utf-8")
     with subprocess.Popen([*COMMAND, "hangs.py", "--time-limit", "400"], cwd=tmp_path) as command:

@@ -231,7 +231,7 @@ each_row = pytest.mark.parametrize("row", ROWS, ids=[row.name for row in ROWS])
 
 
 @each_row
-@pytest.mark.one_in(4)
+@pytest.mark.one_in(8)
 def test_a_right_call_compiles_into_one_graph(row: Row) -> None:
     made = row.made()
     expected = made(*row.right)
@@ -241,7 +241,7 @@ def test_a_right_call_compiles_into_one_graph(row: Row) -> None:
 
 
 @each_row
-@pytest.mark.one_in(4)
+@pytest.mark.one_in(8)
 def test_a_wrong_call_has_the_same_code(row: Row) -> None:
     made = row.made()
     with pytest.raises(errors.TypedEinsumError) as eager:
@@ -299,6 +299,7 @@ INSIDE = [
 
 
 @pytest.mark.parametrize(("function", "right", "wrong", "code"), INSIDE)
+@pytest.mark.one_in(3)
 def test_a_text_inside_a_function(function: Any, right: Tensor, wrong: Tensor, code: str) -> None:
     x = f32(2, 3)
     found = torch.compile(function, backend="eager", fullgraph=True)(x, right)
