@@ -17,8 +17,6 @@ import pages  # noqa: E402
 
 SHOWN = re.compile(r"<!-- shown: \d+ -->.*?<!-- /shown: \d+ -->\n?", re.DOTALL)
 CODE = re.compile(r"(?:<!-- raises -->\n)?```python\n(.*?)```\n", re.DOTALL)
-CELL_FILE = re.compile(r"/(?:[\w.-]+/)*ipykernel_\d+/\d+\.py")
-"""The name of a cell where IPython keeps its source, which differs from run to run."""
 
 
 def cells(page: str) -> list[tuple[str, str]]:
@@ -53,12 +51,8 @@ def run(notebook: Any) -> Any:
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
             if output.output_type == "error":
-                output.evalue = CELL_FILE.sub("model.py", output.evalue)
-                output.traceback = [
-                    f"{output.ename}: {output.evalue}"
-                ]  # without the lines of this machine's files
-            for kind, text in output.get("data", {}).items():
-                output.data[kind] = CELL_FILE.sub("model.py", text)
+                # without the lines of this machine's files
+                output.traceback = [f"{output.ename}: {output.evalue}"]
     return notebook
 
 

@@ -53,12 +53,23 @@ class Written:
 
 
 def shown_path(file: str) -> str:
-    """The file as a reader would name it: relative when it lies below the working directory."""
+    """The file as a reader would name it: relative below the working directory, and `In[3]` for a cell."""
+    if (cell := _notebook_cell(file)) is not None:
+        return cell
     try:
         relative = os.path.relpath(file)
     except ValueError:  # another drive, on Windows
         return file
     return file if relative.startswith("..") else relative
+
+
+def _notebook_cell(file: str) -> str | None:
+    """The cell of a notebook or of IPython whose source is in this file, as IPython's tracebacks name it."""
+    ipython = sys.modules.get("IPython")
+    shell = None if ipython is None else ipython.get_ipython()
+    named = getattr(getattr(shell, "compile", None), "format_code_name", None)
+    found = None if named is None else named(file)
+    return None if found is None else str(found[-1])
 
 
 @ends_a_trace
