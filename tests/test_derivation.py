@@ -17,7 +17,7 @@ from support.derived import Case, Place, cases, indexed
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from typed_einsum import einsum, explain
+from typed_einsum import einsum, errors, explain
 from typed_einsum.contraction import inline, planned
 from typed_einsum.derivation import Derivation, Role
 from typed_einsum.derivation.cost import BYTES_PER_ENTRY, copies
@@ -578,3 +578,29 @@ def test_a_wrong_path_is_found() -> None:
 
 def test_every_claim_can_fail() -> None:
     assert {claim for claim, _ in WRONG} == set(CLAIMS)
+
+
+def test_an_example_takes_numbers_of_a_readers_own() -> None:
+    torch.manual_seed(0)
+    a, b = torch.randint(-2, 4, (1, 2, 4, 3, 5)), torch.randint(-2, 3, (1, 3, 2, 4))
+    result = torch.einsum("bmchw,bnmc->bmhwn", a, b)
+    for given_numbers in ((a, b), (a.float(), b.tolist()), f"{a.tolist()}, {b.tolist()}"):
+        example = explain("bmchw,bnmc->bmhwn", {"h": 20}, example=given_numbers).example
+        assert example is not None
+        assert_equal(torch.tensor(example.result), result)
+        assert example.at == (0, 0, 0, 0, 0)
+        assert example.value == result[0, 0, 0, 0, 0]
+        assert dict(example.sizes) == {"b": 1, "m": 2, "c": 4, "h": 3, "w": 5, "n": 3}
+    best = explain("bmchw,bnmc->bmhw", max="n", example=(a, b)).example
+    assert best is not None
+    assert_equal(torch.tensor(best.result), result.amax(-1))
+
+
+def test_an_example_of_too_many_products_is_refused() -> None:
+    with pytest.raises(errors.ArgumentError) as caught:
+        explain("i j, j k -> i k", example=(torch.ones(20, 30), torch.ones(30, 10)))
+    assert str(caught.value) == (
+        "ArgumentError[TE406]: `example` has 6000 products, and at most 4096 are worked out\n"
+        "help: give each operand an array of whole numbers: A[i,j], B[j,k]\n"
+        "see: typed-einsum errors TE406"
+    )

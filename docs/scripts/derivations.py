@@ -15,6 +15,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from pictures import fence
 from reading import doctest_block
 
 from typed_einsum import attention
@@ -67,7 +68,8 @@ Every typed einsum of `typed_einsum.attention`, as formula and picture, as numbe
 then as loops, dot products and matrices, with cost and gradients. The names of axes mean the same on all
 pages; the [attention page](../attention.md) lists them, and what is composed of these einsums.
 
-The block that began it all has a page of its own: [MaxSigmoidAttnBlock](../flagship.md). The
+The block that began it all has a page of its own: [MaxSigmoidAttnBlock](../flagship.md), and so has the einsum of
+the tutorial, [with its numbers](tutorial-scores.md). The
 [explorer](../explorer.md) derives any equation of yours."""
 
 BEGIN, END = "      # families, by docs/scripts/derivations.py", "      # end of families"
@@ -165,6 +167,29 @@ level: 2
 """
 
 
+def tutorial_page() -> str:
+    """The einsum of the tutorial, with the tutorial's numbers."""
+    return f"""{NO_CONTENTS}# Scores of the tutorial
+
+The dot product of each pixel with each text, head by head, with the numbers of the
+[tutorial](../tutorial.md).
+{{: .lead }}
+
+{axes_said("b m c h w n")}
+{{: .where }}
+
+```einsum
+{fence()}
+sizes: b=1, m=2, c=4, h=5, w=5, n=3
+level: 2
+```
+
+The example begins with what the tutorial computes by hand, `torch.sum(a[0, :, :, 0, 0] * b[0, 0, :, :], 1)`: its first
+number is `r[0,0,0,0,0]`, its second `r[0,1,0,0,0]`. What is done with the scores is on the page of
+[MaxSigmoidAttnBlock](../flagship.md).
+"""
+
+
 def title_of(name: str) -> str:
     """The title of the page of an einsum."""
     return name.split(".")[1].replace("_", " ").capitalize()
@@ -234,6 +259,7 @@ def without_families(text: str) -> str:
 def pages() -> Iterator[tuple[str, str]]:
     """Every file of the folder, with its text."""
     yield "index.md", index()
+    yield "tutorial-scores.md", tutorial_page()
     for name, function in attention.equations().items():
         yield page_name(name), page(name, function)
 

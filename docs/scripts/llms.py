@@ -52,6 +52,7 @@ def first_sentences(page: str) -> str:
     """The first paragraph of a page, without its markup."""
     text = NO_PROSE.sub("", (DOCS / page).read_text(encoding="utf-8"))
     text = re.sub(r"\[([^\]]+)\]\([^)]+\)", r"\1", text).replace("**", "")
+    text = re.sub(r"\n\{: \.\w+ \}", "", text)
     paragraphs = (" ".join(part.split()) for part in re.split(r"\n\s*\n", text))
     return next((part for part in paragraphs if len(part) >= SHORTEST), "")
 

@@ -5,6 +5,7 @@ Those of the tutorial show the numbers of its own tensors, which `SOURCE` makes 
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Sequence
 from html import escape
@@ -217,7 +218,15 @@ def weighting(words: dict[str, str], made: dict[str, Tensor]) -> str:
 def of_tutorial(language: str) -> dict[str, str]:
     """Every picture of the tutorial in this language, by the name of its markers."""
     made, words = numbers(), WORDS[language]
-    return {f"picture: {draw.__name__}": draw(words, made) for draw in (meeting, chosen, weighting)}
+    drawings = {f"picture: {draw.__name__}": draw(words, made) for draw in (meeting, chosen, weighting)}
+    return {**drawings, "picture: stepping": f"```einsum\n{fence()}\nsteps: example\n```"}
+
+
+def fence() -> str:
+    """The first lines of a fence whose example has the numbers of the tutorial."""
+    made = numbers()
+    arrays = ", ".join(json.dumps(made[name].int().tolist(), separators=(",", ":")) for name in "ab")
+    return f"bmchw,bnmc->bmhwn\nnames: a, b, r\nexample: {arrays}"
 
 
 def halves(words: dict[str, str]) -> str:

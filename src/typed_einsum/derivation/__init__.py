@@ -12,6 +12,7 @@ from typed_einsum.derivation.cost import Cost, cost_of
 from typed_einsum.derivation.example import Example, example_of
 from typed_einsum.derivation.formula import Equality, notation
 from typed_einsum.derivation.gradients import Gradients, gradients_of
+from typed_einsum.derivation.given import Given
 from typed_einsum.derivation.loops import loops_source
 from typed_einsum.derivation.matrices import Matrices, as_matrices
 from typed_einsum.derivation.sizes import Sizes, read_sizes
@@ -142,6 +143,7 @@ def explain(
     sum: str | None = None,
     max: str | None = None,
     names: Sequence[str] = (),
+    example: Given | None = None,
 ) -> Derivation:
     """Derive an einsum: what each axis does, the same as loops, vectors and matrices, cost and gradients.
 
@@ -151,7 +153,8 @@ def explain(
 
     Axes: as the equation names them. `sizes` gives them sizes, all or some, as a mapping or as text
     (`"b=2,q=3"`); `*batch` and `...` take a tuple, and stand for one axis each without. `sum` and `max` are
-    those of `einsum`. `names` are symbols for the operands, and for the result after them.
+    those of `einsum`. `names` are symbols for the operands, and for the result after them. `example` takes
+    tensors or nested lists; without it, the numbers are of our own.
 
     Args:
         target: an equation, or a function made by `typed_einsum`.
@@ -159,11 +162,12 @@ def explain(
         sum: axes to be summed out of one operand alone.
         max: axes whose maximum is taken after all sums.
         names: symbols for the operands, and for the result after them.
+        example: numbers for the worked example, an array of whole numbers for each operand.
 
     Returns: a frozen `Derivation`.
 
     Raises: `EquationError` (TE1xx), `ArgumentError` (TE402, TE403, TE408, TE409), `ShapeError` (TE203) for
-    a size that the equation fixes otherwise.
+    a size that the equation fixes otherwise; for an `example` that does not fit, TE406 and TE201.
 
     Cost: it computes with small integers, and makes no tensor.
 
@@ -195,5 +199,5 @@ def explain(
         matrices,
         cost_of(subject, matrices.plan),
         gradients_of(subject, matrices.plan),
-        example_of(subject),
+        example_of(subject, example),
     )

@@ -8,11 +8,12 @@ from itertools import cycle, product
 from math import prod
 from typing import Any
 
+from typed_einsum.derivation.given import Entries, Given, given_example
 from typed_einsum.derivation.subject import Role, Subject
 
 SMALLEST, LARGEST = 2, 4
 MOST_TERMS = 4096
-"""An example has at most this many terms in all; with more axes than that allows there is none."""
+"""An example of our own numbers has at most this many terms; where more axes need more, there is none."""
 
 Nested = Any
 """Tuples in tuples, with whole numbers inside."""
@@ -48,21 +49,19 @@ class Example:
     value: int
 
 
-def example_of(subject: Subject) -> Example | None:
-    """An example, or None where the equation has too many axes for a small one."""
-    sizes = _sizes(subject)
-    if sizes is None:
+def example_of(subject: Subject, given: Given | None = None) -> Example | None:
+    """An example, or None where the equation has too many axes for a small one.
+
+    With numbers that a reader gives, the first entry is worked out. Raises `TypedEinsumError` where these
+    numbers do not fit the equation.
+    """
+    drawn = _drawn(subject) if given is None else given_example(subject, given)
+    if drawn is None:
         return None
-    tables = [
-        {
-            at: number(which, position)
-            for position, at in enumerate(indices([sizes[label] for label in operand.labels]))
-        }
-        for which, operand in enumerate(subject.operands)
-    ]
+    sizes, tables = drawn
     kept = [sizes[label] for label in subject.result.labels]
     results = {at: _entry(subject, sizes, tables, at) for at in indices(kept)}
-    at = _telling(results)
+    at = _telling(results) if given is None else next(iter(results))
     return Example(
         tuple(sizes.items()),
         tuple(
@@ -74,6 +73,20 @@ def example_of(subject: Subject) -> Example | None:
         results[at],
         max(candidate.total for candidate in results[at]),
     )
+
+
+def _drawn(subject: Subject) -> tuple[dict[str, int], list[Entries]] | None:
+    """Small sizes and numbers of our own."""
+    sizes = _sizes(subject)
+    if sizes is None:
+        return None
+    return sizes, [
+        {
+            at: number(which, position)
+            for position, at in enumerate(indices([sizes[label] for label in operand.labels]))
+        }
+        for which, operand in enumerate(subject.operands)
+    ]
 
 
 def number(operand: int, position: int) -> int:

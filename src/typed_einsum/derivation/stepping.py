@@ -25,7 +25,7 @@ from typed_einsum.derivation.subject import Subject, SymbolicTensor
 if TYPE_CHECKING:
     from typed_einsum.derivation import Derivation
 
-MOST_CELLS = 150
+MOST_CELLS = 200
 """An array of more numbers than this is no longer looked at."""
 
 

@@ -20,6 +20,7 @@ KEYS = {
     "max": "max: n",
     "steps": "steps: notation, picture",
     "level": "level: 3",
+    "example": "example: [[1, 2]], [[3], [4]]",
 }
 """Every key with an example of its line."""
 
@@ -89,7 +90,7 @@ class Block:
         names = _listed(values.get("names", ""))
         sizes = self._pointing("sizes", lambda: read_sizes(values.get("sizes", "")))
         target = self._target()
-        options = {key: values[key] for key in ("sum", "max") if key in values}
+        options = {key: values[key] for key in ("sum", "max", "example") if key in values}
         derivation = self._pointing(None, lambda: explain(target, sizes, names=names, **options))
         self._pointing("steps", lambda: derivation.to_text(steps=self.steps))
         return derivation
