@@ -68,9 +68,9 @@ Every typed einsum of `typed_einsum.attention`, as formula and picture, as numbe
 then as loops, dot products and matrices, with cost and gradients. The names of axes mean the same on all
 pages; the [attention page](../attention.md) lists them, and what is composed of these einsums.
 
-The block that began it all has a page of its own: [MaxSigmoidAttnBlock](../flagship.md), and so has the einsum of
-the tutorial, [with its numbers](tutorial-scores.md). The
-[explorer](../explorer.md) derives any equation of yours."""
+The block that began it all has a page of its own: [MaxSigmoidAttnBlock](../flagship.md), and so has the
+einsum of the tutorial, [with its numbers](tutorial-scores.md). The [explorer](../explorer.md) derives any
+equation of yours."""
 
 BEGIN, END = "      # families, by docs/scripts/derivations.py", "      # end of families"
 """The lines of mkdocs.yml between which the families stand."""
@@ -184,9 +184,9 @@ sizes: b=1, m=2, c=4, h=5, w=5, n=3
 level: 2
 ```
 
-The example begins with what the tutorial computes by hand, `torch.sum(a[0, :, :, 0, 0] * b[0, 0, :, :], 1)`: its first
-number is `r[0,0,0,0,0]`, its second `r[0,1,0,0,0]`. What is done with the scores is on the page of
-[MaxSigmoidAttnBlock](../flagship.md).
+The example begins with what the tutorial computes by hand,
+`torch.sum(a[0, :, :, 0, 0] * b[0, 0, :, :], 1)`: its first number is `r[0,0,0,0,0]`, its second
+`r[0,1,0,0,0]`. What is done with the scores is on the page of [MaxSigmoidAttnBlock](../flagship.md).
 """
 
 

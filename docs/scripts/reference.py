@@ -19,7 +19,7 @@ from derivations import TITLES, page_name
 from reading import Docstring, doctest_block, read_docstring
 from signatures import Parameter, class_node, function_node, parameters_of, text_of, written
 
-from typed_einsum import attention, testing
+from typed_einsum import attention, explain, testing
 from typed_einsum.errors import CODES
 
 DOCS = Path(__file__).parent.parent
@@ -106,8 +106,16 @@ MORE = {
     "check_contract": ("howto/tests-and-ci.md", "for-all-sizes.md", "field-guide.md"),
     "lint": ("field-guide.md", "shapes.md"),
     "MaxSigmoidAttnBlock": ("flagship.md", "speed.md"),
+    "late_interaction": ("retrieval.md", "maximum.md"),
+    "packed_late_interaction": ("retrieval.md",),
+    "top_documents": ("retrieval.md",),
+    "C2fAttn": ("flagship.md",),
 }
 """Pages that tell more of a name."""
+
+COUNTED = "The products of its einsums, which are counted above, what torch does between them, and at each \
+call the checks of its arguments, which are [measured]({up}speed.md)."
+"""What a function costs whose docstring says nothing of it, and which is made of einsums."""
 
 CHECKED = "`ShapeError` (TE2xx), `DtypeError` (TE3xx) and `ArgumentError` (TE4xx), as each function under \
 `shape_checked`."
@@ -184,10 +192,10 @@ def sentence(text: str) -> str:
     return text[0].upper() + text[1:]
 
 
-def sections(said: Docstring, up: str, *, checked: bool = False) -> Iterator[str]:
-    """What a call returns, raises and costs, and whom its formula is from."""
+def sections(said: Docstring, up: str, usual: dict[str, str] | None = None) -> Iterator[str]:
+    """What a call returns, raises and costs, and whom its formula is from; `usual` where nothing is said."""
     for label in ("Returns", "Raises", "Cost", "Source"):
-        text = said.named.get(label) or (CHECKED if label == "Raises" and checked else "")
+        text = said.named.get(label) or (usual or {}).get(label)
         if text:
             yield f"## {label}\n\n{linked(sentence(text), up)}"
 
@@ -222,8 +230,10 @@ def function_page(home: str, name: str, function: Callable[..., Any]) -> str:
     if parameters:
         parts += ["## Parameters", table(parameters, meanings)]
     parts += ["## Meaning", *prose(said)] if said.paragraphs else []
-    parts += composed(function, up) if of_attention else []
-    parts += sections(said, up, checked=of_attention and "Raises" not in said.named)
+    made_of = composed(function, up) if of_attention else []
+    usual = {"Raises": CHECKED} if of_attention else {}
+    usual |= {"Cost": COUNTED.format(up=up)} if made_of else {}
+    parts += [*made_of, *sections(said, up, usual)]
     parts += more(short, up)
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -254,8 +264,15 @@ def composed(function: Callable[..., Any], up: str) -> list[str]:
     module = vars(import_module(function.__module__))
     names = {id(value): name for name, value in attention.equations().items()}
     found = [names[id(module[called])] for called in code.co_names if id(module.get(called)) in names]
-    rows = [einsum_row(name, f"{up}derivations/") for name in found]
-    return ["## Made of", "\n".join(["| einsum | equation |", "| --- | --- |", *rows])] if rows else []
+    rows = [f"{einsum_row(name, f'{up}derivations/')} {counted(name)} |" for name in found]
+    head = ["| einsum | equation | counted |", "| --- | --- | --- |"]
+    return ["## Made of", "\n".join([*head, *rows])] if rows else []
+
+
+def counted(name: str) -> str:
+    """What the plan of an einsum multiplies and adds, as a product of sizes."""
+    work = explain(attention.equations()[name]).cost.work
+    return ", ".join(f"`{' · '.join(each.labels)}` {each.operation}" for each in work)
 
 
 def class_page(home: str, name: str, made: type) -> str:

@@ -81,6 +81,8 @@ def checks_off() -> Iterator[None]:
     whole process, set `TYPED_EINSUM_CHECKS=off` before the first import; jaxtyping's own
     `JAXTYPING_DISABLE=1` does the same.
 
+    Raises: nothing of its own; within it, torch's errors where shapes do not fit.
+
     Cost: entering and leaving the block. Within it, no shape is compared.
 
     Examples:

@@ -36,6 +36,8 @@ def chosen_bias(chosen: Float[Tensor, "q k j"], table: Float[Tensor, "j m"]) -> 
 def offsets(queries: int, keys: int, device: torch.device | None = None) -> Tensor:
     """The offset `k - q` of each query and key, counted from the smallest of all `queries + keys - 1`.
 
+    Cost: one subtraction of two ranges: `queries · keys` integers.
+
     Examples:
         >>> offsets(2, 3).tolist()
         [[1, 2, 3], [0, 1, 2]]
@@ -65,6 +67,9 @@ def distance_buckets(
 
     Raises: `SettingError` (TE410) for fewer buckets than there are sides and kinds, or a `farthest` that is
     among the exact ones.
+
+    Cost: some passes over `queries · keys` numbers. Neither lengths nor buckets change while a model trains:
+    compute them once.
 
     Source: Raffel et al. 2020, T5, section 2.1: 32 buckets, of logarithmic width up to a distance of 128. The
     formula is that of the authors' released code.
@@ -96,6 +101,8 @@ def bucket_bias(buckets: Int[Tensor, "q k"], table: Float[Tensor, "j m"]) -> Flo
     the result of `chosen_bias`, without its first operand.
 
     Equation: `B[m,q,k] = T[bucket(q, k), m]`.
+
+    Cost: a look-up of `q · k` rows of the table.
 
     Source: Raffel et al. 2020, T5, section 2.1.
 

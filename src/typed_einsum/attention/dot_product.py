@@ -133,6 +133,8 @@ def fused_dot_product(
 
     Equation: that of `scaled_dot_product`.
 
+    Cost: the multiply-adds of `scaled_dot_product`, in one call of torch.
+
     Source: Dao et al. 2022, FlashAttention, algorithm 1.
 
     Examples:

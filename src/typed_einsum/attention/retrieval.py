@@ -68,6 +68,8 @@ def late_interaction(
 
     Equation: `S[b,n] = Σ_q max_k Σ_c Q[b,q,c] · D[n,k,c]`.
 
+    Cost: `b · q · n · k · c` multiply-adds, whose products are never all in memory.
+
     Source: Khattab and Zaharia 2020, ColBERT, equation 3.
 
     Examples:
@@ -96,6 +98,8 @@ def packed_late_interaction(
     Equation: `S[b,n] = Σ_q max_t Σ_c Q[b,q,c] · T[t,c]`, over the tokens `t` of document `n`.
 
     Raises: `ArgumentError` (TE406) for offsets that do not rise from 0.
+
+    Cost: `b · q · t · c` multiply-adds, none for padding; the tokens are not copied.
 
     Source: Khattab and Zaharia 2020, ColBERT, equation 3.
 
@@ -126,6 +130,9 @@ def top_documents(
     The matches of all documents never exist at once, and gradients visit the best documents alone.
 
     Raises: `ArgumentError` (TE406) for more documents than there are.
+
+    Cost: that of `late_interaction`, some documents at a time, and a sort of their scores; with gradients,
+    the best documents once more.
 
     Source: Khattab and Zaharia 2020, ColBERT, equation 3.
 

@@ -11,8 +11,8 @@ from typing import Any, Literal
 from typed_einsum.derivation.cost import Cost, cost_of
 from typed_einsum.derivation.example import Example, example_of
 from typed_einsum.derivation.formula import Equality, notation
-from typed_einsum.derivation.gradients import Gradients, gradients_of
 from typed_einsum.derivation.given import Given
+from typed_einsum.derivation.gradients import Gradients, gradients_of
 from typed_einsum.derivation.loops import loops_source
 from typed_einsum.derivation.matrices import Matrices, as_matrices
 from typed_einsum.derivation.sizes import Sizes, read_sizes

@@ -38,6 +38,8 @@ class C2fAttn(nn.Module):
 
     Raises: as `MaxSigmoidAttnBlock` does.
 
+    Cost: that of its parts, as published: two `Conv`, `n` times `Bottleneck`, and one `MaxSigmoidAttnBlock`.
+
     Source: Cheng et al. 2024, YOLO-World, section 3.3 (text-guided CSPLayer). Parameters are named as in
     Ultralytics' code: `cv1.*`, `cv2.*`, `m.0.*`, ..., `attn.*`. Those of the authors (`main_conv`,
     `final_conv`, `blocks`, `attn_block`) are renamed while they load.

@@ -58,6 +58,8 @@ class ContrastiveHead(nn.Module):
 
     Raises: in a call `ShapeError` (TE201, TE202), `ArgumentError` (TE401 without texts, TE403 with two sets).
 
+    Cost: two norms, and `b · k · h · w · c` multiply-adds.
+
     Source: Cheng et al. 2024, YOLO-World, equation 1, whose scale is here the exponential of a parameter. As
     in Ultralytics' code, `bias` (1,) begins at -10 and `logit_scale` () at log(1 / 0.07). The authors'
     `bias` is a scalar, which their detection head sets to log(5 / classes / (640 / stride)²).
@@ -103,6 +105,8 @@ class BNContrastiveHead(nn.Module):
     Returns: the scores, `b k h w`, as logits.
 
     Raises: `SettingError` (TE410), in a call as `ContrastiveHead`.
+
+    Cost: one batch norm, one norm, and `b · k · h · w · c` multiply-adds; none after `fuse`.
 
     Source: the authors' code of YOLO-World (Cheng et al. 2024); equation 1 of the paper divides by the
     pixel's length instead. As in Ultralytics' code, the parameters are `norm.*`, `bias` (1,), which begins

@@ -45,6 +45,8 @@ class Conv(nn.Module):
 
     Raises: `SettingError` (TE410), in a call `ShapeError` (TE201, TE202).
 
+    Cost: one convolution, one batch norm and one activation of torch.
+
     Source: Redmon and Farhadi 2018, YOLOv3, section 2.5, for the batch norm. The activation of their code is
     a leaky ReLU; SiLU is that of later YOLO models. Parameters are named as in Ultralytics' code:
     `conv.weight`, `bn.*`.
@@ -148,6 +150,8 @@ class Bottleneck(nn.Module):
     Returns: the image, `b o h w`.
 
     Raises: `SettingError` (TE410), in a call `ShapeError` (TE201, TE202).
+
+    Cost: that of two `Conv`, and one addition where the input is added.
 
     Source: He et al. 2016, Deep residual learning for image recognition, section 3, for adding the input.
     Their bottleneck is 1x1, 3x3, 1x1, with a ReLU after the sum; this one is that of YOLOv8, which has none

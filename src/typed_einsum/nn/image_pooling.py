@@ -56,6 +56,9 @@ class ImagePoolingAttn(nn.Module):
     Raises: `SettingError` (TE410), in a call `ShapeError` (TE201 to TE203) and, where the levels are not as
     many as `ch`, `ArgumentError` (TE401, TE403).
 
+    Cost: one 1x1 convolution and one pooling for each level; then attention from each text to the pooled
+    patches, whose number the image's size does not change.
+
     Source: Cheng et al. 2024, YOLO-World, equation 3, which has no `scale`: that is in the authors' code.
     Parameters are named as in Ultralytics' code: `query.*`, `key.*`, `value.*`, `proj.*`, `projections.*`,
     and `scale`, only if it is learnt. The authors' `projections.0.conv.*` are renamed while they load.

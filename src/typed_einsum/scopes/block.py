@@ -19,6 +19,8 @@ class scope:
 
     Axes: the names that the block binds; they are forgotten when it ends.
 
+    Raises: nothing of its own; within it, what `einsum` and `shaped` raise.
+
     Cost: one dictionary for each block.
 
     Examples:

@@ -52,6 +52,9 @@ def check_contract(
             `torch.nn.functional.scaled_dot_product_attention` or one of `typed_einsum.testing.references`.
         sizes: sizes for some axis names; the others are chosen.
 
+    Raises: `TypeError` for arguments that the function does not take. What the function itself raises is a
+    finding, or the report says why it was skipped.
+
     Cost: many calls of the function: one on symbolic shapes, some at sizes that tell axes apart, two for each
     axis and some for each promise.
 
@@ -92,6 +95,8 @@ def assert_contract(
     """Raise `AssertionError` with the whole report, unless all that `check_contract` sees is right.
 
     The arguments and the options are those of `check_contract`.
+
+    Raises: `AssertionError` with the report, also where the function was skipped.
 
     Cost: that of `check_contract`.
 

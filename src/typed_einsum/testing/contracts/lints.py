@@ -26,6 +26,8 @@ def lint(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Report:
         args: its arguments.
         kwargs: its arguments by name.
 
+    Raises: what the function raises.
+
     Cost: one call, with some Python at each operation of torch.
 
     Examples:

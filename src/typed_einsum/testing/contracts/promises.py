@@ -53,6 +53,8 @@ def contract(
 
     Returns: a decorator, which returns the function itself.
 
+    Raises: nothing; `check_contract` says which promise is not true.
+
     Cost: one attribute of the function.
 
     Examples:
