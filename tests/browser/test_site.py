@@ -265,6 +265,34 @@ def test_an_axis_lights_up_everywhere(address, browser):
         assert page.evaluate(weight) == "underline"
 
 
+LIT = "[...document.querySelectorAll('.lit')].map(e => e.textContent)"
+
+
+@pytest.mark.parametrize("name", ["tutorial/", "zh/tutorial/", "flagship/"])
+def test_an_axis_lights_up_on_pages_that_list_their_axes(address, browser, name):
+    with opened(browser) as page:
+        page.goto(address + name)
+        assert page.evaluate(LIT) == []
+        page.locator("td:first-child [data-i=m]").first.focus()
+        assert set(page.evaluate(LIT)) >= {"m"}
+        places = "[...document.querySelectorAll('.lit')].map(e => e.closest('td, pre, svg')?.localName)"
+        assert {"td", "pre", "svg"} <= set(page.evaluate(places))
+        page.locator("pre [data-i=n]").first.click()
+        page.mouse.move(0, 0)
+        page.locator("h1").hover()
+        assert "n" in page.evaluate(LIT), "an axis that was tapped stays lit"
+
+
+def test_a_tensor_is_no_axis(address, browser):
+    with opened(browser) as page:
+        page.goto(address + "tutorial/")
+        marked = "[...document.querySelectorAll('%s')].filter(e => e.textContent === 'b').length"
+        assert page.evaluate(marked % "article > p code [data-i]") == 0
+        assert page.evaluate(marked % "article li code [data-i]") == 1
+        assert page.locator("pre [data-i=h]").count() > 10
+        assert "bmchw,bnmc->bmhwn" in page.inner_text("article")
+
+
 def test_shapes_are_readable_in_signatures(site):
     text = (site / "reference" / "attention" / "luong" / "index.html").read_text(encoding="utf-8")
     assert 'state: Float[Tensor, "b c"],' in unescape(re.sub("<[^>]+>", "", text))

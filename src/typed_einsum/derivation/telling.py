@@ -23,6 +23,7 @@ from typed_einsum.derivation.document import (
     paragraph,
 )
 from typed_einsum.derivation.subject import Role, Subject, why
+from typed_einsum.derivation.variables import variables
 from typed_einsum.diagnostics import Diagnostic
 from typed_einsum.errors import ArgumentError
 from typed_einsum.plan.price import UNKNOWN_SIZE
@@ -94,10 +95,16 @@ def sentence(derivation: Derivation) -> str:
         "copy": ("the entry", "the entries"),
         "many": ("the sum of products of" if along else "the product of", "the products of"),
     }[vectors.kind]
-    entry = f"`{subject.result.symbol}[{', '.join(subject.result.labels) or '()'}]`"
+    entry = f"`{_entry(subject, subject.result.labels)}`"
     if not subject.maximised:
         return f"{entry} is {what[0]} {listed}{along}."
     return f"{entry} is the largest, over {axes(subject.maximised)}, of {what[1]} {listed}{along}."
+
+
+def _entry(subject: Subject, labels: Sequence[str]) -> str:
+    """An entry of the result, with the variables that the code of the derivation has."""
+    names = variables(subject)
+    return f"{names.result}[{', '.join(names.axes[label] for label in labels) or '()'}]"
 
 
 def hint(derivation: Derivation, step: SectionName) -> str:
@@ -158,13 +165,11 @@ def _of_which(subject: Subject, role: Role, holders: tuple[int, ...]) -> str:
 
 def _vector_words(derivation: Derivation) -> list[str]:
     subject, vectors = derivation.subject, derivation.vectors
-    entry = f"{subject.result.symbol}[{', '.join(vectors.fixed) or '()'}]"
     if subject.maximised:
         entry = f"the candidate for {axes(subject.maximised)}"
-        result = ", ".join(subject.result.labels) or "()"
-        closing = [f"`{subject.result.symbol}[{result}]` is the largest candidate."]
+        closing = [f"`{_entry(subject, subject.result.labels)}` is the largest candidate."]
     else:
-        entry, closing = f"`{entry}`", []
+        entry, closing = f"`{_entry(subject, vectors.fixed)}`", []
     slices = [f"`{part}`" for part in vectors.slices]
     along = axes(vectors.along)
     match vectors.kind:
