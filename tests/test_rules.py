@@ -15,7 +15,7 @@ from typed_einsum.testing.audit import Watch
 from typed_einsum.testing.audit.dimensions import WRITTEN_ONE, Dimension, Factor, TrackedAxes
 
 SIZES = {"b": 11, "t": 13, "d": 17, "n": 19, "c": 23, "h": 29, "w": 31, "e": 37, "s": 41, "v": 43, "m": 47}
-SIZES |= {"even": 14}
+SIZES |= {"even": 14, "heads": 53}
 
 
 def seen(function: Callable[..., object], shapes: Mapping[str, str]) -> list[tuple[str, str, str]]:
@@ -43,6 +43,14 @@ def dimension_of(names: list[str]) -> Dimension:
 
 def set_to(x: Tensor, key: object, value: object = 1.0) -> None:
     x[key] = value  # type: ignore[index, assignment]
+
+
+def causal(x: Tensor) -> Tensor:
+    return torch.ones(x.shape[1], x.shape[1], dtype=torch.bool).tril()
+
+
+def attended(x: Tensor, mask: Tensor) -> Tensor:
+    return F.scaled_dot_product_attention(x, x, x, attn_mask=mask)
 
 
 def warped(image: Tensor, grid: Tensor, *, is_right: bool) -> Tensor:
@@ -121,6 +129,58 @@ SEEN: list[Case] = [
     # TE716
     ("TE716", lambda x: x.flatten(1).argmax(1) // 29, {"x": "b h w"}),
     ("TE716", lambda x: x.flatten(1).argmax(1) % 29, {"x": "b h w"}),
+    # TE742
+    ("TE742", lambda x: x.roll(1, 1)[:, :, 1:], {"x": "b t d"}),
+    ("TE742", lambda x: (torch.roll(x, -1, 1) - torch.roll(x, 1, 1))[..., 1:-1], {"x": "b d t"}),
+    ("TE742", lambda x: x.roll(-2, dims=-2)[..., :-2], {"x": "b t d"}),
+    ("TE742", lambda x: x.roll(1, 2)[1:], {"x": "b t d"}),
+    ("TE742", lambda x: torch.cat([torch.ones_like(x[:1]), 1 - x[:-1]]).cumprod(-1), {"x": "n s"}),
+    ("TE742", lambda x: torch.cat([x[:, 1:], x[:, :1] * 0], 1).cumsum(0), {"x": "n s"}),
+    # TE743
+    ("TE743", lambda q, k: q @ k.mT / math.sqrt(q.shape[1]), {"q": "b t d", "k": "b s d"}),
+    ("TE743", lambda q, k: q @ k.mT * k.shape[1] ** -0.5, {"q": "b t d", "k": "b s d"}),
+    (
+        "TE743",
+        lambda q, k, m: torch.einsum("btd,bsd->bts", q, k).masked_fill(m, -1e9) / math.sqrt(q.shape[1]),
+        {"q": "b t d", "k": "b s d", "m": "t s:bool"},
+    ),
+    # TE744
+    ("TE744", F.cosine_similarity, {"x1": "b t d", "x2": "b t d"}),
+    ("TE744", lambda x: F.softmax(x), {"x": "b t d"}),
+    ("TE744", lambda x: F.log_softmax(x), {"x": "b t d"}),
+    # TE739, of positions
+    ("TE739", lambda x: x * torch.arange(x.shape[1])[:, None, None].cos(), {"x": "b heads t d"}),
+    ("TE739", lambda x: torch.outer(torch.arange(float(len(x))), x[0]).sin(), {"x": "heads d"}),
+    ("TE739", lambda x: (torch.arange(53).float() / 3 + 1).sin(), {"x": "b t heads d"}),
+    # TE716, of positions in merged axes
+    (
+        "TE716",
+        lambda x, y, z: x.flatten(0, 1)[y * x.shape[0] + z],
+        {"x": "h w d", "y": "n:long", "z": "n:long"},
+    ),
+    (
+        "TE716",
+        lambda x, y: x.flatten(1).gather(1, (y * x.shape[1]).clamp(max=9)),
+        {"x": "b h w", "y": "b n:long"},
+    ),
+    ("TE716", lambda x, y: F.embedding(y * 29, x.flatten(0, 1)), {"x": "h w d", "y": "n:long"}),
+    (
+        "TE716",
+        lambda x, y, z: x.flatten(0, 1).index_add(0, y * 29, z),
+        {"x": "h w d", "y": "n:long", "z": "n d"},
+    ),
+    # TE717, of masks that are joined
+    ("TE717", lambda q, p: attended(q, causal(q) | p[:, :, None]), {"q": "b t d", "p": "b t:bool"}),
+    ("TE717", lambda q, p: attended(q, p[:, :, None].expand(11, 13, 13)), {"q": "b t d", "p": "b t:bool"}),
+    (
+        "TE717",
+        lambda q, p: (q @ q.mT).masked_fill(~(causal(q) & p[:, :, None]), -1e9).softmax(-1),
+        {"q": "b t d", "p": "b t:bool"},
+    ),
+    # TE706, of fractions
+    ("TE706", lambda x, m: (x * m[..., None]).sum(1) / m.sum(0).mean(), {"x": "b t d", "m": "b t"}),
+    ("TE706", lambda x, m: (x * m).sum((1, 2)) / m.sum(0).sum().clamp(min=1), {"x": "b t d", "m": "b t d"}),
+    ("TE706", lambda q, k: q @ k.mT / k.sum(0).sum(), {"q": "b t d", "k": "b s d"}),
     # TE731
     ("TE731", lambda x: (x.view(2, 7, 17) + 1, x.view(7, 2, 17) + 1), {"x": "even d"}),
 ]
@@ -187,16 +247,67 @@ LEFT: list[Case] = [
     ("TE704", lambda x: x / x.sum(0), {"x": "n n"}),
     ("TE703", lambda x: x.transpose(1, 2).reshape(11, 13, 29 * 17), {"x": "b h t d"}),
     ("TE716", lambda x: x.flatten(1).argmax(1) // 31, {"x": "b h w"}),
+    ("TE742", lambda x: x.roll(1, 1)[:, 1:], {"x": "b t d"}),
+    ("TE742", lambda x: x.roll(1, 1)[:, 1:, 1:], {"x": "b t d"}),
+    ("TE742", lambda x: x.roll(1, 1)[:, :, :-1], {"x": "b t d"}),
+    ("TE742", lambda x: x.roll(1, 1)[:, :, 2:], {"x": "b t d"}),
+    ("TE742", lambda x: x.roll((1, 1), (1, 2))[1:], {"x": "b t d"}),
+    ("TE742", lambda x: (lambda y: (set_to(y, (slice(None), 0)), y[..., 1:]))(x.roll(1, 1)), {"x": "b t d"}),
+    ("TE742", lambda x: (lambda y: (y[:, 0], y[..., 1:]))(x.roll(1, 1)), {"x": "b t d"}),
+    ("TE742", lambda x: torch.cat([torch.ones_like(x[:, :1]), x[:, :-1]], 1).cumprod(-1), {"x": "n s"}),
+    ("TE742", lambda x: torch.cat([torch.ones_like(x[:2]), x[:-1]]).cumprod(-1), {"x": "n s"}),
+    ("TE742", lambda x: torch.cat([torch.ones_like(x[:1]), x]).cumprod(-1), {"x": "n s"}),
+    ("TE742", lambda x: torch.cat([x[:1], x[:-1]]).cumsum(0).cumsum(1), {"x": "n s"}),
+    ("TE743", lambda q, k: q @ k.mT / math.sqrt(q.shape[2]), {"q": "b t d", "k": "b s d"}),
+    ("TE743", lambda q, k: q @ k.mT / 2, {"q": "b t d", "k": "b s d"}),
+    ("TE743", lambda q, k: q @ k.mT / math.sqrt(7), {"q": "b t d", "k": "b s d"}),
+    ("TE743", lambda x, w: x @ w / math.sqrt(w.shape[1]), {"x": "b d", "w": "d e"}),
+    ("TE743", lambda q, k: (q @ k.mT).softmax(-1) / math.sqrt(q.shape[1]), {"q": "b t d", "k": "b s d"}),
+    ("TE744", lambda x: F.cosine_similarity(x, x, dim=1), {"x": "b t d"}),
+    ("TE744", lambda x: F.cosine_similarity(x, x, 1), {"x": "b t d"}),
+    ("TE744", lambda x: F.cosine_similarity(x, x), {"x": "b d"}),
+    ("TE744", lambda x: F.cosine_similarity(x, x), {"x": "b c h w"}),
+    ("TE744", lambda x: F.cosine_similarity(x, x), {"x": "b d t"}),
+    ("TE744", lambda x: F.cosine_similarity(x, x), {"x": "b c d"}),
+    ("TE744", lambda x: F.cosine_similarity(x, x), {"x": "b c*t d"}),
+    ("TE744", lambda x: F.cosine_similarity(x, x), {"x": "b 5 d"}),
+    ("TE744", lambda x: F.softmax(x), {"x": "b c h w"}),
+    ("TE744", lambda x: F.softmax(x), {"x": "b c"}),
+    ("TE744", lambda x: F.softmax(x, dim=0), {"x": "b t d"}),
+    ("TE739", lambda x: x * torch.arange(x.shape[2])[:, None].cos(), {"x": "b heads t d"}),
+    ("TE739", lambda x: x * torch.arange(x.shape[2])[:, None].cos(), {"x": "b c h w"}),
+    ("TE739", lambda x: torch.arange(53).pow(2).sin(), {"x": "b t heads d"}),
+    ("TE739", lambda x: torch.arange(2, 53).sin(), {"x": "b t heads d"}),
+    ("TE739", lambda x: torch.arange(29).sin(), {"x": "b c h w"}),
+    (
+        "TE716",
+        lambda x, y, z: x.flatten(0, 1)[y * x.shape[1] + z],
+        {"x": "h w d", "y": "n:long", "z": "n:long"},
+    ),
+    ("TE716", lambda x, y: x[y * 29], {"x": "v d", "y": "n:long"}),
+    ("TE716", lambda x, y: x.flatten(0, 1)[(y * 29) * 31], {"x": "h w d", "y": "n:long"}),
+    ("TE717", lambda q, p: attended(q, causal(q) & p[:, None]), {"q": "b t d", "p": "b t:bool"}),
+    (
+        "TE717",
+        lambda q, p: attended(q, causal(q) | (p[:, None] & p[:, :, None])),
+        {"q": "b t d", "p": "b t:bool"},
+    ),
+    ("TE717", lambda q, p: attended(q, p[:, None] | p[:, :, None]), {"q": "b t d", "p": "b t:bool"}),
+    ("TE717", lambda q: attended(q, causal(q)), {"q": "b t d"}),
+    ("TE706", lambda x, m: (x * m[..., None]).sum(1) / m.sum(1, keepdim=True), {"x": "b t d", "m": "b t"}),
+    ("TE706", lambda x, m: (x * m[..., None]).sum(1) / m.sum(), {"x": "b t d", "m": "b t"}),
+    ("TE706", lambda x, m: x.sum(1) / m.sum(0).mean(), {"x": "b t d", "m": "b t"}),
     ("TE731", lambda x: (x.view(2, 7, 17) + 1, x.view(2, 7, 17) + 1), {"x": "even d"}),
 ]
 
 
-@pytest.mark.filterwarnings("ignore:Using a target size", "ignore:reduction")
+@pytest.mark.filterwarnings("ignore:Using a target size", "ignore:reduction", "ignore:Implicit dimension")
 @pytest.mark.parametrize(("code", "function", "shapes"), SEEN)
 def test_a_rule_sees(code: str, function: Callable[..., object], shapes: dict[str, str]) -> None:
     assert code in [found for found, *_ in seen(function, shapes)]
 
 
+@pytest.mark.filterwarnings("ignore:Implicit dimension")
 @pytest.mark.parametrize(("code", "function", "shapes"), LEFT)
 def test_a_rule_leaves_alone(code: str, function: Callable[..., object], shapes: dict[str, str]) -> None:
     assert code not in [found for found, *_ in seen(function, shapes)]
@@ -250,6 +361,75 @@ MESSAGES: list[tuple[Callable[..., object], dict[str, str], tuple[str, str, str]
             "error",
             "a product is summed over `n` of one factor and `d` of the other: it is the product of two sums, "
             "and no entries are matched; give both factors the axis that is meant",
+        ),
+    ),
+    (
+        lambda x: x.roll(1, 1)[:, :, 1:],
+        {"x": "b t d"},
+        (
+            "TE742",
+            "error",
+            "entries are shifted along `t`, axis 1 of (b, t, d), but the cut is along `d`: both belong to "
+            "one axis",
+        ),
+    ),
+    (
+        lambda x: torch.cat([torch.ones_like(x[:1]), x[:-1]]).cumprod(-1),
+        {"x": "n s"},
+        (
+            "TE742",
+            "error",
+            "entries are shifted along `n`, axis 0 of (n, s), but `cumprod` runs along `s`: both belong to "
+            "one axis",
+        ),
+    ),
+    (
+        lambda q, k: q @ k.mT / math.sqrt(q.shape[1]),
+        {"q": "b t d", "k": "b s d"},
+        (
+            "TE743",
+            "error",
+            "products summed over `d` are scaled by the square root of the size of `t`: the sum has as many "
+            "terms as `d` has entries",
+        ),
+    ),
+    (
+        F.cosine_similarity,
+        {"x1": "b t d", "x2": "b t d"},
+        (
+            "TE744",
+            "error",
+            "`cosine_similarity` without `dim` works along axis 1 of (b, t, d), `t`: for `d`, say `dim=-1`",
+        ),
+    ),
+    (
+        lambda x: x * torch.arange(x.shape[1])[:, None, None].cos(),
+        {"x": "b heads t d"},
+        (
+            "TE739",
+            "error",
+            "positions along `heads` become angles, but its entries have no order: count along the axis of "
+            "the times",
+        ),
+    ),
+    (
+        lambda x, y: x.flatten(0, 1)[y * 29],
+        {"x": "h w d", "y": "n:long"},
+        (
+            "TE716",
+            "error",
+            "a position in `h*w` is counted with the size of `h`, but entries of `h` lie 31 apart: multiply "
+            "with the size of the inner axis, `w`",
+        ),
+    ),
+    (
+        lambda x, m: (x * m[..., None]).sum(1) / m.sum(0).mean(),
+        {"x": "b t d", "m": "b t"},
+        (
+            "TE706",
+            "error",
+            "products with weights are summed over `t`, and divided by the weights summed over `b`: they do "
+            "not add up to 1; divide by their sum over `t`",
         ),
     ),
 ]

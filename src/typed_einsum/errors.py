@@ -114,9 +114,12 @@ CODES: Final = MappingProxyType(
         "TE736": "a result that depends on the size of an axis",
         "TE737": "an object that fails when it is called again",
         "TE738": "an argument that changes nothing",
-        "TE739": "a shift along an axis that has no order",
+        "TE739": "a shift or positions along an axis that has no order",
         "TE740": "entries that see only what comes after them",
         "TE741": "sorted entries matched with unsorted ones",
+        "TE742": "a shift along one axis and a cut along another",
+        "TE743": "scores scaled by the size of another axis",
+        "TE744": "an operation along the default axis",
     }
 )
 """The short meaning of every code. TE1xx: equations; TE2xx: shapes; TE3xx: dtypes and devices; TE4xx: calls;

@@ -32,7 +32,7 @@ def relative_bias_buggy(
     x: Float[Tensor, "b h w d"], table: Float[Tensor, "(2*h-1)*(2*w-1) n"]
 ) -> Float[Tensor, "b n h*w h*w"]:
     """github.com/leondgarse/keras_cv_attention_models/issues/26."""
-    batch, height, width, _ = x.shape
+    _, height, width, _ = x.shape
     ys, xs = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
     ys, xs = ys.flatten(), xs.flatten()
     dy = ys[:, None] - ys[None] + height - 1
@@ -45,7 +45,7 @@ def relative_bias_buggy(
 def relative_bias_fixed(
     x: Float[Tensor, "b h w d"], table: Float[Tensor, "(2*h-1)*(2*w-1) n"]
 ) -> Float[Tensor, "b n h*w h*w"]:
-    batch, height, width, _ = x.shape
+    _, height, width, _ = x.shape
     ys, xs = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
     ys, xs = ys.flatten(), xs.flatten()
     dy = ys[:, None] - ys[None] + height - 1

@@ -12,6 +12,7 @@ from torch.utils.weak import WeakTensorKeyDictionary
 
 from typed_einsum.testing.audit.dimensions import Dimension
 from typed_einsum.testing.audit.findings import Flaw, SourceLine
+from typed_einsum.testing.audit.places import Place
 
 
 @dataclass(frozen=True)
@@ -181,6 +182,44 @@ class CrossedCoordinate:
     how: str
 
 
+@dataclass(frozen=True)
+class Contracted:
+    """A product of two tensors that was summed over this axis; scaled or masked since at most."""
+
+    over: Dimension
+
+
+@dataclass(frozen=True)
+class MaskPart:
+    """A mask of which this one is made, and the axes, from the left, along which it varies."""
+
+    varies: tuple[bool, ...]
+    line: SourceLine
+
+
+@dataclass(frozen=True)
+class Entries:
+    """The entries of another tensor, in another layout or as another dtype."""
+
+    tensor: ref[Tensor] = field(compare=False)
+
+
+@dataclass(frozen=True)
+class Factors:
+    """A product, entry by entry, of these tensors."""
+
+    tensors: tuple[ref[Tensor], ...] = field(compare=False)
+
+
+@dataclass(frozen=True)
+class Summed:
+    """A sum of a tensor over axes: of its products with another one if `weighted`."""
+
+    tensor: ref[Tensor] = field(compare=False)
+    over: frozenset[Dimension]
+    weighted: bool
+
+
 Fact = (
     Scores
     | Normalised
@@ -201,6 +240,12 @@ Fact = (
     | Pair
     | Origin
     | Sorted
+    | Contracted
+    | Place
+    | MaskPart
+    | Entries
+    | Factors
+    | Summed
 )
 Kind = TypeVar("Kind", bound=Fact)
 
@@ -219,9 +264,10 @@ class Facts:
         return [fact for tensor in tensors for fact in self._known.get(tensor, ()) if isinstance(fact, kind)]
 
     def add(self, tensors: Iterable[Tensor], *facts: Fact) -> None:
-        """Remember facts of tensors."""
-        for tensor in tensors:
-            self._known[tensor] = (*self._known.get(tensor, ()), *facts)
+        """Remember facts of tensors, each of them once."""
+        for tensor in tensors if facts else ():
+            known = {id(fact): fact for fact in (*self._known.get(tensor, ()), *facts)}
+            self._known[tensor] = tuple(known.values())
 
     def suspect(self, fact: Fact, code: str, flaw: Flaw) -> None:
         """A flaw, unless the fact is cleared before the call ends."""

@@ -77,6 +77,12 @@ LOSSES = {
 CLASS_LOSSES = {"cross_entropy", "nll_loss"}
 """Losses whose target lacks the axis of the classes, the second one."""
 
+FEATURES = {
+    *("c", "ch", "channel", "channels", "in_channels", "out_channels", "d", "dim", "d_model", "hidden"),
+    *("embed", "feature", "features"),
+}
+"""Names of axes whose entries together describe one thing."""
+
 CREATIONS = {
     *("zeros", "ones", "full", "empty", "arange", "linspace", "eye", "rand", "randn", "randint", "tensor"),
     *("as_tensor", "randperm", "logspace", "tril_indices", "triu_indices"),

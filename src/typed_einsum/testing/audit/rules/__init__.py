@@ -6,6 +6,7 @@ from typed_einsum.testing.audit.rules import (
     broadcasting,
     coordinates,
     cutting,
+    defaults,
     diagonals,
     einsums,
     indexing,
@@ -17,6 +18,8 @@ from typed_einsum.testing.audit.rules import (
     precision,
     products,
     reshaping,
+    scaling,
+    shifting,
     splitting,
 )
 from typed_einsum.testing.audit.rules.registry import RULES, judge
@@ -28,6 +31,7 @@ __all__ = [
     "broadcasting",
     "coordinates",
     "cutting",
+    "defaults",
     "diagonals",
     "einsums",
     "indexing",
@@ -40,5 +44,7 @@ __all__ = [
     "precision",
     "products",
     "reshaping",
+    "scaling",
+    "shifting",
     "splitting",
 ]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
+import torch
 from torch import Tensor
 
-from typed_einsum.tensors import shape_of
+from typed_einsum.tensors import dtype_of, shape_of
 from typed_einsum.testing.audit.dimensions import (
     WRITTEN_ONE,
     Dimension,
@@ -16,12 +18,13 @@ from typed_einsum.testing.audit.dimensions import (
     shown_all,
     size_of,
 )
-from typed_einsum.testing.audit.facts import Facts, Masked, OneChoice, Penalty
-from typed_einsum.testing.audit.findings import Flaw, error
+from typed_einsum.testing.audit.facts import Facts, Masked, MaskPart, OneChoice, Penalty
+from typed_einsum.testing.audit.findings import Flaw, SourceLine, error
 from typed_einsum.testing.audit.operations import Operation
 from typed_einsum.testing.audit.rules.registry import rule
 from typed_einsum.testing.audit.vocabulary import PERMUTES, POINTWISE, REDUCTIONS, SOFTMAXES, VIEWS
 
+JOINTS = {"bitwise_and", "bitwise_or", "logical_and", "logical_or"}
 FAR_BELOW = -1e3
 """A number below this, in a mask or under it, is meant as minus infinity."""
 
@@ -33,7 +36,9 @@ def without_effect(operation: Operation, tracked: TrackedAxes, facts: Facts) -> 
         return
     dim = operation.option("dim", 1)
     own = tracked.of(operation.tensors[0])
-    if operation.name in SOFTMAXES:
+    if operation.name == "scaled_dot_product_attention":
+        yield from _attended(operation, tracked, facts)
+    elif operation.name in SOFTMAXES:
         if isinstance(dim, int) and -len(own) <= dim < len(own):
             yield from _over_one(operation, dim % len(own), tracked)
             yield from _masked_elsewhere(operation, dim % len(own), tracked, facts)
@@ -78,7 +83,11 @@ def _note_masks(operation: Operation, facts: Facts) -> None:
     tensors, name = operation.tensors, operation.name
     if name == "masked_fill" and len(tensors) == 2 and _is_far(operation.option("value", 2)):
         _carry(operation, facts)
-        facts.add(operation.results, Masked(_varies(tensors[1], tensors[0]), operation.line))
+        facts.add(operation.results, *_masks(tensors[1], tensors[0], operation.line, facts))
+    elif name in JOINTS and len(tensors) == 2:
+        facts.add(operation.results, *(part for each in tensors for part in _parts(each, operation, facts)))
+    elif name in ("bitwise_not", "logical_not"):
+        facts.add(operation.results, *facts.of(MaskPart, tensors))
     elif name == "mul" and len(tensors) == 1 and any(map(_is_far, operation.arguments)):
         facts.add(operation.results, Penalty())
     elif name == "add" and len(tensors) == 2:
@@ -98,6 +107,26 @@ def _carry(operation: Operation, facts: Facts) -> None:
         facts.add(operation.results, *facts.of(Masked, first), *facts.of(Penalty, first))
 
 
+def _parts(mask: Tensor, operation: Operation, facts: Facts) -> list[MaskPart]:
+    """The masks of which one is made, as they lie in what they are joined to."""
+    rank = len(shape_of(operation.results[0]))
+    found = facts.of(MaskPart, [mask]) or [MaskPart(_varies(mask, mask), operation.line)]
+    return [replace(part, varies=_lead(rank, part.varies)) for part in found]
+
+
+def _masks(mask: Tensor, scores: Tensor, line: SourceLine, facts: Facts) -> list[Masked]:
+    """A mask of scores; of one that was joined of several, each of them."""
+    rank = len(shape_of(scores))
+    found = facts.of(MaskPart, [mask])
+    if found:
+        return [Masked(_lead(rank, part.varies), part.line) for part in found]
+    return [Masked(_varies(mask, scores), line)]
+
+
+def _lead(rank: int, varies: tuple[bool, ...]) -> tuple[bool, ...]:
+    return (*[False] * (rank - len(varies)), *varies)
+
+
 def _is_far(value: Any) -> bool:
     return isinstance(value, int | float) and value <= FAR_BELOW
 
@@ -109,11 +138,25 @@ def _varies(mask: Tensor, scores: Tensor) -> tuple[bool, ...]:
     return tuple([False] * (rank - len(own)) + own)
 
 
+def _attended(operation: Operation, tracked: TrackedAxes, facts: Facts) -> Iterator[Flaw]:
+    """The mask of `scaled_dot_product_attention`, of which the last axis is that of the keys."""
+    query, key, mask = (
+        operation.option(name, at) for at, name in ((0, "query"), (1, "key"), (3, "attn_mask"))
+    )
+    if isinstance(mask, Tensor) and dtype_of(mask) == torch.bool and isinstance(query, Tensor):
+        own = (*tracked.of(query)[:-1], tracked.of(key)[-2])
+        masks = [Masked(_lead(len(own), each.varies), each.line) for each in facts.of(MaskPart, [mask])]
+        alone = Masked(_lead(len(own), _varies(mask, mask)), operation.line)
+        yield from _along_queries(masks or [alone], own, len(own) - 1)
+
+
 def _masked_elsewhere(operation: Operation, dim: int, tracked: TrackedAxes, facts: Facts) -> Iterator[Flaw]:
     """A padding mask that varies along the queries instead of the keys."""
     tensor = operation.tensors[0]
-    masks = facts.of(Masked, [tensor])
-    own = tracked.of(tensor)
+    yield from _along_queries(facts.of(Masked, [tensor]), tracked.of(tensor), dim)
+
+
+def _along_queries(masks: Sequence[Masked], own: Sequence[Dimension], dim: int) -> Iterator[Flaw]:
     over = own[dim]
     twins = [axis for axis, each in enumerate(own) if axis != dim and shown(each) == shown(over) != "1"]
     for mask in masks:

@@ -19,6 +19,7 @@ from typed_einsum.testing.audit.dimensions import (
 from typed_einsum.testing.audit.facts import Facts, Normalised, Reduced, Scores, Unit, Weighted
 from typed_einsum.testing.audit.findings import Flaw, SourceLine, advice, error
 from typed_einsum.testing.audit.operations import Operation, reduced_axes, summed_axes
+from typed_einsum.testing.audit.rules.fractions import over_other_weights
 from typed_einsum.testing.audit.rules.registry import rule
 from typed_einsum.testing.audit.vocabulary import (
     ACTIVATIONS,
@@ -36,6 +37,7 @@ CODE = "TE706"
 def over_another_axis(operation: Operation, tracked: TrackedAxes, facts: Facts) -> Iterator[Flaw]:
     """Softmax over queries where keys are summed, and the like."""
     tensors = operation.tensors
+    yield from over_other_weights(operation, tracked, facts)
     match operation.name:
         case name if name in SOFTMAXES and tensors:
             _note_softmax(operation, tracked, facts)

@@ -1,4 +1,4 @@
-"""TE739 and TE741: shifts along axes that have no order, and sorted entries beside those that are not."""
+"""TE739 and TE741: shifts and positions along axes without an order, and sorted entries beside others."""
 
 from __future__ import annotations
 
@@ -13,16 +13,36 @@ from typed_einsum.testing.audit.dimensions import Dimension, TrackedAxes, size_o
 from typed_einsum.testing.audit.facts import Facts, Origin, Sorted
 from typed_einsum.testing.audit.findings import Flaw, advice, error
 from typed_einsum.testing.audit.operations import Operation
+from typed_einsum.testing.audit.places import Places
 from typed_einsum.testing.audit.rules.registry import rule
-from typed_einsum.testing.audit.vocabulary import POINTWISE, SOFTMAXES
+from typed_einsum.testing.audit.vocabulary import (
+    CASTS,
+    COPIES,
+    FEATURES,
+    PERMUTES,
+    POINTWISE,
+    SOFTMAXES,
+    VIEWS,
+)
 
 SHIFTS = {"roll", "fft_fftshift", "fft_ifftshift"}
 
-UNORDERED = {
-    *("c", "ch", "channel", "channels", "in_channels", "out_channels", "d", "dim", "d_model", "hidden"),
-    *("embed", "feature", "features", "head", "heads", "n_heads", "num_heads", "head_dim", "experts"),
-}
+UNORDERED = FEATURES | {"head", "heads", "n_heads", "num_heads", "head_dim", "experts"}
 """Names of axes whose entries have no neighbours."""
+
+HEADS = {"h", "head", "heads", "n_heads", "num_heads", "nh"}
+WIDTHS = ("w", "width")
+"""Beside one of these, `h` is a height."""
+
+ANGLES = {"cos", "sin", "polar"}
+KEEP_NUMBERS = (
+    {"cat"}
+    | CASTS
+    | COPIES
+    | VIEWS
+    | PERMUTES
+    | {"mul", "div", "add", "outer", "ger", "einsum", "__getitem__"}
+)
 
 KEEP_ORDER = POINTWISE | SOFTMAXES | {"cumsum", "cumprod", "cummax", "cat", "masked_fill", "where"}
 
@@ -30,6 +50,7 @@ KEEP_ORDER = POINTWISE | SOFTMAXES | {"cumsum", "cumprod", "cummax", "cat", "mas
 @rule("TE739")
 def shifted(operation: Operation, tracked: TrackedAxes, facts: Facts) -> Iterator[Flaw]:
     """`roll(x, 1, dims=1)` of (b, c, h, w): each channel gets the numbers of another one."""
+    yield from _numbered(operation, tracked, facts)
     if operation.name not in SHIFTS or not operation.tensors:
         return
     own = tracked.of(operation.tensors[0])
@@ -42,6 +63,26 @@ def shifted(operation: Operation, tracked: TrackedAxes, facts: Facts) -> Iterato
                 "no order: say which axes are to be shifted",
                 operation.line,
             )
+
+
+def _numbered(operation: Operation, tracked: TrackedAxes, facts: Facts) -> Iterator[Flaw]:
+    """Angles of a rotary or sinusoidal code, from `arange(heads)`: heads are no times."""
+    tensors, results = operation.tensors, operation.results
+    found = facts.of(Places, tensors)
+    if operation.name == "arange" and len(operation.arguments) == 1:
+        size = operation.arguments[0]
+        axis = tracked.name_of_size(int(size)) if type(size) in (int, float) else ""
+        is_height = axis == "h" and any(tracked.size_of_name(name) for name in WIDTHS)
+        if axis in HEADS and not is_height:
+            facts.add(results, Places(axis, operation.line))
+    elif operation.name in ANGLES and found:
+        yield error(
+            f"positions along `{found[0].axis}` become angles, but its entries have no order: count along "
+            "the axis of the times",
+            operation.line,
+        )
+    elif operation.name in KEEP_NUMBERS and len(set(found)) == 1:
+        facts.add(results, found[0])
 
 
 def shifts_of(operation: Operation, own: Sequence[Dimension]) -> Iterator[tuple[int, int]]:

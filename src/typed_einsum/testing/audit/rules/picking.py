@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from typed_einsum.tensors import dtype_of, shape_of
@@ -20,11 +21,13 @@ from typed_einsum.testing.audit.dimensions import (
 from typed_einsum.testing.audit.facts import Facts, FlatIndex
 from typed_einsum.testing.audit.findings import Flaw, error
 from typed_einsum.testing.audit.operations import Operation
+from typed_einsum.testing.audit.places import Strided
 from typed_einsum.testing.audit.rules.registry import rule
 from typed_einsum.testing.audit.vocabulary import CASTS, COPIES, PERMUTES, POSITIONS, SCATTERS, VIEWS
 
 QUOTIENTS = {"floor_divide", "div"}
 REMAINDERS = {"remainder", "fmod"}
+INDEXED = {"__getitem__", "embedding", "gather", "index_select", "index_add", "index_copy", *SCATTERS}
 SAME_NUMBERS = CASTS | COPIES | PERMUTES | VIEWS | {"squeeze", "__getitem__"}
 
 
@@ -32,6 +35,7 @@ SAME_NUMBERS = CASTS | COPIES | PERMUTES | VIEWS | {"squeeze", "__getitem__"}
 def picked(operation: Operation, tracked: TrackedAxes, facts: Facts) -> Iterator[Flaw]:
     """Entries that a gather leaves out, and positions in merged axes that are read in another order."""
     tensors = operation.tensors
+    yield from _placed(operation, tracked, facts)
     match operation.name:
         case "gather" if tensors:
             yield from _paired(operation, tensors[0], operation.option("dim", 1), tracked)
@@ -87,6 +91,49 @@ def _paired(operation: Operation, source: Any, picks: Any, tracked: TrackedAxes)
                 "what is beyond the shorter one is left out",
                 operation.line,
             )
+
+
+def _placed(operation: Operation, tracked: TrackedAxes, facts: Facts) -> Iterator[Flaw]:
+    """`x.flatten(0, 1)[row * h + column]` of (h, w): rows lie `w` apart."""
+    tensors, results = operation.tensors, operation.results
+    if operation.name in INDEXED and tensors:
+        source, index, axis = _index_of(operation)
+        own = tracked.of(source) if isinstance(source, Tensor) else ()
+        if isinstance(index, Tensor) and type(axis) is int and -len(own) <= axis < len(own):
+            for fact in facts.of(Strided, [index]):
+                yield from _apart(operation, own[axis], fact)
+    elif operation.name == "mul" and len(tensors) == 1 and _is_whole(tensors[0]):
+        by = next((each for each in operation.arguments if type(each) is int), 1)
+        facts.add(results, *([Strided(by)] if by > 1 else []))
+    elif operation.name in SAME_NUMBERS | {"clamp", "add"}:
+        found = {fact.by for fact in facts.of(Strided, tensors)}
+        facts.add(results, *map(Strided, found if len(found) == 1 else ()))
+
+
+def _index_of(operation: Operation) -> tuple[Any, Any, Any]:
+    """What is indexed, the index, and along which axis."""
+    arguments = operation.arguments
+    match operation.name:
+        case "__getitem__":
+            return arguments[0], arguments[1], 0
+        case "embedding":
+            return operation.option("weight", 1), operation.option("input", 0), 0
+    return arguments[0], operation.option("index", 2), operation.option("dim", 1)
+
+
+def _is_whole(tensor: Tensor) -> bool:
+    return not dtype_of(tensor).is_floating_point and dtype_of(tensor) != torch.bool
+
+
+def _apart(operation: Operation, merged: Dimension, fact: Strided) -> Iterator[Flaw]:
+    """A position is made with the size of the outer one of two axes, where that of the inner one belongs."""
+    if len(merged) == 2 and merged[0].size == fact.by != merged[1].size:
+        outer, inner = (shown((factor,)) for factor in merged)
+        yield error(
+            f"a position in `{shown(merged)}` is counted with the size of `{outer}`, but entries of "
+            f"`{outer}` lie {merged[1].size} apart: multiply with the size of the inner axis, `{inner}`",
+            operation.line,
+        )
 
 
 def _compared(operation: Operation, facts: Facts) -> Iterator[Flaw]:
