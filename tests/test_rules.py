@@ -182,7 +182,8 @@ SEEN: list[Case] = [
     ("TE706", lambda x, m: (x * m).sum((1, 2)) / m.sum(0).sum().clamp(min=1), {"x": "b t d", "m": "b t d"}),
     ("TE706", lambda q, k: q @ k.mT / k.sum(0).sum(), {"q": "b t d", "k": "b s d"}),
     # TE731
-    ("TE731", lambda x: (x.view(2, 7, 17) + 1, x.view(7, 2, 17) + 1), {"x": "even d"}),
+    ("TE731", lambda x, y: (x.view(2, 7, 17) + 1, y.view(7, 2, 17) + 1), {"x": "even d", "y": "even d"}),
+    ("TE731", lambda x: (x.view(2, 7, 17) + 1).view(14, 17).view(7, 2, 17) + 1, {"x": "even d"}),
 ]
 
 LEFT: list[Case] = [
@@ -298,6 +299,7 @@ LEFT: list[Case] = [
     ("TE706", lambda x, m: (x * m[..., None]).sum(1) / m.sum(), {"x": "b t d", "m": "b t"}),
     ("TE706", lambda x, m: x.sum(1) / m.sum(0).mean(), {"x": "b t d", "m": "b t"}),
     ("TE731", lambda x: (x.view(2, 7, 17) + 1, x.view(2, 7, 17) + 1), {"x": "even d"}),
+    ("TE731", lambda x: (x.view(2, 7, 17).mT + 1, x.view(7, 2, 17) + 1), {"x": "even d"}),
 ]
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Any
+from weakref import ref
 
 from torch import Tensor
 from torch.utils.weak import WeakTensorKeyDictionary
@@ -123,18 +124,25 @@ class TrackedAxes:
                 self._by_size.setdefault(size, Factor(name, size))
         self._known: Any = WeakTensorKeyDictionary()
         self._indices: dict[SourceLine, set[int]] = {}
-        self._splits: dict[Factor, dict[int, SourceLine]] = {}
+        self._splits: dict[Factor, dict[int, tuple[SourceLine, ref[Tensor]]]] = {}
 
     def name_of_size(self, size: int) -> str:
         """The axis that has this size; empty if none or several have it."""
         names = [name for name, each in self._sizes.items() if each == size]
         return names[0] if len(names) == 1 and size > 1 else ""
 
-    def split_elsewhere(self, whole: Factor, outer: int, line: SourceLine) -> SourceLine | None:
-        """Remember a split into so many outer entries; the line of one into as many inner ones."""
-        lines = self._splits.setdefault(whole, {})
-        lines.setdefault(outer, line)
-        return lines.get(whole.size // outer) if outer * outer != whole.size else None
+    def split_elsewhere(
+        self, whole: Factor, outer: int, line: SourceLine, source: Tensor
+    ) -> SourceLine | None:
+        """Remember a split into so many outer entries; the line of one into as many inner ones.
+
+        One tensor may be split both ways, as an image is into patches of two sizes.
+        """
+        found = self._splits.setdefault(whole, {})
+        found.setdefault(outer, (line, ref(source)))
+        (_, first), (other, second) = found[outer], found.get(whole.size // outer, (None, None))
+        is_one = second is not None and first() is not None and first() is second()
+        return other if outer * outer != whole.size and not is_one else None
 
     def indices_at(self, line: SourceLine, index: int) -> frozenset[int]:
         """The whole numbers that this line has indexed with so far, and now with this one."""

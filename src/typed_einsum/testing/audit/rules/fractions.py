@@ -27,18 +27,18 @@ def over_other_weights(operation: Operation, tracked: TrackedAxes, facts: Facts)
     if operation.name == "div" and len(tensors) == 2:
         yield from _divided(operation, facts)
     if operation.name in SAME_ENTRIES and len(tensors) == 1:
-        facts.add(results, Entries(ref(_entries(tensors[0], facts))), *facts.of(Factors, tensors))
+        facts.add(results, Entries(ref(entries_of(tensors[0], facts))), *facts.of(Factors, tensors))
     elif operation.name in ("sum", "nansum"):
         _note_sum(operation, tracked, facts)
     elif operation.name in {*MATMULS, "einsum"} and len(tensors) == 2:
         _note_product(operation, tracked, facts)
     elif operation.name == "mul" and len(tensors) == 2:
-        facts.add(results, Factors(tuple(ref(_entries(each, facts)) for each in tensors)))
+        facts.add(results, Factors(tuple(ref(entries_of(each, facts)) for each in tensors)))
     if operation.name in POINTWISE | SAME_ENTRIES | MATMULS | {"sum", "mean", "einsum", "squeeze"}:
         facts.add(results, *facts.of(Summed, tensors)[-AT_MOST:])
 
 
-def _entries(tensor: Tensor, facts: Facts) -> Tensor:
+def entries_of(tensor: Tensor, facts: Facts) -> Tensor:
     """The tensor whose entries these are, before it was laid out otherwise."""
     found = [fact.tensor() for fact in facts.of(Entries, [tensor])]
     return next((each for each in found if each is not None), tensor)
@@ -50,7 +50,7 @@ def _note_sum(operation: Operation, tracked: TrackedAxes, facts: Facts) -> None:
     over = frozenset(own[axis] for axis in axes or () if own[axis])
     if not over:
         return
-    found = [Summed(ref(_entries(tensor, facts)), over, weighted=False)]
+    found = [Summed(ref(entries_of(tensor, facts)), over, weighted=False)]
     for fact in facts.of(Factors, [tensor]):
         found += [Summed(each, over & _axes(each, tracked), weighted=True) for each in fact.tensors]
     facts.add(operation.results, *found)
@@ -66,7 +66,7 @@ def _note_product(operation: Operation, tracked: TrackedAxes, facts: Facts) -> N
         return
     for index, tensor in enumerate(operation.tensors):
         over = frozenset(each for each in summed_axes(operation, index, tracked) if each)
-        facts.add(operation.results, Summed(ref(_entries(tensor, facts)), over, weighted=True))
+        facts.add(operation.results, Summed(ref(entries_of(tensor, facts)), over, weighted=True))
 
 
 def _divided(operation: Operation, facts: Facts) -> Iterator[Flaw]:

@@ -10,6 +10,7 @@ from typed_einsum.testing.audit.dimensions import Dimension, Factor, TrackedAxes
 from typed_einsum.testing.audit.facts import Facts, Pair, PutTogether
 from typed_einsum.testing.audit.findings import Flaw, SourceLine, error
 from typed_einsum.testing.audit.operations import Operation
+from typed_einsum.testing.audit.rules.fractions import entries_of
 from typed_einsum.testing.audit.rules.registry import rule
 from typed_einsum.testing.audit.vocabulary import POINTWISE, VIEWS
 
@@ -18,11 +19,12 @@ from typed_einsum.testing.audit.vocabulary import POINTWISE, VIEWS
 def split_otherwise(operation: Operation, tracked: TrackedAxes, facts: Facts) -> Iterator[Flaw]:
     """Halves in one place and neighbouring pairs in the other, of the same axis."""
     found = [tracked.of(tensor) for tensor in operation.tensors]
-    for dimension in (each for dimensions in found for each in dimensions):
-        for piece in dimension:
+    for tensor, dimensions in zip(operation.tensors, found, strict=True):
+        for piece in (piece for dimension in dimensions for piece in dimension):
             if piece.whole is not None and _is_named(piece.whole):
                 outer = piece.whole.size // piece.size if piece.inner else piece.size
-                other = tracked.split_elsewhere(piece.whole, outer, operation.line)
+                source = entries_of(tensor, facts)
+                other = tracked.split_elsewhere(piece.whole, outer, operation.line, source)
                 if other is not None:
                     yield _flaw(piece.whole, outer, operation.line, other)
     _note_rotation(operation, tracked, facts)
