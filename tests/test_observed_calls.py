@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from time import process_time
 from types import FrameType, ModuleType
 from typing import Any
 
@@ -28,6 +29,7 @@ from typed_einsum.testing.observe.verdicts import Verdicts
 from typed_einsum.testing.observe.waiting import Waiting
 from typed_einsum.testing.running import alarm as alarms
 from typed_einsum.testing.running.alarm import alarm
+from typed_einsum.testing.running.limits import OutOfTime, limited, one_call
 
 OPS = """\
 import pytest
@@ -201,6 +203,44 @@ def test_a_call_for_which_there_is_no_time_is_owed(tmp_path: Path, monkeypatch: 
     verdicts.settle()
     assert getattr(seen.patterns["t c"], "text", None) == NO_TIME
     assert seen.owed == {"t c"}
+
+
+def test_time_is_kept_for_functions_that_are_yet_to_be_called(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = Seen(test_a_function_without_tensors_is_soon_left_alone.__code__, "ops", annotated=True, judged=1)
+    fresh = Seen(test_what_has_not_changed_is_not_judged_again.__code__, "ops", annotated=True)
+    plain = Seen(test_another_version_judges_again.__code__, "ops")
+    verdicts = Verdicts(tmp_path, Budget(0.0, 1.0), {}, {})
+    looked: list[Seen] = []
+    monkeypatch.setattr(Verdicts, "_judge", lambda verdicts, ended: looked.append(ended.seen))
+    monkeypatch.setattr(Verdicts, "_follow", lambda verdicts, ended: looked.append(ended.seen))
+
+    def settled(spent: float, *, is_last: bool = False) -> list[Seen]:
+        looked.clear()
+        verdicts.budget._taken = spent
+        verdicts.settle(is_last=is_last)
+        return list(looked)
+
+    for seen in (plain, known, fresh):
+        verdicts.take(seen, "t c", {}, None if seen is plain else object())  # type: ignore[arg-type]
+    assert settled(0.6) == [fresh]
+    assert settled(0.4) == [known]
+    assert settled(0.4) == []
+    assert settled(0.6, is_last=True) == [plain]
+
+
+def test_all_calls_of_a_judgement_together_take_no_more_than_they_may() -> None:
+    def work() -> None:
+        for _ in range(20):
+            with one_call():
+                begun = process_time()
+                while process_time() - begun < 0.03:
+                    pass
+
+    with pytest.raises(OutOfTime) as caught, limited(60.0, most=0.1):
+        work()
+    assert str(caught.value) == "all calls together ran for more than 0.1 seconds"
 
 
 def test_a_function_that_skips_a_test_skips_none_by_being_judged(tmp_path: Path, ops: ModuleType) -> None:

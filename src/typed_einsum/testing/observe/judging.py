@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +37,15 @@ def judged(
     return call if isinstance(call, Pattern) else judged_call(call, seen, root, limit)
 
 
-def judged_call(call: Call, seen: Pattern, root: Path, limit: float, *, numbers_too: bool = True) -> Pattern:
-    """A pattern with what is said of a call that is as annotated; without `numbers_too`, by shapes alone."""
+def judged_call(
+    call: Call, seen: Pattern, root: Path, limit: float, most: float = inf, *, numbers_too: bool = True
+) -> Pattern:
+    """A pattern with what is said of a call that is as annotated; without `numbers_too`, by shapes alone.
+
+    `limit` is in seconds, for each call that is made; all together take `most` of the processor's.
+    """
     try:
-        with undisturbed(), limited(limit, patience=PATIENCE):
+        with undisturbed(), limited(limit, patience=PATIENCE, most=most):
             said = judge(call, stored_on(call.function), numbers_too=numbers_too)
     except OutOfTime as error:
         return with_verdict(seen, "not judged", str(error))

@@ -156,7 +156,7 @@ class Observation:
     def observations(self, is_last: bool) -> Observations:
         """What this process has seen so far."""
         if is_last and self.observer is not None:
-            self.observer.settle()
+            self.observer.settle(is_last=True)
         parts = [Observations(tuple(self._functions()))]
         parts += [Observations(tuple(self._annotated()))] if is_last else []
         functions = combined(parts).functions

@@ -211,15 +211,18 @@ class Observer:
         seen.judged += found.extent != "not judged"
         seen.followed += not seen.annotated
 
-    def settle(self) -> None:
-        """Judge calls for which there was no time when they returned, if there is now."""
+    def settle(self, *, is_last: bool = False) -> None:
+        """Judge calls for which there was no time when they returned, if there is now.
+
+        Where it `is_last`, no function is to come for which time must be kept.
+        """
         is_free = not (self._busy.now or self._is_fork or is_transformed())
         if self._lazy is None or not is_free or not is_main():
             return
         self._busy.now = True
         try:
             with self._budget.counted():
-                self._lazy.settle()
+                self._lazy.settle(is_last=is_last)
         except Exception:  # ours: the program goes on, and what waits stays not judged
             pass
         finally:

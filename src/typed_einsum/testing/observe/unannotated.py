@@ -63,10 +63,10 @@ class Followed:
 def looked_at(
     function: Callable[..., Any], arguments: Mapping[str, Any], root: Path, limit: float, *, audit: bool
 ) -> Looked:
-    """Follow a call whose arguments are copies. `limit` is in seconds, for each call that is made."""
+    """Follow a call whose arguments are copies. `limit` is in seconds of the processor, for all of it."""
     looked = Looked()
     try:
-        with undisturbed(), limited(limit, patience=PATIENCE):
+        with undisturbed(), limited(limit, patience=PATIENCE, most=limit):
             call = Call(
                 function, Recipe(inspect.signature(function), {}), dict(arguments), {}, origin="observed"
             )

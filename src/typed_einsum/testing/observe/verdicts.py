@@ -24,6 +24,16 @@ AT_MOST = 3.0
 AT_MOST_FOLLOWED = 10.0
 """Seconds for following one call; a quarter of the grace, where that is more."""
 
+KEPT, KEPT_FROM_FOLLOWING = 0.5, 0.75
+"""These shares of the time are kept while the program runs: for functions that are yet to be called the first
+time, and for all that have shape annotations."""
+
+AT_ONCE = 0.25
+"""The share of what is left that one call may take, with all that judging it calls."""
+
+LEAST = 0.5
+"""Seconds that a judgement which has begun may take in any case."""
+
 FOR_NUMBERS = 0.3
 """Seconds for each function that waits, beyond which a call is judged by its numbers, too."""
 
@@ -56,9 +66,12 @@ class Verdicts:
         entered: Entered | None = self._below.begun((id(seen.code), key), waits.call, arguments)
         return entered
 
-    def settle(self) -> None:
-        """Judge what waits, as long as there is time; what is too much to wait is left to a later call."""
-        while self.budget.left > 0 and (ended := self._waiting.next(follows=self._may_follow)) is not None:
+    def settle(self, *, is_last: bool = False) -> None:
+        """Judge what waits, as long as there is time; what is too much to wait is left to a later call.
+
+        Until it `is_last`, time is kept for functions that are yet to come: see `KEPT`.
+        """
+        while self.budget.left > 0 and (ended := self._next(is_last)) is not None:
             self._waiting.remove(ended)
             try:
                 if ended.call is None:
@@ -74,10 +87,17 @@ class Verdicts:
                 each.seen.owed.add(each.pattern)
             self._let_go(each, NO_TIME)
 
+    def _next(self, is_last: bool) -> Ended | None:
+        """The call to look at now; None where the others may wait."""
+        left = 1.0 if is_last else self.budget.left / self.budget.allowed
+        if left < KEPT:
+            return self._waiting.fresh()
+        return self._waiting.next(follows=left >= KEPT_FROM_FOLLOWING and self._left_to_follow > 0)
+
     @property
-    def _may_follow(self) -> bool:
-        """Whether there is time to follow calls, for which half of it is meant at most."""
-        return self._on_following < self.budget.allowed / 2
+    def _left_to_follow(self) -> float:
+        """Seconds for following calls, for which half of the time is meant at most."""
+        return min(self.budget.left, self.budget.allowed / 2 - self._on_following)
 
     def _let_go(self, ended: Ended, reason: str) -> None:
         self._waiting.remove(ended)
@@ -95,11 +115,14 @@ class Verdicts:
         assert ended.call is not None
         assert told is not None
         seen.judged += 1
-        limit = min(AT_MOST, max(self.budget.left, 0.5))
+        left = self.budget.left
+        limit, most = min(AT_MOST, max(left, LEAST)), max(left * AT_ONCE, LEAST)
         numbers_too = self.budget.left > FOR_NUMBERS * len(self._waiting.calls)
         try:
             with collected() as self._below:
-                found = judging.judged_call(ended.call, told, self._root, limit, numbers_too=numbers_too)
+                found = judging.judged_call(
+                    ended.call, told, self._root, limit, most, numbers_too=numbers_too
+                )
             seen.patterns[ended.pattern] = found
             self._take_those_below(self._below)
         finally:
@@ -125,7 +148,7 @@ class Verdicts:
         assert seen.function is not None
         seen.followed += 1
         begun = self.budget.left
-        limit = min(max(AT_MOST_FOLLOWED, self.budget.grace / 4), max(begun, 0.5))
+        limit = min(max(AT_MOST_FOLLOWED, self.budget.grace / 4), max(self._left_to_follow, LEAST))
         audit = not seen.annotated
         looked = unannotated.looked_at(seen.function, ended.arguments, self._root, limit, audit=audit)
         self._followed.add(looked)

@@ -45,11 +45,17 @@ class Waiting:
 
         Those without annotations come last, and only where it `follows` them.
         """
-        judged = [each for each in reversed(self.calls.values()) if each.call is not None]
-        fresh = next((each for each in judged if each.seen.judged == 0), None)
-        if fresh is not None or judged:
-            return fresh or judged[0]
+        if (fresh := self.fresh()) is not None:
+            return fresh
+        judged = (each for each in reversed(self.calls.values()) if each.call is not None)
+        if (found := next(judged, None)) is not None:
+            return found
         return next(reversed(self.calls.values()), None) if follows else None
+
+    def fresh(self) -> Ended | None:
+        """The outermost call of a function of which nothing is known yet."""
+        judged = (each for each in reversed(self.calls.values()) if each.call is not None)
+        return next((each for each in judged if each.seen.judged == 0), None)
 
     def enough(self) -> Iterator[Ended]:
         """The calls of functions of which enough is known."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from math import inf
 from time import monotonic, process_time
 
 from typed_einsum.testing.running.alarm import alarm
@@ -48,8 +49,8 @@ class OutOfTime(BaseException):
 class Limits:
     """What one check may take: `seconds` for each call, and for all together that it can do without.
 
-    `tell` is called while calls go on, with whether the check can do without them. `note` says, afterwards,
-    that it had to.
+    All calls together may take `most` seconds of the processor. `tell` is called while calls go on, with
+    whether the check can do without them. `note` says, afterwards, that it had to.
     """
 
     seconds: float
@@ -59,6 +60,13 @@ class Limits:
     optional: bool = False
     note: str = ""
     patience: float = 1.0
+    most: float = inf
+    used: float = field(default_factory=process_time)
+
+    @property
+    def left(self) -> float:
+        """Seconds of the processor that calls may still take."""
+        return self.most - (process_time() - self.used)
 
     def begin_call(self) -> None:
         """Say that a call begins. Raises `OutOfTime` where those before took all the time."""
@@ -67,6 +75,8 @@ class Limits:
         allowed *= self.patience
         if now - self.began > allowed:
             raise OutOfTime(allowed, of_one_call=False)
+        if self.left <= 0:
+            raise OutOfTime(self.most, of_one_call=False)
         if now - self.told > TOLD_EVERY:
             self.told = now
             self.tell(self.optional)
@@ -77,10 +87,13 @@ _current: list[Limits] = []
 
 @contextmanager
 def limited(
-    seconds: float, tell: Callable[[bool], None] = lambda optional: None, patience: float = 1.0
+    seconds: float,
+    tell: Callable[[bool], None] = lambda optional: None,
+    patience: float = 1.0,
+    most: float = inf,
 ) -> Iterator[Limits]:
     """For the length of a block, calls have limits, `patience` times as long on a busy machine."""
-    limits = Limits(seconds, tell, monotonic(), patience=patience)
+    limits = Limits(seconds, tell, monotonic(), patience=patience, most=most)
     _current.append(limits)
     try:
         yield limits
@@ -97,8 +110,11 @@ def one_call() -> Iterator[None]:
     limits = _current[-1]
     limits.begin_call()
     begun = process_time()
+    is_last = limits.left < limits.seconds
+    seconds = limits.left if is_last else limits.seconds
+    error = OutOfTime(limits.most if is_last else seconds, of_one_call=not is_last)
     try:
-        with alarm(limits.seconds, OutOfTime(limits.seconds, of_one_call=True), limits.patience):
+        with alarm(seconds, error, limits.patience):
             yield
     except OutOfTime as error:
         error.used = process_time() - begun
