@@ -561,3 +561,8 @@ def test_two_processes_say_the_same() -> None:
         for seed in ("1", "2")
     ]
     assert said[0] == said[1] != b""
+
+
+def test_an_axis_that_shares_its_letter_with_a_tensor_has_one_name_in_a_sentence() -> None:
+    html = re.sub("<[^>]+>", "", explain("bmc,bnmc->bmn", names=("a", "b", "best")).to_html())
+    assert "best[b_, m, n] is the dot product of a[b_, m, :] and b[b_, n, m, :], along c." in html

@@ -102,9 +102,9 @@ def sentence(derivation: Derivation) -> str:
 
 
 def _entry(subject: Subject, labels: Sequence[str]) -> str:
-    """An entry of the result, with the variables that the code of the derivation has."""
-    names = variables(subject)
-    return f"{names.result}[{', '.join(names.axes[label] for label in labels) or '()'}]"
+    """An entry of the result, with the variables of axes that slices of the operands have."""
+    axis = variables(subject).axes
+    return f"{subject.result.symbol}[{', '.join(axis[label] for label in labels) or '()'}]"
 
 
 def hint(derivation: Derivation, step: SectionName) -> str:
