@@ -23,6 +23,9 @@ DERIVED = {
     "a lone sum": explain("i j -> i", sum="j"),
     "three operands": explain("i j, j k, k l -> i l"),
     "many candidates": explain("q d, k n d -> q k", {"n": 4}, max="n"),
+    "numbers of a reader's own": explain(
+        "i j, j k -> i k", example=([[10, -20, 3]], [[0, 4], [5, -60], [7, 8]])
+    ),
     "two maximised": explain("q d, k n d -> q", max="k n"),
 }
 
@@ -82,6 +85,18 @@ def test_the_script_writes_what_the_page_was_built_with(notebook, name):
     before = stepper.inner_html()
     page.locator("input").first.dispatch_event("input")
     assert stepper.inner_html() == before
+
+
+def test_the_tutorial_can_be_stepped_through_by_keys(address, browser):
+    with opened(browser) as page:
+        page.goto(f"{address}tutorial/")
+        stepper = page.locator(".einsum-stepper")
+        assert stepper.locator(".einsum-worked p").last.inner_text().endswith("= -4")
+        stepper.locator("input").focus()
+        for key, entry, value in (("ArrowRight", "r[0,0,0,0,1]", -7), ("ArrowRight", "r[0,0,0,0,2]", -5)):
+            page.keyboard.press(key)
+            assert stepper.locator("output").inner_text() == entry
+            assert stepper.locator(".einsum-worked p").last.inner_text().endswith(f"= {value}")
 
 
 def test_keys_step_along_rows_and_down_them(notebook):

@@ -108,7 +108,7 @@ def style() -> str:
         f"{box}{{color:{ink};background:{variable('surface')};padding:.5rem 1rem;line-height:1.45}}",
         f"{box} h1{{font-size:1.5rem;overflow-wrap:anywhere}}",
         f"{box} h2,{box} h3{{margin:1rem 0 .3rem;font-size:1rem;overflow-wrap:anywhere}}",
-        f"{box} small{{color:{soft};font-weight:400}}",
+        f"{box} small{{color:{soft};font-weight:400;opacity:1}}",
         f"{box}-source{{font-family:ui-monospace,monospace;font-size:.85rem;overflow-x:auto}}",
         f"{box}-line{{display:grid;gap:0 1rem;",
         "grid-template-columns:3.2rem minmax(0,3fr) minmax(0,2fr)}",
