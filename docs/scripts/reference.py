@@ -90,6 +90,7 @@ TAKES = {
     ("shaped", "axes"): "`str`, or an annotation",
     ("explain", "target"): "`str`, or a typed einsum",
     ("explain", "sizes"): "`Mapping` or `str`",
+    ("explain", "example"): "arrays, or `str`",
 }
 """What a parameter takes, where its annotation in Python says less."""
 

@@ -15,6 +15,7 @@ WIDEST = 64
 ALIASES = {
     "Sides": "int | tuple[int, int]",
     "Sizes": "Mapping[str, int | tuple[int, ...]]",
+    "Given": "Sequence[Any] | str",
     "st.SearchStrategy[dict[str, Any]]": "SearchStrategy[dict[str, Any]]",
     "Severity": 'Literal["error", "advice"]',
     "Derivation": "Derivation",

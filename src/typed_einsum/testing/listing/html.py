@@ -97,8 +97,8 @@ def style() -> str:
     box, ink, soft, wrong = f".{BOX}", variable("ink"), variable("soft"), variable("contracted")
     wraps = "white-space:pre-wrap;overflow-wrap:anywhere"
     narrow = (
-        f"{box}-line{{grid-template-columns:2rem minmax(0,1fr);gap:0 .5rem}}{box} .notes{{grid-column:2}}"
-        f"{box}-source{{font-size:.72rem}}"
+        f"{box}-line{{grid-template-columns:2.4em minmax(0,1fr);gap:0 .5em}}{box} .notes{{grid-column:2}}"
+        f"{box}-source{{font-size:.72em}}"
         f"{box} td{{overflow-wrap:anywhere}}{box}-index tr,{box}-index td{{display:block}}"
         f"{box}-index td:last-child{{padding-bottom:.8rem}}"
         f"{box}-index tr:first-child{{display:none}}"
@@ -106,12 +106,12 @@ def style() -> str:
     rules = [
         own_colours(box),
         f"{box}{{color:{ink};background:{variable('surface')};padding:.5rem 1rem;line-height:1.45}}",
-        f"{box} h1{{font-size:1.5rem;overflow-wrap:anywhere}}",
-        f"{box} h2,{box} h3{{margin:1rem 0 .3rem;font-size:1rem;overflow-wrap:anywhere}}",
+        f"{box} h1{{font-size:1.5em;overflow-wrap:anywhere}}",
+        f"{box} h2,{box} h3{{margin:1rem 0 .3rem;font-size:1em;overflow-wrap:anywhere}}",
         f"{box} small{{color:{soft};font-weight:400;opacity:1}}",
-        f"{box}-source{{font-family:ui-monospace,monospace;font-size:.85rem;overflow-x:auto}}",
+        f"{box}-source{{font-family:ui-monospace,monospace;font-size:.85em;overflow-x:auto}}",
         f"{box}-line{{display:grid;gap:0 1rem;",
-        "grid-template-columns:3.2rem minmax(0,3fr) minmax(0,2fr)}",
+        "grid-template-columns:3.2em minmax(0,3fr) minmax(0,2fr)}",
         f"{box}-line code{{{wraps};background:none;color:inherit;font:inherit}}",
         f"{box} .number{{text-align:right;color:{soft};user-select:none}}",
         f"{box} .notes{{{wraps};color:{ink}}}{box} .notes span{{margin-right:1rem}}",
