@@ -152,6 +152,7 @@ TOOLS = (
     Tool("typed-einsum", ("typed-einsum",)),
     Tool("jaxtyping + beartype", ("jaxtyping", "beartype")),
     Tool("bearshape", ("bearshape", "beartype")),
+    Tool("dltype", ("dltype",)),
     Tool("einops", ("einops",)),
     Tool("einx", ("einx",)),
     Tool("torchtyc", ("torchtyc", "einops"), torchtyc_finds),

@@ -20,6 +20,7 @@ import observe  # noqa: E402
 import pages  # noqa: E402
 import retrieval  # noqa: E402
 import speed  # noqa: E402
+import whole_models  # noqa: E402
 
 from typed_einsum import attention  # noqa: E402
 
@@ -146,7 +147,7 @@ def test_a_model_is_the_same_with_and_without_checks(name: str) -> None:
 
 
 def test_the_state_space_dual_is_its_recurrence() -> None:
-    layer: Any = models.ssd(models.shape_checked).module.double()
+    layer: Any = whole_models.ssd(models.shape_checked).module.double()
     b, t, m, p, s = 2, 96, 4, 5, 6
     x, keys, queries = (
         torch.randn(*size, dtype=torch.float64) for size in ((b, t, m, p), (b, t, s), (b, t, s))
@@ -158,6 +159,27 @@ def test_the_state_space_dual_is_its_recurrence() -> None:
         state = state + torch.einsum("bmp,bs->bmps", x[:, at], keys[:, at])
         expected.append(torch.einsum("bmps,bs->bmp", state, queries[:, at]))
     torch.testing.assert_close(layer.mixed(x, steps, keys, queries), torch.stack(expected, 1))
+
+
+def test_windows_are_joined_where_they_were_cut() -> None:
+    block: Any = whole_models.segmenter(models.shape_checked).module.blocks[0]
+    x = torch.randn(2, 16, 11, 5)
+    windows = block.windows(x)
+    assert windows.shape == (2 * 3 * 2, 7, 7, 5)
+    torch.testing.assert_close(windows[2 + 1, 1, 2], x[0, 7 + 1, 7 + 2])
+    torch.testing.assert_close(block.joined(windows, 16, 11), x)
+
+
+def test_a_node_attends_to_those_that_have_an_edge_to_it() -> None:
+    layer: Any = whole_models.gat(models.shape_checked).module.first.double()
+    x = torch.randn(5, 64, dtype=torch.float64)
+    edges = torch.tensor([[0, 1, 3, 2, 4, 0], [1, 1, 1, 0, 0, 4]])
+    projected, found = layer.project(x).unflatten(1, (4, -1)), layer(x, edges)
+    for node in range(5):
+        near = edges[0][edges[1] == node]
+        scores = (projected[near] * layer.source).sum(2) + (projected[node] * layer.target).sum(1)
+        weights = torch.nn.functional.leaky_relu(scores, 0.2).softmax(0)
+        torch.testing.assert_close(found[node], torch.einsum("em,emd->md", weights, projected[near]))
 
 
 def test_the_page_on_observing_says_what_was_recorded() -> None:
