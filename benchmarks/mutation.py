@@ -13,6 +13,7 @@ import importlib.abc
 import importlib.util
 import json
 import os
+import resource
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -41,12 +42,29 @@ TESTS = {
         ("test_definition_messages", "test_lint"),
         ("test_equations", "test_language"),
     ),
-    "typed_einsum.testing.audit.rules.booleans": (("test_rules",),),
+    **{
+        f"typed_einsum.testing.audit.rules.{name}": ((f"test_rules -k {code}",), ("test_rules",))
+        for name, code in {
+            "assignments": "TE734",
+            "booleans": "TE708",
+            "cutting": "TE735",
+            "defaults": "TE744",
+            "diagonals": "TE715",
+            "fractions": "TE706",
+            "indexing": "TE714",
+            "products": "TE732",
+            "scaling": "TE743",
+            "shifting": "TE742",
+        }.items()
+    },
 }
-"""The tests of each module, the fast ones first."""
+"""The tests of each module, with options of pytest, the fast ones first."""
 
 SECONDS = 240
-"""A change that makes the tests run longer than this has been noticed."""
+"""A change that makes the tests compute for longer than this has been noticed."""
+
+WAITING = 20 * SECONDS
+"""So has one that makes them wait; a busy machine makes every test wait for some time."""
 
 ARGUED: dict[str, str] = {
     "lint: in `_repair_for_output`, `1` becomes `2`": "the message names only the most similar name",
@@ -176,11 +194,13 @@ def notices(name: str, file: Path, source: str, tests: Sequence[str]) -> bool:
             os.dup2(nowhere.fileno(), 2)
         sys.meta_path.insert(0, Instead(name, source, str(file)))
         os.chdir(ROOT)
+        resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
         import pytest
 
-        paths = [f"tests/{test}.py" for test in tests]
-        os._exit(int(pytest.main(["-x", "-q", "-m", "", "-p", "no:cacheprovider", *paths])))
-    ends = monotonic() + SECONDS
+        chosen = [part for test in tests for part in _chosen(test)]
+        quiet = "ignore::pytest.PytestAssertRewriteWarning"  # of what was imported before
+        os._exit(int(pytest.main(["-x", "-q", "-m", "", "-W", quiet, "-p", "no:cacheprovider", *chosen])))
+    ends = monotonic() + WAITING
     while monotonic() < ends:
         pid, status = os.waitpid(child, os.WNOHANG)
         if pid:
@@ -189,6 +209,12 @@ def notices(name: str, file: Path, source: str, tests: Sequence[str]) -> bool:
     os.killpg(child, signal.SIGKILL)
     os.waitpid(child, 0)
     return True
+
+
+def _chosen(test: str) -> list[str]:
+    """What pytest is told to run: a file of tests, and perhaps which of them."""
+    file, *options = test.split()
+    return [f"tests/{file}.py", *options]
 
 
 def measured(name: str) -> dict[str, Any]:
@@ -231,10 +257,17 @@ def tables(record: dict[str, Any]) -> dict[str, str]:
     }
 
 
+def _import_once() -> None:
+    """What the library and its tests import of others, once for all the processes that are forked."""
+    for name in ("hypothesis", "sybil", "typed_einsum.testing.contracts.api"):
+        importlib.import_module(name)
+    for name in [name for name in sys.modules if name.partition(".")[0] == "typed_einsum"]:
+        del sys.modules[name]
+
+
 def main(names: Sequence[str]) -> None:
     """Change every module, and write which changes nobody noticed."""
-    import torch  # noqa: F401 (imported once, for all the processes that are forked)
-
+    _import_once()
     record = json.loads(RECORD.read_text(encoding="utf-8")) if RECORD.exists() else {}
     for name in names or TESTS:
         record[name] = measured(name)
