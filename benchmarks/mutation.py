@@ -70,6 +70,8 @@ ARGUED: dict[str, str] = {
     "lint: in `_repair_for_output`, `1` becomes `2`": "the message names only the most similar name",
     "lint: in `_repair_for_reduced`, `1` becomes `2`": "the message names only the most similar name",
     "lint: in `_doubt`, `1` becomes `2`": "the message names only the most similar name",
+    "scaling: in `scaled_by_another`, `0` becomes `1`": "both operands have the axis that is summed",
+    "scaling: in `_squared`, `0` becomes `1`": "an axis of one entry has no name by its size",
     "solver: in `placed`, `i < spread` becomes `i <= spread`": "the axis at `spread` is left out",
     "solver: in `broadcast_shapes`, `True` becomes `False`": "both shapes were padded to one length",
 }

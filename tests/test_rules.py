@@ -75,6 +75,7 @@ SEEN: list[Case] = [
     ("TE735", lambda x: x[..., :17], {"x": "b d*2"}),
     ("TE735", lambda x: x[:, 17:], {"x": "b d*2"}),
     ("TE735", lambda x: x[:17], {"x": "d*2"}),
+    ("TE735", lambda x: x[..., 17:34], {"x": "b d*2"}),
     # TE715
     ("TE715", lambda x, y: torch.einsum("ii,ij->j", x, y), {"x": "n n", "y": "n d"}),
     ("TE715", lambda x, y: torch.einsum("ij,jj->i", x, y), {"x": "n d", "y": "d d"}),
@@ -144,6 +145,11 @@ SEEN: list[Case] = [
         lambda q, k, m: torch.einsum("btd,bsd->bts", q, k).masked_fill(m, -1e9) / math.sqrt(q.shape[1]),
         {"q": "b t d", "k": "b s d", "m": "t s:bool"},
     ),
+    (
+        "TE743",
+        lambda q, k, b: (b + q @ k.mT) / math.sqrt(q.shape[1]),
+        {"q": "b t d", "k": "b s d", "b": "t s"},
+    ),
     # TE744
     ("TE744", F.cosine_similarity, {"x1": "b t d", "x2": "b t d"}),
     ("TE744", lambda x: F.softmax(x), {"x": "b t d"}),
@@ -202,6 +208,8 @@ LEFT: list[Case] = [
     ("TE735", lambda x: x[..., 17:20], {"x": "b d*2"}),
     ("TE735", lambda x: x[:, None, :17], {"x": "b d*2"}),
     ("TE735", lambda x: x[:17], {"x": "n d*2"}),
+    ("TE735", lambda x: x[None, :17], {"x": "n d*2"}),
+    ("TE735", lambda x: x[..., :14], {"x": "b even*2"}),
     ("TE735", lambda x: x[..., :17:2], {"x": "b d*2"}),
     ("TE715", lambda x, y: torch.einsum("ij,jk->i", x, y), {"x": "n d", "y": "d e"}),
     ("TE715", lambda x: torch.einsum("ii->i", x), {"x": "n n"}),
@@ -264,7 +272,16 @@ LEFT: list[Case] = [
     ("TE743", lambda q, k: q @ k.mT / math.sqrt(7), {"q": "b t d", "k": "b s d"}),
     ("TE743", lambda x, w: x @ w / math.sqrt(w.shape[1]), {"x": "b d", "w": "d e"}),
     ("TE743", lambda q, k: (q @ k.mT).softmax(-1) / math.sqrt(q.shape[1]), {"q": "b t d", "k": "b s d"}),
+    (
+        "TE743",
+        lambda q, k: torch.einsum("bthd,bshd->bts", q, k) / math.sqrt(q.shape[1]),
+        {"q": "b t h d", "k": "b s h d"},
+    ),
+    ("TE743", lambda q, k: q @ k.mT + math.sqrt(q.shape[1]), {"q": "b t d", "k": "b s d"}),
+    ("TE743", lambda q, k: q @ k.mT * 0.0, {"q": "b t d", "k": "b s d"}),
     ("TE744", lambda x: F.cosine_similarity(x, x, dim=1), {"x": "b t d"}),
+    ("TE744", lambda x: F.cosine_similarity(x, x), {"x": "b t d*c"}),
+    ("TE744", lambda x: torch.softmax(x, 1), {"x": "b t d"}),
     ("TE744", lambda x: F.cosine_similarity(x, x, 1), {"x": "b t d"}),
     ("TE744", lambda x: F.cosine_similarity(x, x), {"x": "b d"}),
     ("TE744", lambda x: F.cosine_similarity(x, x), {"x": "b c h w"}),
@@ -405,6 +422,15 @@ MESSAGES: list[tuple[Callable[..., object], dict[str, str], tuple[str, str, str]
         ),
     ),
     (
+        lambda x: F.softmax(x),
+        {"x": "b t d"},
+        (
+            "TE744",
+            "error",
+            "`softmax` without `dim` works along axis 0 of (b, t, d), `b`: for `d`, say `dim=-1`",
+        ),
+    ),
+    (
         lambda x: x * torch.arange(x.shape[1])[:, None, None].cos(),
         {"x": "b heads t d"},
         (
@@ -437,6 +463,7 @@ MESSAGES: list[tuple[Callable[..., object], dict[str, str], tuple[str, str, str]
 ]
 
 
+@pytest.mark.filterwarnings("ignore:Implicit dimension")
 @pytest.mark.parametrize(("function", "shapes", "message"), MESSAGES)
 def test_what_a_rule_says(
     function: Callable[..., object], shapes: dict[str, str], message: tuple[str, str, str]

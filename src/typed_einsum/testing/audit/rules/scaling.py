@@ -29,10 +29,10 @@ def scaled_by_another(operation: Operation, tracked: TrackedAxes, facts: Facts) 
             summed = summed_axes(operation, 0, tracked)
             facts.add(results, *(Contracted(each) for each in summed if len(summed) == 1 and each))
     elif operation.name in POINTWISE and tensors and results:
-        found = facts.of(Contracted, tensors[:1])
-        if shape_of(tensors[0]) == shape_of(results[0]):
-            facts.add(results, *found)
-        if operation.name in ("mul", "div") and len(tensors) == 1:
+        shape = shape_of(results[0])
+        found = facts.of(Contracted, [tensor for tensor in tensors if shape_of(tensor) == shape])
+        facts.add(results, *found)
+        if operation.name in ("mul", "div"):
             yield from _scaled(operation, tracked, found)
 
 
