@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Callable
 from urllib.error import URLError
 
 import pytest
 import torch
+from jaxtyping import Float
 from packaging.version import Version
+from torch import Tensor, nn
 
-from typed_einsum.testing.running.excuses import excuse_of
+from typed_einsum.testing import check_contract
+from typed_einsum.testing.axes import fit
+from typed_einsum.testing.axes.trace import Trace, trace
+from typed_einsum.testing.calls import making
+from typed_einsum.testing.calls.call import Call
+from typed_einsum.testing.running.excuses import excuse_of, refused_by_library
 
 
 def raising(error: BaseException) -> Callable[[], None]:
@@ -81,3 +89,57 @@ def test_what_says_nothing_of_shapes_is_excused(function: Callable[[], object], 
 @pytest.mark.parametrize("function", NOT_EXCUSED)
 def test_what_may_be_about_shapes_is_not(function: Callable[[], object]) -> None:
     assert excuse(function) == ""
+
+
+def projected(x: Float[Tensor, "b t"], y: Float[Tensor, "c u"]) -> Float[Tensor, "b 3"]:
+    found = x @ torch.ones(48, 3)
+    Version("eleven")
+    return found
+
+
+def test_a_refusal_of_a_library_has_the_line_that_called_it() -> None:
+    with pytest.raises(ValueError, match="eleven") as caught:
+        projected(torch.ones(2, 48), torch.ones(3, 5))
+    _, first = inspect.getsourcelines(projected)
+    assert refused_by_library(caught.value) == [f"{__file__}:{first + 2}"]
+    assert refused_by_library(RuntimeError("mat1 and mat2 cannot be multiplied")) == []
+
+
+def test_a_library_that_refuses_values_is_not_asked_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    traced: list[Call] = []
+
+    def counted(call: Call) -> Trace:
+        traced.append(call)
+        return trace(call)
+
+    monkeypatch.setattr(fit, "trace", counted)
+    report = check_contract(projected)
+    assert report.skipped.startswith("packaging refuses what was made up for it: InvalidVersion")
+    assert len(traced) == 4
+
+
+DEVICES: list[str] = []
+
+
+class Summed(nn.Module):
+    def __init__(self, width: int = 48) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(width))
+        DEVICES.append(self.scale.device.type)
+
+    def forward(self, x: Float[Tensor, "b c"]) -> Float[Tensor, "b c"]:
+        assert float(x.sum()) != 0.0
+        return x * self.scale
+
+
+def test_a_module_that_is_too_large_for_numbers_is_never_built_with_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(making, "MOST_PARAMETERS", 10)
+    DEVICES.clear()
+    report = check_contract(Summed)
+    assert {*DEVICES} == {"meta"}
+    assert (
+        report.skipped
+        == "it needs the numbers in a tensor, and its object is too large to be built with them"
+    )

@@ -12,7 +12,7 @@ from typed_einsum.errors import TypedEinsumError
 from typed_einsum.locations import shown_path
 from typed_einsum.testing.audit import Finding, Severity
 from typed_einsum.testing.process.outcome import first_line
-from typed_einsum.testing.running.attempts import Attempt, file_of
+from typed_einsum.testing.running.attempts import Attempt, file_of, needs_numbers
 from typed_einsum.testing.running.excuses import excuse_of
 
 
@@ -70,6 +70,9 @@ def excuse(ran: Attempt) -> str:
         return reason
     if ran.refused:
         return f"it refused all inputs tried: {said}{at}"
+    is_large = ran.call.maker is not None and ran.call.maker.is_large
+    if is_large and needs_numbers(ran.error):
+        return "it needs the numbers in a tensor, and its object is too large to be built with them"
     if _is_of_dtypes(ran):
         return f"with the dtype that was chosen, it raised {said}"
     return ""

@@ -26,18 +26,18 @@ from typed_einsum.testing.calls.variation import movable, without_numbers
 from typed_einsum.testing.inputs.draw import falling, is_prime, multiples, primes, rising
 from typed_einsum.testing.inputs.recipe import CannotMake
 from typed_einsum.testing.running.attempts import file_of, is_refusal
-from typed_einsum.testing.running.excuses import excuse_of
+from typed_einsum.testing.running.excuses import excuse_of, refused_by_library
 
 Sizes = Mapping[str, int]
 
 MOST_TRACES, LONG = 16, 20.0
 """A call is traced no more often than this, and for so many seconds, before it is said to fail."""
 
-MOST_PAIRS = 4
-"""So many pairs of names are tried as one size."""
+ENOUGH_REFUSALS = 2  # by a library at one place, at other sizes each, after which no more are tried
 
-MOST_DIVISIBLE = 3
-"""So many axes are tried at sizes that what divides them by chance does not divide."""
+MOST_PAIRS = 4  # of names are tried as one size
+
+MOST_DIVISIBLE = 3  # axes are tried at sizes that what divides them by chance does not divide
 
 LAST = 8  # conditions before a failure that are looked at
 
@@ -100,7 +100,8 @@ class _Fitting:
 
     `pairs` are names that a condition would be met by with one size, and `told` is the first failure that
     breaks an annotation: it says more than one of torch. The first failure for a value that the code refuses
-    is `beyond` those for sizes. From `stuck` on, torch cannot follow the shapes.
+    is `beyond` those for sizes; `refused` counts those of libraries by line. From `stuck` on, torch cannot
+    follow the shapes.
     """
 
     call: Call
@@ -112,6 +113,7 @@ class _Fitting:
     told: Trace | None = None
     beyond: Trace | None = None
     stuck: Trace | None = None
+    refused: Counter[str] = field(default_factory=Counter)
     most: int = MOST_TRACES
 
     def fit(self) -> Fit:
@@ -155,7 +157,8 @@ class _Fitting:
 
     @property
     def _is_over(self) -> bool:
-        return self.traces >= self.most or self.stuck is not None or self._is_late
+        is_refused = any(count >= ENOUGH_REFUSALS for count in self.refused.values())
+        return self.traces >= self.most or self.stuck is not None or is_refused or self._is_late
 
     @property
     def _is_late(self) -> bool:
@@ -202,6 +205,7 @@ class _Fitting:
                     return None
                 elif self._is_beyond(found.error):
                     self.beyond = self.beyond or found
+                    self.refused.update(refused_by_library(found.error))
                 else:
                     frontier.append(found)
         return None

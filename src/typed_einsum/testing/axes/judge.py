@@ -117,12 +117,19 @@ def _run(call: Call, fit: Fit) -> Attempt:
 def _attempt(call: Call, sizes: Mapping[str, int]) -> Attempt:
     """An attempt on `meta`, or on real numbers where the function needs them."""
     tried = attempt(at(call, sizes, "meta"))
+    if _is_large(call):
+        return tried
     if tried.error is not None and (tried.refused or needs_numbers(tried.error)):
         try:
             tried = attempt(at(call, sizes, "cpu"))
         except CannotMake:
             return tried
     return tried
+
+
+def _is_large(call: Call) -> bool:
+    """Whether a call was made of an object that is too large to be run on numbers."""
+    return call.maker is not None and call.maker.is_large
 
 
 def _forced(call: Call, fit: Fit, place: Place) -> Judgement:
@@ -159,7 +166,7 @@ def _followed(
     """A call that symbolic shapes follow: for all sizes, unless the run at some says otherwise."""
     wrong = [] if call.stand_ins else [*forced_by(fit.trace, place)]
     if ran.error is not None:
-        ran = ran if ran.names_axes else attempt(at(call, fit.small.sizes, "cpu"))
+        ran = ran if ran.names_axes or _is_large(call) else attempt(at(call, fit.small.sizes, "cpu"))
     if ran.error is not None:
         return _failed(ran, place, wrong)
     extent, reason = _extent(fit)

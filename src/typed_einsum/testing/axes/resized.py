@@ -35,7 +35,8 @@ def first_that_runs(call: Call) -> Attempt:
     for large, small in _starts(call):
         try:
             tried = _repaired(call, large, "meta")
-            if tried.error is not None and needs_numbers(tried.error):
+            is_large = call.maker is not None and call.maker.is_large
+            if tried.error is not None and needs_numbers(tried.error) and not is_large:
                 tried = _repaired(call, small, "cpu")
         except CannotMake:
             if not failures:

@@ -69,16 +69,22 @@ class Maker:
     @cached_property
     def object(self) -> Any:
         """The object of a method; on `meta` if it is too large to hold numbers. It is not to be changed."""
-        if self.owner is None:
-            return None
-        without = self.owner("meta")
-        return without if is_large(without) else self.owner("cpu")
+        return self._without_numbers if self.is_large or self.owner is None else self.owner("cpu")
+
+    @cached_property
+    def is_large(self) -> bool:
+        """Whether the object of a method is too large to be built with numbers, and run on them."""
+        return is_large(self._without_numbers)
+
+    @cached_property
+    def _without_numbers(self) -> Any:
+        """The object of a method on `meta`. It is not to be changed."""
+        return None if self.owner is None else self.owner("meta")
 
     @cached_property
     def numbers(self) -> frozenset[int]:
         """The whole numbers that the function may compute with: no axis gets such a size by chance."""
-        owner = None if self.owner is None else self.owner("meta")
-        return numbers_in(inspect.unwrap(self.function), self.recipe.signature, owner)
+        return numbers_in(inspect.unwrap(self.function), self.recipe.signature, self._without_numbers)
 
     @cached_property
     def own_shape(self) -> Mapping[str, int]:

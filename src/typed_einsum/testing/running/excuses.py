@@ -45,6 +45,14 @@ def excuse_of(error: BaseException, function: Callable[..., Any]) -> str:
     return ""
 
 
+def refused_by_library(error: BaseException) -> list[str]:
+    """The line that called an installed package which is not about shapes, and was refused, if one was."""
+    package = _raised_in(error)
+    frames = reversed(traceback.extract_tb(error.__traceback__) if package else [])
+    callers = (each for each in frames if not each.filename.startswith("<"))
+    return [f"{at.filename}:{at.lineno}" for at in callers if _package_of(at.filename) != package][:1]
+
+
 def _told(error: BaseException) -> str:
     """An exception in one line; of an `assert` without a message, what it asserts."""
     frames = traceback.extract_tb(error.__traceback__)
@@ -69,8 +77,13 @@ def _came_through(function: Callable[..., Any], error: BaseException) -> bool:
 def _raised_in(error: BaseException) -> str:
     """The installed package whose own code raised an exception, unless it may be about shapes."""
     frames = traceback.extract_tb(error.__traceback__)
-    file = frames[-1].filename if frames else ""
+    package = _package_of(frames[-1].filename) if frames else ""
+    return "" if package in ABOUT_SHAPES else package
+
+
+def _package_of(file: str) -> str:
+    """The installed package that a file is of, if it is of one."""
     for folder in _INSTALLED:
         if file.startswith(folder) and (parts := Path(file).relative_to(folder).parts):
-            return "" if parts[0] in ABOUT_SHAPES else parts[0]
+            return parts[0]
     return ""
