@@ -501,3 +501,10 @@ def test_an_object_that_goes_on_with_what_it_keeps_of_a_longer_call_is_advice() 
         )
     ]
     assert not [each for each in check_contract(Remembers()).findings if each.code == "TE737"]
+
+
+def test_what_is_added_and_taken_out_again_is_not_lost() -> None:
+    def round_trip(x: Float[Tensor, "n d"], shift: Float[Tensor, "d"]) -> Float[Tensor, "n d"]:
+        return x + shift - shift
+
+    assert "TE738" not in [code for code, _ in codes(check_contract(round_trip))]

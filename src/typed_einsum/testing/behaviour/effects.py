@@ -48,6 +48,8 @@ def without_effect(call: Call, definition: SourceLine) -> Iterator[tuple[str, Fl
     names = [name for name in call.arguments if _is_of_numbers(call, name)]
     if len(names) < 2:  # what there is to take
         return
+    if any(same(left, call.arguments[name]) for left in before for name in names):
+        return  # what is merged into an argument and taken out again is not lost
     used = Used.by(call, names)
     for name in names:
         if name in used.forms | used.decided or _is_unused_on_purpose(call, name, used):
