@@ -431,3 +431,14 @@ def test_an_error_of_an_annotation_is_told_as_it_is() -> None:
 
     [(code, _, text)] = told(check_contract(swapped))
     assert (code, text) == ("TE201", "axis `d` is 17 in `x` but 13 in the result")
+
+
+def by_residue(
+    residue: Float[Tensor, "k out p q"], term: Float[Tensor, "inp out p q z x"]
+) -> Float[Tensor, "k out z x"]:
+    return torch.einsum("kbpq,bipqzx->kizx", residue, term)
+
+
+def test_a_tensor_of_many_axes_is_judged_where_some_sizes_would_make_it_too_large() -> None:
+    [(code, _, text)] = told(check_contract(by_residue))
+    assert (code, text) == ("TE110", "letter `b` stands for `out` in operand 1 but for `inp` in operand 2")

@@ -100,8 +100,7 @@ class _Fitting:
 
     `pairs` are names that a condition would be met by with one size, and `told` is the first failure that
     breaks an annotation: it says more than one of torch. The first failure for a value that the code refuses
-    is `beyond` those for sizes; `refused` counts those of libraries by line. From `stuck` on, torch cannot
-    follow the shapes.
+    is `beyond` those of sizes; `refused` counts those of libraries. From `stuck` on torch follows no shapes.
     """
 
     call: Call
@@ -123,7 +122,7 @@ class _Fitting:
         for start in STARTS:
             if ran is not None or not _is_about_sizes(first) or self._is_over:
                 break
-            ran = self._repaired(self._started(start()))
+            ran = self._repaired_from(start())
         if ran is not None:
             ran = self._with_sizes_apart(ran)
             told, tried = told_apart(ran)
@@ -150,7 +149,7 @@ class _Fitting:
         if self.call.maker is not None or not _coincide(ran, self.movable):
             return ran
         for start in STARTS:
-            apart = None if self._is_over else self._repaired(self._started(start()))
+            apart = None if self._is_over else self._repaired_from(start())
             if apart is not None and not _coincide(apart, self.movable):
                 return apart
         return ran
@@ -168,15 +167,16 @@ class _Fitting:
         self.traces += 1
         return trace(without_numbers(self.call, sizes))
 
-    def _started(self, others: Iterator[int]) -> Trace:
-        """A trace in which every size that may be chosen is one of these."""
+    def _repaired_from(self, others: Iterator[int]) -> Trace | None:
+        """A trace that runs through, from these sizes on; None where a tensor of many axes is too large."""
         self.traces += 1
-        kept = {name: size for name, size in self.call.sizes.items() if name not in self.movable}
+        sizes = {name: size for name, size in self.call.sizes.items() if name not in self.movable}
         if self.call.maker is None:
-            return trace(
-                without_numbers(self.call, {**dict(zip(self.call.sizes, others, strict=False)), **kept})
-            )
-        return trace(without_numbers(self.call, kept, others))
+            sizes = {**dict(zip(self.call.sizes, others, strict=False)), **sizes}
+        try:
+            return self._repaired(trace(without_numbers(self.call, sizes, others)))
+        except CannotMake:
+            return None
 
     def _repaired(self, first: Trace) -> Trace | None:
         """A trace that runs through, found by changing one size after another; the furthest goes on first."""
