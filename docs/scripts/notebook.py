@@ -16,7 +16,7 @@ sys.path.insert(0, str(DOCS.parent / "benchmarks"))
 import pages  # noqa: E402
 
 SHOWN = re.compile(r"<!-- shown: \d+ -->.*?<!-- /shown: \d+ -->\n?", re.DOTALL)
-CODE = re.compile(r"(?:<!-- raises -->\n)?```python\n(.*?)```\n", re.DOTALL)
+CODE = re.compile(r"(?:<!-- raises -->\n)?```python(?: title=\S+)?\n(.*?)```\n", re.DOTALL)
 
 
 def cells(page: str) -> list[tuple[str, str]]:
