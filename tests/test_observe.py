@@ -714,6 +714,23 @@ def test_a_setting_asks_for_observation(pytester: pytest.Pytester) -> None:
     assert seen.arguments == {"x": {"tensor": "f32", "shape": [3]}}
 
 
+UNWRITABLE = """
+import shutil
+from pathlib import Path
+def test_it():
+    shutil.rmtree(".typed-einsum")
+    Path(".typed-einsum").write_text("")
+"""
+
+
+def test_where_nothing_can_be_written_the_tests_pass_and_it_is_told(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(UNWRITABLE)
+    result = pytester.runpytest("--shapes", "-p", "no:cacheprovider")
+    result.assert_outcomes(passed=1)
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["shapes: what was observed cannot be written: *File exists*"])
+
+
 def test_a_package_that_is_not_there_is_refused(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("def test_nothing(): pass")
     done = pytester.runpytest_subprocess("--shapes=nowhere")

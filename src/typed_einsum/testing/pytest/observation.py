@@ -66,8 +66,11 @@ class ShapesObserved:
         """Write down what was seen; the process that prints reads it, with what workers have seen."""
         if session.config.option.collectonly:
             self._observation.stop()
-        else:
+            return
+        try:
             self._observation.end()
+        except OSError as error:  # the tests are not to fail for it
+            self._observation.failure = f"what was observed cannot be written: {error}"
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
@@ -86,13 +89,14 @@ class ShapesObserved:
         """Print the line, and the findings below it."""
         if terminalreporter.config.option.collectonly:
             return
-        try:
-            seen = store.read(self._observation.folder)
-        except store.BadStore as error:
-            terminalreporter.write_line(f"shapes: {error}")
-            return
-        for line in [f"shapes: {self._observation.failure}"] if self._observation.failure else lines(seen):
+        for line in [f"shapes: {failed}"] if (failed := self._observation.failure) else self._lines():
             terminalreporter.write_line(line)
+
+    def _lines(self) -> list[str]:
+        try:
+            return [*lines(store.read(self._observation.folder))]
+        except store.BadStore as error:
+            return [f"shapes: {error}"]
 
 
 def lines(seen: Observations) -> Iterator[str]:
