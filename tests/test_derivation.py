@@ -26,7 +26,7 @@ from typed_einsum.derivation.variables import variables
 from typed_einsum.equation.equation import is_spread
 from typed_einsum.plan import Plan, plan_along
 from typed_einsum.plan.source import plan_lines
-from typed_einsum.plan.steps import BestProduct, Diagonal, Expand, Matmul, Permute, Reshape, sources
+from typed_einsum.plan.steps import BestProduct, Copy, Diagonal, Expand, Matmul, Permute, Reshape, sources
 
 derived_well: set[str] = set()
 
@@ -246,7 +246,7 @@ class Watched:
             mode = FlopCounterMode(display=False)
             with mode:
                 output = carried_out(step, inputs, sizes)
-            if not isinstance(step, Permute | Diagonal | Expand | Reshape):
+            if not isinstance(step, Permute | Diagonal | Expand | Reshape | Copy):
                 output = (
                     output.contiguous()
                 )  # torch may keep an operand's layout; the count does not follow it
@@ -264,7 +264,7 @@ class Watched:
                     self.multiply_adds += products * inputs[0].shape[3]
                     self.flops += mode.get_total_flops()
                     self.others += products - output.numel()
-                case Permute() | Diagonal() | Expand() | Reshape():
+                case Permute() | Diagonal() | Expand() | Reshape() | Copy():
                     copied = output.untyped_storage().data_ptr() != inputs[0].untyped_storage().data_ptr()
                     assert copied == (step.target.name in expected), step
                     if not copied:
@@ -289,6 +289,8 @@ def carried_out(step: Any, inputs: Sequence[Tensor], sizes: Mapping[str, int | N
             return inputs[0].permute(order)
         case Reshape():
             return inputs[0].reshape(shape)
+        case Copy():
+            return inputs[0].contiguous()
         case Expand():
             return inputs[0].expand(shape)
         case Matmul():
