@@ -162,7 +162,8 @@ def test_the_state_space_dual_is_its_recurrence() -> None:
 
 
 def test_windows_are_joined_where_they_were_cut() -> None:
-    block: Any = whole_models.segmenter(models.shape_checked).module.blocks[0]
+    encoder: Any = whole_models.segmenter(models.shape_checked).module
+    block = encoder.blocks[0]
     x = torch.randn(2, 16, 11, 5)
     windows = block.windows(x)
     assert windows.shape == (2 * 3 * 2, 7, 7, 5)
