@@ -66,7 +66,7 @@ def shifted(operation: Operation, tracked: TrackedAxes, facts: Facts) -> Iterato
 
 
 def _numbered(operation: Operation, tracked: TrackedAxes, facts: Facts) -> Iterator[Flaw]:
-    """Angles of a rotary or sinusoidal code, from `arange(heads)`: heads are no times."""
+    """Angles of a rotary or sinusoidal code made from `arange(heads)` in place of `arange(times)`."""
     tensors, results = operation.tensors, operation.results
     found = facts.of(Places, tensors)
     if operation.name == "arange" and len(operation.arguments) == 1:
