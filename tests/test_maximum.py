@@ -322,7 +322,7 @@ def test_the_formulation_is_chosen_by_size_and_by_what_is_asked(monkeypatch: pyt
         (7, 5, 30000, False, "largest"),
         (7, 5, 300, True, "_all_at_once"),
         (7, 5, 30000, True, "_all_at_once"),
-        (7, 5, 40000, True, "largest_with_rows"),
+        (7, 5, 150000, True, "largest_with_rows"),
     ]:
         rows, columns = operands(1, 1, n, c, p, torch.float32)
         called.clear()

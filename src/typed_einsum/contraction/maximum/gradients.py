@@ -27,7 +27,7 @@ def gradients(
     to_rows, to_columns = gradients_of_groups(
         grad, rows.reshape(b, e * n, c), columns, winners, first, of_rows, of_columns
     )
-    return None if to_rows is None else to_rows.view(b, e, n, c), to_columns
+    return None if to_rows is None else to_rows.reshape(b, e, n, c), to_columns
 
 
 def gradients_of_groups(
@@ -45,9 +45,9 @@ def gradients_of_groups(
     has samples and channels of its own, and adds in the order of positions: the sums are the same with any
     number of workers.
     """
-    b, r, c = shape_of(rows)
+    b, _, c = shape_of(rows)
     dtype = torch.float64 if dtype_of(rows) == torch.float64 else torch.float32
-    to_rows = rows.new_zeros(b, r, c, dtype=dtype) if of_rows else None
+    to_rows = _zeros_like_rows(rows, columns, dtype) if of_rows else None
     to_columns = torch.zeros_like(columns, dtype=dtype) if of_columns else None
     workers = worker_count(grad, rows, columns)
 
@@ -93,14 +93,40 @@ def _add_share(
     """Add the gradients of one sample: rows are `(r, c)`, columns `(c, p)`, winners and grad `(e, p)`."""
     c, p = shape_of(columns)
     most = max(1, sizes.numbers_in_cache(rows) // max(1, c))
+    add = _add_by_channel if _is_by_channel(rows, columns) else _add_by_row
     for _, at_e, at_p in sizes.slices((1, len(first), p), p, most):
         winner, weight = winners[at_e, at_p] + first[at_e].unsqueeze(1), grad[at_e, at_p].to(dtype)
         if to_columns is not None:
             to_columns[:, at_p] += _weighted_rows(rows, winner, weight)
         if to_rows is not None:
-            # Laid out anew, as it is added row by row.
-            some = columns[:, at_p].t().contiguous() * weight.unsqueeze(2)
-            to_rows.index_add_(0, winner.flatten(), some.flatten(0, 1))
+            add(to_rows, winner.flatten(), columns[:, at_p], weight)
+
+
+def _is_by_channel(rows: Tensor, columns: Tensor) -> bool:
+    """Whether the gradient of rows `(…, r, c)` has a channel's numbers side by side.
+
+    They are few for columns `(…, c, p)` then, which are added as they lie.
+    """
+    return device_of(rows).type == "cpu" and shape_of(rows)[-2] <= shape_of(columns)[-1]
+
+
+def _zeros_like_rows(rows: Tensor, columns: Tensor, dtype: torch.dtype) -> Tensor:
+    b, r, c = shape_of(rows)
+    if _is_by_channel(rows, columns):
+        return rows.new_zeros(b, c, r, dtype=dtype).transpose(1, 2)
+    return rows.new_zeros(b, r, c, dtype=dtype)
+
+
+def _add_by_channel(to_rows: Tensor, winner: Tensor, columns: Tensor, weight: Tensor) -> None:
+    """Add columns `(c, p)` times their gradients `(e, p)` to the winning rows."""
+    some = (columns.unsqueeze(1) * weight).flatten(1)
+    to_rows.t().scatter_add_(1, winner.expand(shape_of(some)), some)
+
+
+def _add_by_row(to_rows: Tensor, winner: Tensor, columns: Tensor, weight: Tensor) -> None:
+    """The same for rows that lie side by side, and columns laid out anew as they do."""
+    some = columns.t().contiguous() * weight.unsqueeze(2)
+    to_rows.index_add_(0, winner, some.flatten(0, 1))
 
 
 def _weighted_rows(rows: Tensor, winner: Tensor, weight: Tensor) -> Tensor:

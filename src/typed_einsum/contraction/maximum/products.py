@@ -24,7 +24,7 @@ from typed_einsum.contraction.maximum.tiles import all_products, least
 from typed_einsum.contraction.maximum.tracing import is_recorded, is_traced, is_transformed
 from typed_einsum.tensors import device_of, dtype_of, have_symbolic_sizes, shape_of
 
-SMALL, SMALL_IN_TRAINING = 2**16, 2**18
+SMALL, SMALL_IN_TRAINING = 2**16, 2**20
 """Up to so many products it is faster to make them all."""
 
 

@@ -45,6 +45,9 @@ TILE_ELSEWHERE = 2**25
 LEAST_WIDTH = 256
 """Columns of a tile before its rows are divided too."""
 
+TOLERANCE = 8
+"""Tiles may exceed the cache by this part, where fewer of them then hold all columns."""
+
 ALIGNED = 64
 """Tiles are a multiple of this wide: others take up to half as long again."""
 
@@ -62,14 +65,21 @@ def layout(shape: tuple[int, int, int, int], channels: int, workers: int, like: 
     """The tiles for products of shape `(b, e, n, p)`, which have all rows where they fit."""
     b, e, n, p = shape
     entries = beside_rows(tile_size(like, workers, b * e * n * p), p, channels)
-    width = min(p, max(LEAST_WIDTH, entries // n // ALIGNED * ALIGNED))
-    height = min(n, max(1, entries // width))
+    most = entries + entries // TOLERANCE
+    width = even_width(p, max(LEAST_WIDTH, most // n))
+    height = n if n * width <= most else max(1, entries // width)
+    positions = min(b * e * p, max(width, entries // height))
     fixed = fixed_tiles(os.environ.get(VARIABLE, ""))
     if fixed is not None:
         height, width = min(n, fixed[0]), min(p, fixed[1])
-        entries = height * width
-    every = tuple(slices((b, e, p), width, max(1, entries // height)))
-    return Layout(height, max(entries, height), every)
+        positions = width
+    return Layout(height, height * positions, tuple(slices((b, e, p), width, positions)))
+
+
+def even_width(p: int, most: int) -> int:
+    """The width of tiles that share `p` columns evenly: a narrow last one would cost nearly a whole one."""
+    count = -(-p // max(1, most // ALIGNED * ALIGNED))
+    return min(p, -(-p // (count * ALIGNED)) * ALIGNED)
 
 
 def tile_size(like: Tensor, workers: int, products: int = 0) -> int:

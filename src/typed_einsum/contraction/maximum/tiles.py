@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from typed_einsum.contraction.maximum import sizes
 from typed_einsum.contraction.maximum.sizes import Tile
-from typed_einsum.contraction.maximum.workers import is_plain, share, worker_count
+from typed_einsum.contraction.maximum.workers import is_plain, scratch, share, worker_count
 from typed_einsum.tensors import device_of, dtype_of, shape_of
 
 NARROW = 32
@@ -50,19 +50,38 @@ def _streamed(
     plain, workers = is_plain(rows, columns), worker_count(rows, columns)
     layout = sizes.layout((b, e, n, p), c, workers, rows)
 
-    def compute(every: Iterator[Tile]) -> None:
+    def compute(every: Iterator[Part]) -> None:
         products = Products.for_tiles_of(layout.entries, rows) if plain else None
-        for at_b, at_e, at_p in every:
-            some = None if allowed is None else allowed[at_b, at_e]
-            top, row = _of_tile(
-                rows[at_b, at_e], columns[at_b, :, at_p], some, layout.height, products, with_rows
-            )
-            best[at_b, at_e, at_p] = top
-            if winners is not None and row is not None:
-                winners[at_b, at_e, at_p] = row
+        for part in every:
+            top, row = _of_tile(part, layout.height, products, with_rows)
+            if top is not part.best:
+                part.best.copy_(top)
+            if part.winners is not None and row is not None:
+                part.winners.copy_(row)
 
-    share(compute, layout.tiles, workers)
+    def part_of(tile: Tile) -> Part:
+        at_b, at_e, at_p = tile
+        return Part(
+            rows[at_b, at_e],
+            columns[at_b, :, at_p],
+            None if allowed is None else allowed[at_b, at_e],
+            best[at_b, at_e, at_p],
+            None if winners is None else winners[at_b, at_e, at_p],
+        )
+
+    share(compute, map(part_of, layout.tiles), workers)
     return best, winners
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a tile reads and writes: views, made before workers share them, who would wait for each other."""
+
+    rows: Tensor
+    columns: Tensor
+    allowed: Tensor | None
+    best: Tensor
+    winners: Tensor | None
 
 
 @dataclass(frozen=True)
@@ -76,32 +95,42 @@ class Products:
     buffer: Tensor
     multiplied: torch.dtype
     half: Tensor | None
+    targets: dict[tuple[int, ...], tuple[Tensor, Tensor]] = field(default_factory=dict)
+    """For each shape `(b, e, n, p)`: what is multiplied into, `(b, e n, p)`, and what is compared."""
 
     @classmethod
     def for_tiles_of(cls, entries: int, rows: Tensor) -> Products:
         """Memory for tiles with at most so many entries."""
         dtype = dtype_of(rows)
         if dtype.itemsize > 2:
-            return cls(rows.new_empty(entries), dtype, None)
-        buffer = rows.new_empty(entries, dtype=torch.float32)
+            return cls(scratch(entries, dtype), dtype, None)
+        buffer = scratch(entries, torch.float32)
         if not _multiplies(dtype):
             return cls(buffer, torch.float32, None)
-        return cls(buffer, dtype, rows.new_empty(entries))
+        return cls(buffer, dtype, scratch(entries, dtype))
 
     def of(self, rows: Tensor, columns: Tensor) -> Tensor:
         """All products of these rows and columns: `(b, e, n, p)`."""
         b, e, n, c = shape_of(rows)
-        shape = b, e * n, shape_of(columns)[2]
-        entries = b * e * n * shape[2]
-        target = (self.buffer if self.half is None else self.half)[:entries].view(shape)
-        rows, columns = rows.reshape(b, e * n, c).to(self.multiplied), columns.to(self.multiplied)
+        p = shape_of(columns)[2]
+        target, compared = self.targets.get((b, e, n, p)) or self._targets(b, e, n, p)
+        if dtype_of(rows) != self.multiplied:
+            rows, columns = rows.to(self.multiplied), columns.to(self.multiplied)
         if b == 1:
-            torch.mm(rows[0], columns[0], out=target[0])
+            torch.mm(rows.reshape(e * n, c), columns[0], out=target)
         else:
-            torch.bmm(rows, columns, out=target)
+            torch.bmm(rows.reshape(b, e * n, c), columns, out=target)
         if self.half is not None:
-            target = self.buffer[:entries].view(shape).copy_(target)
-        return target.view(b, e, n, shape[2])
+            compared.copy_(target.view(b, e, n, p))
+        return compared
+
+    def _targets(self, b: int, e: int, n: int, p: int) -> tuple[Tensor, Tensor]:
+        entries = b * e * n * p
+        compared = self.buffer[:entries].view(b, e, n, p)
+        written = (self.buffer if self.half is None else self.half)[:entries]
+        target = written.view(e * n, p) if b == 1 else written.view(b, e * n, p)
+        self.targets[b, e, n, p] = target, compared
+        return target, compared
 
 
 def _multiplies(dtype: torch.dtype) -> bool:
@@ -114,23 +143,20 @@ def _multiplies(dtype: torch.dtype) -> bool:
 
 
 def _of_tile(
-    rows: Tensor,
-    columns: Tensor,
-    allowed: Tensor | None,
-    height: int,
-    products: Products | None,
-    with_rows: bool,
+    part: Part, height: int, products: Products | None, with_rows: bool
 ) -> tuple[Tensor, Tensor | None]:
     """The best products of a tile, from so many rows at a time."""
     make = all_products if products is None else products.of
     top: Tensor | None = None
     row: Tensor | None = None
-    for start in range(0, shape_of(rows)[2], height):
-        here = make(rows[:, :, start : start + height], columns)
-        if allowed is not None:
-            _leave_out(here, allowed[:, :, start : start + height], one_by_one=products is not None)
+    n = shape_of(part.rows)[2]
+    for start in range(0, n, height):
+        rows = part.rows if height >= n else part.rows[:, :, start : start + height]
+        here = make(rows, part.columns)
+        if part.allowed is not None:
+            _leave_out(here, part.allowed[:, :, start : start + height], one_by_one=products is not None)
         if not with_rows:
-            better = _top(here)
+            better = _top(here, part.best if height >= n else None)
             top = better if top is None else torch.maximum(top, better)
             continue
         better, its_row = top_with_row(here, plain=products is not None)
@@ -153,9 +179,13 @@ def _leave_out(products: Tensor, allowed: Tensor, *, one_by_one: bool) -> None:
         products.flatten(0, 2).index_fill_(0, padding, never)
 
 
-def _top(products: Tensor) -> Tensor:
-    """The maximum of a tile."""
-    return products.max(2).values if 1 < shape_of(products)[3] < NARROW else products.amax(2)
+def _top(products: Tensor, best: Tensor | None) -> Tensor:
+    """The maximum of a tile, at once where it belongs if that is known and has its dtype."""
+    if 1 < shape_of(products)[3] < NARROW:
+        return products.max(2).values
+    if best is None or dtype_of(best) != dtype_of(products):
+        return products.amax(2)
+    return torch.amax(products, 2, out=best)
 
 
 def top_with_row(products: Tensor, *, plain: bool) -> tuple[Tensor, Tensor]:

@@ -44,6 +44,11 @@ class Pool:
 
 
 pool = Pool()
+memory = threading.local()
+"""Each worker keeps the memory of its last tiles: fresh memory costs a fault for each of its pages."""
+
+MOST_KEPT = 2**24
+"""Bytes of a tensor that a worker keeps, at most."""
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=pool.forget)
 
@@ -82,6 +87,16 @@ def share(work: Callable[[Iterator[Task]], None], tasks: Iterable[Task], workers
         each.result()
 
 
+def scratch(entries: int, dtype: torch.dtype) -> Tensor:
+    """Memory for so many numbers, which a worker's next call may overwrite."""
+    kept: dict[torch.dtype, Tensor] | None = getattr(memory, "kept", None)
+    if kept is None or entries * dtype.itemsize > MOST_KEPT:
+        return torch.empty(entries, dtype=dtype)
+    if dtype not in kept or kept[dtype].numel() < entries:
+        kept[dtype] = torch.empty(entries, dtype=dtype)
+    return kept[dtype][:entries]
+
+
 def _without_gradients(work: Callable[[Iterator[Task]], None], queue: deque[Task]) -> None:
     with torch.inference_mode():
         work(_taken_from(queue))
@@ -109,3 +124,4 @@ def _take_one_thread() -> None:
     """Torch sets the threads of a thread at its first question, so that has to come first."""
     torch.get_num_threads()
     torch.set_num_threads(1)
+    memory.kept = {}
