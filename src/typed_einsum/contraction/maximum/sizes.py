@@ -99,8 +99,11 @@ def tile_size(like: Tensor, workers: int, products: int = 0) -> int:
 
 
 def beside_rows(entries: int, width: int, channels: int) -> int:
-    """How many products fit beside the rows that they are made of, of so many channels."""
-    return max(1, entries * width // (width + channels))
+    """How many products fit beside the rows that they are made of, of so many channels.
+
+    Rows pass through the cache once, products stay until their maximum is known: rows count as half.
+    """
+    return max(1, min(entries, 2 * entries * width // (width + channels)))
 
 
 def slices(sizes: tuple[int, int, int], width: int, most: int) -> Iterator[Tile]:
