@@ -44,8 +44,19 @@ nanoseconds for each entry of the right matrix."""
 PER_MULTIPLICATION = 0.016
 PER_MATRIX = PER_VECTOR = 300.0
 
+NARROW = 16
+PER_RUN, PER_PLAIN, PER_TURNED, PER_SPACED = 3.4, 0.13, 0.17, 0.12
+"""A row times a matrix, in nanoseconds: each run of neighbours in the matrix that is shorter than that; each
+entry of longer runs, along columns or along the contracted axis; and what each entry costs beside that where
+those of the row are not neighbours."""
+
+PER_ENTRY_OF_COLUMN = 0.5
+"""A matrix times a column, for each entry."""
+
 FEW = 400
-"""Up to so many multiplications torch multiplies matrices itself, entry by entry."""
+PER_PRODUCT, PER_ENTRY_IN_ORDER, PER_ENTRY_JUMPING = 2.2, 0.5, 0.95
+"""Up to so many multiplications torch multiplies matrices itself, entry by entry: faster where the contracted
+axis is innermost on both sides."""
 
 ALONE = 3000.0
 """For each matrix of a stack of which no axis is contiguous, and each row whose entries are not neighbours:
@@ -59,7 +70,9 @@ def nanoseconds(shape: Shape) -> float:
         strided = n == 1 and not shape.right_inner  # torch copies a row first, but not a column
         return (0.3 if strided else 0.11) * max(m, n) * k
     if m * k * n < FEW:
-        return shape.batch * (2.2 * m * n + 0.9 * m * k * n)
+        in_order = shape.left_inner and shape.right_inner
+        per_entry = PER_ENTRY_IN_ORDER if in_order else PER_ENTRY_JUMPING
+        return shape.batch * (PER_PRODUCT * m * n + per_entry * m * k * n)
     is_alone = "neither" in (shape.left, shape.right) or (m == 1 and not shape.left_inner)
     alone = ALONE if shape.batch > 1 and is_alone else 0.0
     return shape.batch * (_of_one(shape) + alone)
@@ -69,9 +82,11 @@ def _of_one(shape: Shape) -> float:
     m, k, n = shape.m, shape.k, shape.n
     turned = shape.left == "turned", shape.right == "turned"
     if m == 1:
-        return PER_VECTOR + (0.13 if shape.left_inner else 0.25) * k * n
+        runs, length, per_entry = (n, k, PER_TURNED) if turned[1] else (k, n, PER_PLAIN)
+        per_run = PER_RUN if length < NARROW else per_entry * length
+        return PER_VECTOR + per_run * runs + (0.0 if shape.left_inner else PER_SPACED * k * n)
     if n == 1:
-        return PER_VECTOR + (0.5 if turned == (False, True) else 1.0) * m * k
+        return PER_VECTOR + PER_ENTRY_OF_COLUMN * m * k
     of_left, of_right, of_product = PACKING[turned]
     if turned == (True, True) and m < THIN:
         of_right = PER_ENTRY_OF_RIGHT

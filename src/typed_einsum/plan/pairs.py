@@ -246,12 +246,13 @@ def _as_matrix(
     innermost = value.letters[-1:]
     copied = not all(lie_together(group, value.letters) for group in (*batch, contracted))
     leading = tuple(letter for group in batch for letter in group)
-    if batch and not free:  # a vector: contiguous as a row, or any with its new axis innermost
+    if batch and not free:  # a vector: a contiguous row, or any with its new axis innermost
         value = builder.permute(value, (*leading, *contracted))
         value = builder.reshape(value, (*batch, contracted))
-        as_row = contracted[-1:] == innermost or copied
-        value = builder.reshape(value, (*batch, (), contracted) if as_row else (*batch, contracted, ()))
-        return value if as_row == contracted_last else builder.swap_last(value)
+        if contracted_last and (contracted[-1:] == innermost or copied):
+            return builder.reshape(value, (*batch, (), contracted))
+        value = builder.reshape(value, (*batch, contracted, ()))
+        return builder.swap_last(value) if contracted_last else value
     orders = [(*leading, *free, *contracted), (*leading, *contracted, *free)]
     shapes = [(*batch, *free_axes, contracted), (*batch, contracted, *free_axes)]
     if not contracted_last:

@@ -31,6 +31,8 @@ PER_ENTRY, PER_RUN = 0.00015, 0.004
 """A copy that keeps the innermost axis reads and writes in runs of that length."""
 PER_ENTRY_TURNED = 0.0011
 """Any other copy jumps through memory."""
+PER_BLOCK = 0.02
+"""Both pay for each pair of axes that are copied in one go."""
 
 PER_ENTRY_GATHERED, PER_ENTRY_FAR = 0.0011, 0.0018
 """So does a product of matrices of which no axis is contiguous: less where rows can be read in order."""
@@ -202,9 +204,8 @@ def _diagonal(memory: Group, name: str) -> Group:
     if memory.count(name) < 2:
         return memory  # the second diagonal of one name
     first = memory.index(name)
-    rest = tuple(other for other in memory[first + 1 :] if other != name)
-    last = (NOWHERE,) if memory[-1] == name else ()
-    return (*memory[:first], NOWHERE, name, NOWHERE, *rest, *last)
+    rest = tuple(NOWHERE if other == name else other for other in memory[first + 1 :])
+    return (*memory[:first], NOWHERE, name, NOWHERE, *rest)
 
 
 def lie_together(group: Group, memory: Group) -> bool:
@@ -216,14 +217,21 @@ def lie_together(group: Group, memory: Group) -> bool:
 
 
 def _copy(letters: Group, memory: Group, sizes: Mapping[str, int]) -> float:
+    """Torch copies the innermost run, repeats that along the next axis, and begins anew for the rest."""
     entries = _entries(letters, sizes)
-    if letters[-1:] != memory[-1:]:
-        return COPY + PER_ENTRY_TURNED * entries
-    run = 1
-    while letters and letters[-1] == memory[-1]:
-        run *= _entries(letters[-1:], sizes)
-        letters, memory = letters[:-1], memory[:-1]
-    return COPY + (PER_ENTRY + PER_RUN / max(run, 1)) * entries
+    run, rest = _innermost_run(letters, memory)
+    length = _entries(run or letters[-1:], sizes)
+    block = length * _entries((rest if run else rest[:-1])[-1:], sizes)
+    per_entry = PER_ENTRY + PER_RUN / max(length, 1) if run else PER_ENTRY_TURNED
+    return COPY + (per_entry + (PER_BLOCK / max(block, 1) if len(rest) > 1 else 0.0)) * entries
+
+
+def _innermost_run(letters: Group, memory: Group) -> tuple[Group, Group]:
+    """The innermost axes that are copied as they lie, and the others."""
+    count = 0
+    while count < min(len(letters), len(memory)) and letters[-count - 1] == memory[-count - 1]:
+        count += 1
+    return letters[len(letters) - count :], letters[: len(letters) - count]
 
 
 def _entries(letters: Sequence[str], sizes: Mapping[str, int]) -> int:
