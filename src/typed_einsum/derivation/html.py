@@ -79,6 +79,7 @@ class Page:
         self.level = level
         self.whole = whole
         self.opening = {"notation", "picture"} <= steps
+        self.alone = len(steps) == 1  # the page around it says what it shows, in the language of the page
 
     def section(self, section: Section) -> str:
         """One step: the opening as it is, each other below a heading that folds it.
@@ -90,7 +91,7 @@ class Page:
                 return self._opening(section)
             case "example" if can_be_stepped(self.derivation):
                 said = CHOOSE.format(self.derivation.subject.result.symbol)
-                body = self.block(paragraph(said)) + stepper(self.derivation)
+                body = ("" if self.alone else self.block(paragraph(said))) + stepper(self.derivation)
             case "picture" if self.opening:
                 body = self.block(Picture("network"))
             case _:

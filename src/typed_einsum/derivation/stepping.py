@@ -172,7 +172,7 @@ def _slider(subject: Subject, example: Example, sizes: Mapping[str, int], entry:
     for size, i in zip(shape, example.at, strict=True):
         chosen = chosen * size + i
     return (
-        f'<p class="einsum-choose"><label>Entry <output>{escape(entry)}</output> '
+        f'<p class="einsum-choose"><label><output>{escape(entry)}</output> '
         f'<input type="range" min="0" max="{prod(shape) - 1}" value="{chosen}" '
         f'aria-valuetext="{escape(entry)} = {example.value}"/></label></p>\n'
     )
