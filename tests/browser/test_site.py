@@ -288,6 +288,35 @@ def test_an_axis_lights_up_on_pages_that_list_their_axes(address, browser, name)
         assert "n" in page.evaluate(LIT), "an axis that was tapped stays lit"
 
 
+READ = """[...document.querySelectorAll('article :is(h1, h2, h3, p, li, pre, td, th, figcaption, math, svg)')]
+    .filter(e => e.checkVisibility() && !e.closest('.einsum-choose'))
+    .map(e => e.tagName + ' ' + e.textContent.trim().replace(/\\s+/g, ' '))"""
+"""What is to be read on a page, but for what only scripts move."""
+
+
+@pytest.mark.parametrize("name", [name for name in TELLING if name != "explorer/"])
+def test_a_page_is_complete_without_scripts(address, browser, name):
+    read = what_is_read(browser, f"{address}{name}", scripts=True)
+    assert len(read) > 3
+    assert set(read) - set(what_is_read(browser, f"{address}{name}", scripts=False)) == set()
+
+
+def test_what_only_a_script_writes_is_seen(browser, tmp_path):
+    page = tmp_path / "page.html"
+    page.write_text("<article><p>one</p><script>document.write('<p>two</p>')</script></article>")
+    assert what_is_read(browser, page.as_uri(), scripts=True) == ["P one", "P two"]
+    assert what_is_read(browser, page.as_uri(), scripts=False) == ["P one"]
+
+
+def what_is_read(browser: Any, address: str, *, scripts: bool) -> list[str]:
+    context = browser.new_context(java_script_enabled=scripts)
+    page = context.new_page()
+    page.goto(address, wait_until="load")
+    read: list[str] = page.evaluate(READ)
+    context.close()
+    return read
+
+
 def test_a_tensor_is_no_axis(address, browser):
     with opened(browser) as page:
         page.goto(address + "tutorial/")

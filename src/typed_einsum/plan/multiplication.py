@@ -42,13 +42,13 @@ PER_ENTRY_OF_RIGHT = 2.6
 nanoseconds for each entry of the right matrix."""
 
 PER_MULTIPLICATION = 0.016
-PER_MATRIX = PER_VECTOR = 300.0
+PER_MATRIX, PER_VECTOR = 300.0, 50.0
 
 NARROW = 16
-PER_RUN, PER_PLAIN, PER_TURNED, PER_SPACED = 3.4, 0.13, 0.17, 0.12
+PER_RUN, PER_PLAIN, PER_TURNED, PER_CROSSING = 3.4, 0.13, 0.17, 1.5
 """A row times a matrix, in nanoseconds: each run of neighbours in the matrix that is shorter than that; each
-entry of longer runs, along columns or along the contracted axis; and what each entry costs beside that where
-those of the row are not neighbours."""
+entry of longer runs, along columns or along the contracted axis; and each entry of a turned matrix where the
+row's own are not neighbours."""
 
 PER_ENTRY_OF_COLUMN = 0.5
 """A matrix times a column, for each entry."""
@@ -59,8 +59,7 @@ PER_PRODUCT, PER_ENTRY_IN_ORDER, PER_ENTRY_JUMPING = 2.2, 0.5, 0.95
 axis is innermost on both sides."""
 
 ALONE = 3000.0
-"""For each matrix of a stack of which no axis is contiguous, and each row whose entries are not neighbours:
-torch multiplies them one by one."""
+"""For each matrix of a stack of which no axis is contiguous: torch multiplies them one by one."""
 
 
 def nanoseconds(shape: Shape) -> float:
@@ -73,8 +72,7 @@ def nanoseconds(shape: Shape) -> float:
         in_order = shape.left_inner and shape.right_inner
         per_entry = PER_ENTRY_IN_ORDER if in_order else PER_ENTRY_JUMPING
         return shape.batch * (PER_PRODUCT * m * n + per_entry * m * k * n)
-    is_alone = "neither" in (shape.left, shape.right) or (m == 1 and not shape.left_inner)
-    alone = ALONE if shape.batch > 1 and is_alone else 0.0
+    alone = ALONE if shape.batch > 1 and "neither" in (shape.left, shape.right) else 0.0
     return shape.batch * (_of_one(shape) + alone)
 
 
@@ -83,8 +81,9 @@ def _of_one(shape: Shape) -> float:
     turned = shape.left == "turned", shape.right == "turned"
     if m == 1:
         runs, length, per_entry = (n, k, PER_TURNED) if turned[1] else (k, n, PER_PLAIN)
-        per_run = PER_RUN if length < NARROW else per_entry * length
-        return PER_VECTOR + per_run * runs + (0.0 if shape.left_inner else PER_SPACED * k * n)
+        if turned[1] and not shape.left_inner:
+            return PER_VECTOR + PER_CROSSING * k * n
+        return PER_VECTOR + runs * (PER_RUN if length < NARROW else per_entry * length)
     if n == 1:
         return PER_VECTOR + PER_ENTRY_OF_COLUMN * m * k
     of_left, of_right, of_product = PACKING[turned]
