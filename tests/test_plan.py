@@ -20,7 +20,7 @@ from typed_einsum.plan import path as paths
 from typed_einsum.plan.builder import Builder
 from typed_einsum.plan.choice import MICROSECONDS, MORE, rounded
 from typed_einsum.plan.pairs import forms_of_pair
-from typed_einsum.plan.path import contraction_path, greedy_path
+from typed_einsum.plan.path import contraction_paths, greedy_path
 from typed_einsum.plan.source import plan_lines
 from typed_einsum.plan.steps import sources
 from typed_einsum.scopes import cache
@@ -189,9 +189,16 @@ SIZES = {"i": 2, "j": 300, "k": 5, "l": 700}
 
 def test_the_cheap_order_is_taken() -> None:
     # (ij, jk) first makes 2x5; (jk, kl) first would make 300x700.
-    assert contraction_path(["ij", "jk", "kl"], "il", SIZES) == ((0, 1), (0, 1))
-    assert contraction_path(["kl", "jk", "ij"], "il", SIZES) == ((1, 2), (0, 1))
+    assert contraction_paths(["ij", "jk", "kl"], "il", SIZES)[0] == ((0, 1), (0, 1))
+    assert contraction_paths(["kl", "jk", "ij"], "il", SIZES)[0] == ((1, 2), (0, 1))
     assert greedy_path(["kl", "jk", "ij"], "il", SIZES) == ((1, 2), (0, 1))
+
+
+def test_of_orders_with_as_much_work_the_one_without_copies_is_taken() -> None:
+    # The first pair, with b as its batch axis, would copy the large operand.
+    sizes = {"m": 24, "n": 14, "a": 16, "b": 18, "c": 20, "i": 22}
+    plan = plan_of(linted("m n a b c, a b c i, b -> m n i"), sizes=sizes)
+    assert plan.path == ((1, 2), (0, 1))
 
 
 @pytest.mark.parametrize("installed", [True, False])
@@ -200,7 +207,7 @@ def test_many_operands(installed: bool, monkeypatch: pytest.MonkeyPatch) -> None
         monkeypatch.setattr(paths, "find_spec", lambda name: None)
     letters = "abcdefgh"
     operands = [letters[i : i + 2] for i in range(7)]
-    path = contraction_path(operands, "ah", {letter: 2 + i for i, letter in enumerate(letters)})
+    path = contraction_paths(operands, "ah", {letter: 2 + i for i, letter in enumerate(letters)})[0]
     assert len(path) == 6
     remaining = 7
     for first, second in path:

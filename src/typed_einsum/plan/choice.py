@@ -17,8 +17,8 @@ from typed_einsum.equation.equation import Equation, is_spread
 from typed_einsum.plan.best import best_product, can_stream
 from typed_einsum.plan.builder import Builder
 from typed_einsum.plan.pairs import Choice, contract_pair, forms_of_pair
-from typed_einsum.plan.path import Path, contraction_path
-from typed_einsum.plan.price import UNKNOWN_SIZE
+from typed_einsum.plan.path import Path, contraction_paths
+from typed_einsum.plan.price import UNKNOWN_SIZE, memory_of, price
 from typed_einsum.plan.steps import Plan, Value
 
 Spread = Mapping[str, int]
@@ -136,11 +136,15 @@ def _plan(
 
 
 def _cheapest(equation: Equation, spread: Spread, sizes: Mapping[str, int]) -> Plan:
-    """The plan along the cheapest path."""
+    """The cheapest of the plans along the paths with the least work."""
     letters = [operand.letters for operand in operands_of(equation, spread)]
     output, maximised = _single_axes(equation, spread)
     known = {part: sizes.get(part, UNKNOWN_SIZE) for row in letters for part in row}
-    return plan_along(equation, spread, sizes, contraction_path(letters, [*output, *maximised], known))
+    paths = contraction_paths(letters, [*output, *maximised], known)
+    plans = [plan_along(equation, spread, sizes, path) for path in paths]
+    if len(plans) == 1:
+        return plans[0]
+    return min(plans, key=lambda plan: price(plan.steps, memory_of(plan.operands), known).total)
 
 
 @lru_cache(maxsize=1024)

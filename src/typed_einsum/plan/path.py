@@ -18,17 +18,22 @@ Path = tuple[tuple[int, int], ...]
 FEW = 5
 """Up to this many operands every order is tried: 180 of them."""
 
+NEAR, MOST = 1.1, 4
+"""So many paths are worth a closer look where they take at most so many times the least work."""
 
-def contraction_path(
+
+def contraction_paths(
     operands: Sequence[Sequence[str]], output: Sequence[str], sizes: Mapping[str, int]
-) -> Path:
-    """The path with the fewest operations, or one near it where there are many operands."""
+) -> list[Path]:
+    """The paths with the fewest operations, the best first; where there are many operands, one near it."""
     if len(operands) <= FEW:
         values = [frozenset(letters) for letters in operands]
-        return min(_paths(values, output, sizes), key=lambda found: found[0])[1]
+        paths = sorted(_paths(values, output, sizes), key=lambda found: found[0])
+        least = paths[0][0][0]
+        return [path for (work, _), path in paths[:MOST] if work <= NEAR * least]
     if find_spec("opt_einsum") is not None:
-        return _path_of_opt_einsum(operands, output, sizes)
-    return greedy_path(operands, output, sizes)
+        return [_path_of_opt_einsum(operands, output, sizes)]
+    return [greedy_path(operands, output, sizes)]
 
 
 def _paths(

@@ -12,7 +12,18 @@ from dataclasses import dataclass, field
 from math import prod
 
 from typed_einsum.plan.multiplication import Layout, Shape, nanoseconds
-from typed_einsum.plan.steps import Copy, Diagonal, Expand, Group, Matmul, Permute, Reshape, Step, Value
+from typed_einsum.plan.steps import (
+    Copy,
+    Diagonal,
+    Expand,
+    Group,
+    Matmul,
+    Permute,
+    Reshape,
+    Step,
+    Value,
+    sources,
+)
 
 UNKNOWN_SIZE = 10
 """What an axis counts as whose size the plan does not know: large enough that copies are dear."""
@@ -36,6 +47,9 @@ PER_BLOCK = 0.02
 
 PER_ENTRY_GATHERED, PER_ENTRY_FAR = 0.0011, 0.0018
 """So does a product of matrices of which no axis is contiguous: less where rows can be read in order."""
+
+PER_ENTRY_BY_ENTRY = 0.0004
+"""A product by entry, a sum or a maximum, for each entry of the largest value that it reads or writes."""
 
 PER_SPACED_ROW = 0.002
 """The price of each row that is not next to the one before it, in a product with a vector."""
@@ -128,7 +142,8 @@ class _Pricing:
                 self.work.append(self._product(step))
             case _:
                 memory[target.name] = self.real(target.letters)
-                self.calls += 1.0
+                largest = max(_entries(value.letters, self.sizes) for value in (target, *sources(step)))
+                self.calls += 1.0 + PER_ENTRY_BY_ENTRY * largest
 
     def real(self, letters: Group) -> Group:
         """The letters without those of size 1."""

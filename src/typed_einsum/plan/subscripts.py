@@ -15,7 +15,7 @@ from typed_einsum.diagnostics import Diagnostic
 from typed_einsum.equation.axes import Variadic
 from typed_einsum.equation.equation import ContractionAxis, Equation, name_of
 from typed_einsum.errors import EquationError
-from typed_einsum.plan.path import contraction_path
+from typed_einsum.plan.path import contraction_paths
 from typed_einsum.plan.price import UNKNOWN_SIZE
 
 
@@ -55,7 +55,7 @@ def pairs_of(text: str) -> tuple[tuple[str, int, int], ...]:
     """
     inputs, output = text.split("->")
     values = inputs.split(",")
-    path = contraction_path(values, output, dict.fromkeys("".join(values), UNKNOWN_SIZE))
+    path = contraction_paths(values, output, dict.fromkeys("".join(values), UNKNOWN_SIZE))[0]
     pairs: list[tuple[str, int, int]] = []
     for first, second in path:
         left, right = values[first], values[second]
