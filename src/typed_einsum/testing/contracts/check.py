@@ -114,9 +114,14 @@ class Check:
         return found
 
     def _of_variants(self) -> Iterator[Judgement]:
-        """What is judged of the variants that a function must all take, up to the first that has an error."""
-        is_first = True
-        for variant in self.maker.recipe.variants():
+        """What is judged of the variants that a function must all take, up to the first that has an error.
+
+        Where two are not judged for one reason, no other is tried.
+        """
+        is_first, reasons = True, set[str]()
+        waiting = list(self.maker.recipe.variants())
+        while waiting:
+            variant = waiting.pop(0)
             judgement: Judgement | None = None
             with nullcontext() if is_first else optional_calls():
                 judgement = self._judgement(variant, numbers_too=is_first)
@@ -126,8 +131,11 @@ class Check:
                 continue  # which members of unions go together, no annotation says
             is_first = is_first and judgement.extent == "not judged"
             yield judgement
-            if _has_errors(judgement):
+            if _has_errors(judgement) or (is_first and judgement.reason in reasons):
                 return
+            if is_first:
+                reasons.add(judgement.reason)
+                waiting.sort(key=lambda each: each != Variant.SPARSE)  # the one that differs most
 
     def _said(self, variant: Variant) -> Iterator[str]:
         """What a judgement of an alternative is restricted to."""
