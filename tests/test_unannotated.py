@@ -21,7 +21,7 @@ from typed_einsum.testing.listing.auditing import audited
 from typed_einsum.testing.listing.named import names_of
 from typed_einsum.testing.listing.needed import told_apart
 from typed_einsum.testing.listing.pages import equations_in, name_of, pages
-from typed_einsum.testing.listing.running import recorded_call
+from typed_einsum.testing.listing.running import recorded_call, recorded_on_values
 from typed_einsum.testing.listing.stored import is_better
 from typed_einsum.testing.observe.records import Found, Function, Observations, Pattern
 from typed_einsum.testing.observe.unannotated import looked_at
@@ -72,6 +72,46 @@ def test_a_call_is_followed_with_all_functions_that_it_goes_through(tmp_path: Pa
     ]
     line = merge.__code__.co_firstlineno + 2
     assert [(each.code, each.line) for each in looked.findings] == [("TE703", line)]
+
+
+def masked_from_lengths(lengths, width=None):
+    assert (lengths >= 0).all()
+    width = int(lengths.max()) if width is None else width
+    return torch.arange(width) < lengths.unsqueeze(-1)
+
+
+def counted_by_values(x, lengths):
+    b, t = x.shape
+    mask = masked_from_lengths(lengths)
+    return (
+        x[x > 0],
+        mask.expand(b, *mask.shape),
+        torch.zeros(int(lengths[0])),
+        torch.nn.functional.pad(x, (2, 0)).view(b, t + 2),
+    )
+
+
+def test_values_choose_the_path_and_no_size_that_they_decide_becomes_a_number(tmp_path: Path) -> None:
+    x, lengths = torch.tensor([[1.0, -2.0, 3.0], [4.0, -5.0, -6.0]]), torch.tensor([3, 4, 1, 2, 2])
+    looked = looked_at(counted_by_values, {"x": x, "lengths": lengths}, tmp_path, 60.0, audit=False)
+    (outer,), (inner,) = (
+        looked.signatures[__file__, function.__code__.co_firstlineno]
+        for function in (counted_by_values, masked_from_lengths)
+    )
+    assert {name: each["axes"] for name, each in outer["arguments"].items()} == {
+        "x": ["b", "t"],
+        "lengths": ["lengths0"],
+    }
+    axes = [each["axes"] for each in outer["result"]["items"].values()]
+    assert axes == [["result0_0"], ["b", "lengths0", "result1_2"], ["result2_0"], ["b", "t+2"]]
+    assert inner["result"]["axes"] == ["lengths0", "result1"]
+
+
+def test_a_call_whose_values_are_not_at_hand_is_followed_as_far_as_its_shapes_go() -> None:
+    signature = inspect.signature(masked_from_lengths)
+    bound = dict(signature.bind(torch.empty(4, dtype=torch.int64, device="meta")).arguments)
+    ran = recorded_call(Call(masked_from_lengths, Recipe(signature, {}), bound, {}, origin="observed"))
+    assert recorded_on_values(ran) is ran
 
 
 def test_lint_says_what_it_finds_in_the_names_of_the_code() -> None:

@@ -24,6 +24,8 @@ MOST_SIGNATURES = 4
 """How many signatures of one function are kept of one call that was followed."""
 
 WORD = re.compile(r"[A-Za-z_]\w*")
+OF_VALUES = re.compile(r"\bu\d+\b")
+"""What torch calls a size that values decide."""
 PARTS = re.compile(r"[A-Za-z_]\w*|\d+")
 
 
@@ -32,10 +34,11 @@ def signatures_of(ran: Ran, names: Names) -> dict[Source, list[Json]]:
     found: dict[Source, list[Json]] = defaultdict(list)
     if ran.error is not None:
         return found
-    for call in ran.recorder.calls:
+    for index, call in enumerate(ran.recorder.calls):
         known = found[call.source]
         if call.is_symbolic and not call.failed and len(known) < MOST_SIGNATURES:
-            signature = _Naming(call, names, is_fixed=bool(ran.fixed)).signature()
+            by_chance = (ran.on_values and index > 0, ran.on_values or bool(ran.fixed))
+            signature = _Naming(call, names, *by_chance).signature()
             if signature not in known:
                 known.append(signature)
     return found
@@ -43,11 +46,15 @@ def signatures_of(ran: Ran, names: Names) -> dict[Source, list[Json]]:
 
 @dataclass
 class _Naming:
-    """Names the axes of one call, those of its arguments first."""
+    """Names the axes of one call, those of its arguments first.
+
+    Numbers in its arguments, or in its result, may be sizes or values that it has by chance.
+    """
 
     call: Recorded
     names: Names
-    is_fixed: bool
+    in_arguments: bool
+    in_result: bool
     _texts: dict[Size, str] = field(default_factory=dict)
     _origins: dict[str, list[str]] = field(default_factory=dict)
     _bound: dict[str, str] = field(default_factory=dict)
@@ -81,7 +88,8 @@ class _Naming:
             return self._taken(own.name, own.evidence.kind, own.evidence.text)
         text = self.names.text(size, self.call.source)
         if text.isdigit():
-            if not (self.is_fixed and is_result and int(text) > 1):
+            by_chance = self.in_result if is_result else self.in_arguments
+            if not by_chance or int(text) < 2:
                 return text
             return self._taken(place, Kind.PLACE, Kind.PLACE.word)
         if text.isidentifier():
@@ -92,6 +100,8 @@ class _Naming:
             return text
         parts = PARTS.findall(text)
         joined = "".join(parts) if all(len(part) == 1 for part in parts) else "_".join(parts)
+        if OF_VALUES.search(text):  # no name of anybody's
+            return self._taken(place, Kind.PLACE, Kind.PLACE.word)
         return self._taken(joined if joined.isidentifier() else place, Kind.PLACE, f"`{text}` in the caller")
 
     def _taken(self, name: str, kind: Kind, origin: str) -> str:

@@ -185,6 +185,15 @@ class Asked(ShapeEnv):
             self.questions.append(Question(orig_expr, outcome, place, asker))
         return found
 
+    def guard_or_defer_runtime_assert(  # type: ignore[override]
+        self, orig_expr: Any, *args: Any, **kwargs: Any
+    ) -> bool:
+        """Torch's answer. What only holds for the values of this call makes no size a number."""
+        values = self.real_tensor_prop_unbacked_vals
+        if values and not values.keys().isdisjoint(getattr(orig_expr, "free_symbols", ())):
+            return True
+        return bool(super().guard_or_defer_runtime_assert(orig_expr, *args, **kwargs))
+
 
 def asked_by(frame: FrameType | None) -> tuple[Asker, FrameType | None]:
     """Who asks a question, and the frame of the code.

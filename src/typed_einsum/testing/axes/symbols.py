@@ -24,10 +24,11 @@ from typed_einsum.testing.inputs.arrays import axis_by_size, sizes_of_array, ten
 class Symbols:
     """Makes the fake arguments of a call, and knows which symbol stands for which axis."""
 
-    def __init__(self, call: Call) -> None:
+    def __init__(self, call: Call, *, values: bool = False) -> None:
         self.call = call
         self.env = Asked()
         self.mode = FakeTensorMode(shape_env=self.env, allow_non_fake_inputs=True)
+        self.mode.propagate_real_tensors = values
         self.mode.cache_enabled = False  # to look a result up takes longer than to find it again
         self.by_name: dict[str, Any] = {}
         self.names: dict[str, str] = {}
@@ -62,12 +63,15 @@ class Symbols:
         if isinstance(owner, nn.Module):
             with self.mode:
                 for parameter in owner.parameters():
-                    memo[id(parameter)] = nn.Parameter(
-                        torch.empty_like(parameter, device=_device(parameter)), parameter.requires_grad
-                    )
+                    memo[id(parameter)] = nn.Parameter(self._like(parameter), parameter.requires_grad)
                 for buffer in owner.buffers():
-                    memo[id(buffer)] = torch.empty_like(buffer, device=_device(buffer))
+                    memo[id(buffer)] = self._like(buffer)
         return copy.deepcopy(owner, memo)
+
+    def _like(self, tensor: Tensor) -> Tensor:
+        made = torch.empty(shape_of(tensor), dtype=dtype_of(tensor), device=_device(tensor))
+        self._give_values(made, tensor)
+        return made
 
     def _fake(self, tensor: Tensor, axes: list[tuple[Axis | None, str]]) -> Tensor:
         call, shape = self.call, shape_of(tensor)
@@ -80,7 +84,13 @@ class Symbols:
             made = torch.empty([sizes[at] for at in order], dtype=dtype_of(tensor), device=_device(tensor))
             back = [order.index(axis) for axis in range(len(shape))]
             made = made if back == sorted(back) else made.permute(back)
+        self._give_values(made, tensor)
         return nn.Parameter(made, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else made
+
+    def _give_values(self, made: Any, tensor: Tensor) -> None:
+        """Let torch compute the numbers beside the shapes, for code that asks for them."""
+        if self.mode.propagate_real_tensors and not tensor.is_meta:
+            made.real_tensor.copy_(tensor.detach())
 
     def size(self, name: str, size: int) -> Any:
         """The one size that all axes of a name have: a symbol, unless an argument or the object says it."""

@@ -13,6 +13,7 @@ from typing import Any
 
 import sympy
 from torch import nn
+from torch._dispatch.python import enable_python_dispatcher
 
 from typed_einsum.checked import shape_checked
 from typed_einsum.decorate.definition import definition_of
@@ -20,7 +21,7 @@ from typed_einsum.errors import TypedEinsumError
 from typed_einsum.testing.axes.conditions import conditions
 from typed_einsum.testing.axes.shape_env import Question
 from typed_einsum.testing.axes.symbols import Symbols
-from typed_einsum.testing.axes.trace import Trace, undisturbed
+from typed_einsum.testing.axes.trace import Trace, is_untraceable, undisturbed
 from typed_einsum.testing.calls.call import Call
 from typed_einsum.testing.calls.variation import copied
 from typed_einsum.testing.inputs.recipe import CannotMake, Recipe
@@ -39,6 +40,7 @@ class Ran:
     `final` says what a size is known to be in the end. `error` is what the call raised. Where torch could not
     use symbols for its sizes, `reason` says why. The shapes are known at the sizes of `fixed` alone. `seen`
     are the sizes of the call by place, and `again` runs another call of the same function on symbols.
+    `on_values` says that the values of the call chose its path.
     """
 
     recorder: Recorder
@@ -52,6 +54,7 @@ class Ran:
     seen: Mapping[str, int] = field(default_factory=dict)
     call: Call | None = None
     again: Callable[[Call], Ran] | None = None
+    on_values: bool = False
 
     def conditions(self, names: Mapping[sympy.Symbol, str]) -> tuple[str, ...]:
         """For which sizes the call is as it was recorded, in these names."""
@@ -83,8 +86,21 @@ def recorded_call(call: Call, start: Callable[[inspect.BoundArguments], Any] | N
         return replace(symbolic, call=call, again=lambda other: _on_symbols(other, start, holds))
     real = _on_numbers(call, start, holds)
     if real.error is None or not _fail_alike(real, symbolic):
-        return _continued(symbolic, real)
+        return replace(_continued(symbolic, real), call=call)
     return replace(symbolic, error=real.error)
+
+
+def recorded_on_values(ran: Ran) -> Ran:
+    """The run of a call that torch could not follow, with the numbers of the call beside its symbols.
+
+    It takes the path that these numbers lead to. Its shapes are symbols to the end; sizes that the numbers
+    decide are symbols of their own, or the number that Python made of one. The run itself where that fails.
+    """
+    call, error = ran.call, None if ran.trace is None else ran.trace.error
+    if call is None or error is None or not is_untraceable(error):
+        return ran
+    found = _on_symbols(call, partial(_as_function, call.function), sources_near(call.function), values=True)
+    return ran if found.error is not None else replace(found, call=call, on_values=True)
 
 
 def _continued(symbolic: Ran, real: Ran) -> Ran:
@@ -170,16 +186,21 @@ def _recipe(function: Callable[..., Any], signature: inspect.Signature) -> Recip
 
 
 def _on_symbols(
-    call: Call, start: Callable[[inspect.BoundArguments], Any], holds: Callable[[str], bool]
+    call: Call,
+    start: Callable[[inspect.BoundArguments], Any],
+    holds: Callable[[str], bool],
+    *,
+    values: bool = False,
 ) -> Ran:
     recorder = Recorder(holds)
     with undisturbed():
         try:
-            symbols = Symbols(call)
+            symbols = Symbols(call, values=values)
             bound = inspect.BoundArguments(call.recipe.signature, OrderedDict(symbols.arguments()))
         except Exception as error:  # another version of torch, or an object that cannot be copied
             return Ran(recorder, {}, {}, lambda size: size, error)
-        raised = _started(start, bound, recorder, symbols.mode)
+        with enable_python_dispatcher():  # as in `trace`
+            raised = _started(start, bound, recorder, symbols.mode)
     env = symbols.env
     sizes = {symbol: env.sizes[symbol.name] for symbol in symbols.made}
     equal = paired(env.questions, sizes)

@@ -15,7 +15,7 @@ from typed_einsum.testing.listing.apart import separated
 from typed_einsum.testing.listing.auditing import audited
 from typed_einsum.testing.listing.named import names_of
 from typed_einsum.testing.listing.needed import told_apart
-from typed_einsum.testing.listing.running import Ran, recorded_call
+from typed_einsum.testing.listing.running import Ran, recorded_call, recorded_on_values
 from typed_einsum.testing.listing.shapes import Shapes, shapes_of
 from typed_einsum.testing.listing.stored import is_better, stored
 from typed_einsum.testing.names.glossary import glossary_near
@@ -73,7 +73,9 @@ def looked_at(
             ran = told_apart(separated(recorded_call(call)))
             names = names_of(ran, glossary_near(root))
             looked.listings = dict(_listings(shapes_of(ran, _entry(ran), names)))
-            looked.signatures = dict(by_place(signatures_of(ran, names)))
+            whole = recorded_on_values(ran)
+            whole_names = names if whole is ran else names_of(whole, glossary_near(root))
+            looked.signatures = dict(by_place(signatures_of(whole, whole_names)))
             if audit:
                 looked.findings = tuple(found_of(each, root) for each in audited(call, ran, names))
     except OutOfTime as error:
