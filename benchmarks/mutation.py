@@ -49,7 +49,14 @@ TESTS = {
             "booleans": "TE708",
             "cutting": "TE735",
             "defaults": "TE744",
+            "diagonals": "TE715",
+            "fractions": "TE706",
+            "indexing": "TE714",
+            "losses": "TE705",
+            "products": "TE732",
             "scaling": "TE743",
+            "shifting": "TE742",
+            "splitting": "TE731",
         }.items()
     },
 }
