@@ -90,6 +90,7 @@ SEEN: list[Case] = [
     ("TE732", lambda x, y: (x[:, :, None] * y[:, None]).sum((1, 2)), {"x": "b n", "y": "b d"}),
     # TE714
     ("TE714", lambda x, y: x[:, y.shape[1]], {"x": "m d", "y": "b t"}),
+    ("TE714", lambda x, y: x[None, :, y.shape[1]], {"x": "m d", "y": "b t"}),
     # TE739
     ("TE739", lambda x: torch.roll(x, 1, 1), {"x": "b c h w"}),
     ("TE739", lambda x: torch.roll(x, shifts=(1, 2), dims=(2, -3)), {"x": "b c h w"}),
@@ -219,12 +220,15 @@ LEFT: list[Case] = [
     ("TE705", lambda x, y: (x - y).pow(2).mean(), {"x": "b n", "y": "n"}),
     ("TE732", lambda x, y: (x * y).sum(), {"x": "n d", "y": "d"}),
     ("TE732", lambda x, y: (x[:, None] * y).sum(0), {"x": "n", "y": "d"}),
+    ("TE732", lambda x, y: (x[:, :, None] * y).sum((1, 2)), {"x": "m b", "y": "b d"}),
     ("TE732", lambda x: (x[:, None] * x).sum(), {"x": "n"}),
     ("TE732", lambda x, y: (x[:, None] * y).sum(), {"x": "n:bool", "y": "d"}),
     ("TE732", lambda x, y: (lambda z: (z.exp(), z.sum()))(x[:, None] * y), {"x": "n", "y": "d"}),
     ("TE714", lambda x, y: x[:, : y.shape[1]], {"x": "m d", "y": "b t"}),
     ("TE714", lambda x, y: x[..., y.shape[1]], {"x": "m d", "y": "b t"}),
     ("TE714", lambda x: x[:, 3], {"x": "m d"}),
+    ("TE714", lambda x: x[:, 8], {"x": "m d"}),
+    ("TE714", lambda x: [x[:, i] for i in range(x.shape[1])], {"x": "m d"}),
     ("TE739", lambda x: torch.roll(x, (1, 2), (2, 3)), {"x": "b c h w"}),
     ("TE739", lambda x: torch.roll(x, 8, 1), {"x": "t d"}),
     ("TE739", lambda x: torch.roll(x, 9, -1), {"x": "t d"}),
