@@ -218,6 +218,7 @@ LEFT: list[Case] = [
     ("TE705", lambda x, y: (x - y).pow(2).mean(0), {"x": "b 1", "y": "b n"}),
     ("TE705", lambda x, y: (x - y).mean(), {"x": "b 1", "y": "b n"}),
     ("TE705", lambda x, y: (x - y).pow(2).mean(), {"x": "b n", "y": "n"}),
+    ("TE705", lambda x, y: y.pow(x - y).mean(), {"x": "b 1", "y": "b n"}),
     ("TE732", lambda x, y: (x * y).sum(), {"x": "n d", "y": "d"}),
     ("TE732", lambda x, y: (x[:, None] * y).sum(0), {"x": "n", "y": "d"}),
     ("TE732", lambda x, y: (x[:, :, None] * y).sum((1, 2)), {"x": "m b", "y": "b d"}),
