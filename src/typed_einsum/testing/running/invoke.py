@@ -66,6 +66,9 @@ def uncompiled() -> AbstractContextManager[object]:
 def exhaust(result: Any) -> None:
     """Run what a call has only begun: a coroutine, or a generator up to its first item."""
     if inspect.iscoroutine(result):
-        asyncio.run(result)
+        try:
+            asyncio.run(result)
+        finally:
+            result.close()  # within a running loop it was not begun, and would warn of that later
     elif inspect.isgenerator(result):
         next(result, None)
