@@ -1,8 +1,8 @@
 """Late interaction on a CPU, beside its rivals: `python benchmarks/retrieval.py` fills docs/retrieval.md.
 
 All contenders take turns in every round. Peak memory is beyond the inputs, by torch's own profiler, as if
-each thread needed all that one thread alone needs. `maxsim-cpu` is measured where it is installed; its
-memory is not torch's, so it is not told. Writes retrieval.json.
+each thread needed all that one thread alone needs. `maxsim-cpu` and `late-interaction-kernels` are measured
+where they are installed. The memory of the first is not torch's, so it is not told. Writes retrieval.json.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
@@ -31,6 +31,8 @@ PAGE = HERE.parent / "docs" / "retrieval.md"
 
 OURS = "typed-einsum"
 PLAIN = "einsum, then max"
+KERNELS = "late-interaction-kernels"
+"""Its path for a CPU, where its kernels do not run."""
 
 
 @dataclass
@@ -74,11 +76,15 @@ def padded(documents: int, tokens: int, dtype: torch.dtype) -> Iterator[Work]:
     lengths = torch.randint(tokens // 4, tokens + 1, (documents,))
     mask = torch.arange(tokens) < lengths.unsqueeze(1)
     size = f"{documents:,} documents of {tokens} tokens, {str(dtype).removeprefix('torch.')}"
-    ways: Mapping[str, Callable[..., Tensor]] = {
+    ways: dict[str, Callable[..., Tensor]] = {
         OURS: attention.late_interaction,
         PLAIN: einsum_then_max,
         "matmul, then amax": matmul_then_amax,
     }
+    if find_spec("late_interaction_kernels"):
+        from late_interaction_kernels.reference import maxsim_reference
+
+        ways[KERNELS] = lambda q, d, mask=None: maxsim_reference(q, d, d_mask=mask)
     plain: dict[str, Callable[[], Any]] = {name: partial(way, query, document) for name, way in ways.items()}
     if find_spec("maxsim_cpu") and dtype == torch.float32:
         import maxsim_cpu
@@ -153,7 +159,7 @@ def measured(rounds: int) -> list[dict[str, Any]]:
 
 def tables(record: dict[str, Any]) -> dict[str, str]:
     """The tables of docs/retrieval.md, by marker."""
-    rivals = [PLAIN, "matmul, then amax", "maxsim-cpu"]
+    rivals = [PLAIN, "matmul, then amax", KERNELS, "maxsim-cpu"]
     rows = []
     for each in record["works"]:
         ours = each["ms"][OURS]
@@ -168,7 +174,8 @@ def tables(record: dict[str, Any]) -> dict[str, str]:
         ),
         "retrieval: machine": (
             f"{host['processor']}, {host['threads']} threads, `OMP_WAIT_POLICY` {host['OMP_WAIT_POLICY']}, "
-            f"load average {record['load']:.0f}, torch {host['torch']}, maxsim-cpu 0.1.0, medians of "
+            f"load average {record['load']:.0f}, torch {host['torch']}, maxsim-cpu 0.1.0, "
+            "late-interaction-kernels 0.4.5, medians of "
             f"{record['rounds']} rounds, a third of them for 100,000 documents."
         ),
     }
