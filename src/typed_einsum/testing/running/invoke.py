@@ -6,7 +6,7 @@ import asyncio
 import inspect
 import random
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
@@ -66,9 +66,31 @@ def uncompiled() -> AbstractContextManager[object]:
 def exhaust(result: Any) -> None:
     """Run what a call has only begun: a coroutine, or a generator up to its first item."""
     if inspect.iscoroutine(result):
-        try:
-            asyncio.run(result)
-        finally:
-            result.close()  # within a running loop it was not begun, and would warn of that later
+        _await(result)
     elif inspect.isgenerator(result):
         next(result, None)
+
+
+def _await(coroutine: Coroutine[Any, Any, Any]) -> None:
+    """Run a coroutine in an event loop of its own, also where the loop of the program runs."""
+    with _outside_the_loop(), asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+        runner.run(coroutine)
+
+
+@contextmanager
+def _outside_the_loop() -> Iterator[None]:
+    """For the length of a block, no event loop of the program runs in this thread."""
+    loop = asyncio._get_running_loop()
+    if loop is None:
+        yield
+        return
+    task = asyncio.current_task(loop)
+    if task is not None:
+        asyncio._leave_task(loop, task)
+    asyncio._set_running_loop(None)
+    try:
+        yield
+    finally:
+        asyncio._set_running_loop(loop)
+        if task is not None:
+            asyncio._enter_task(loop, task)
