@@ -107,6 +107,36 @@ def test_values_choose_the_path_and_no_size_that_they_decide_becomes_a_number(tm
     assert inner["result"]["axes"] == ["lengths0", "result1"]
 
 
+class Cut(torch.nn.Module):
+    """Keeps as many channels as a buffer says."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = torch.nn.Linear(5, 4)
+        self.register_buffer("kept", torch.tensor([3]))
+
+    def forward(self, x):
+        b, _ = x.shape
+        return self.linear(x)[:, : int(self.kept[0])].reshape(b, -1)
+
+
+def test_values_of_a_module_choose_the_path_too(tmp_path: Path) -> None:
+    looked = looked_at(Cut.forward, {"self": Cut(), "x": torch.ones(7, 5)}, tmp_path, 60.0, audit=False)
+    (signature,) = looked.signatures[__file__, Cut.forward.__code__.co_firstlineno]
+    assert signature["arguments"]["x"]["axes"] == ["b", "5"]
+    assert signature["result"]["axes"] == ["b", "result1"]
+
+
+def test_values_of_a_parameter_that_is_passed_choose_the_path(tmp_path: Path) -> None:
+    def first(weight, x):
+        return x[: int(weight.sum())]
+
+    weight = torch.nn.Parameter(torch.ones(2, 1))
+    looked = looked_at(first, {"weight": weight, "x": torch.ones(7, 5)}, tmp_path, 60.0, audit=False)
+    (signature,) = looked.signatures[__file__, first.__code__.co_firstlineno]
+    assert signature["result"]["axes"] == ["result0", "x1"]
+
+
 def test_a_call_whose_values_are_not_at_hand_is_followed_as_far_as_its_shapes_go() -> None:
     signature = inspect.signature(masked_from_lengths)
     bound = dict(signature.bind(torch.empty(4, dtype=torch.int64, device="meta")).arguments)

@@ -91,9 +91,9 @@ def scratch(entries: int, dtype: torch.dtype) -> Tensor:
     """Memory for so many numbers, which a worker's next call may overwrite."""
     kept: dict[torch.dtype, Tensor] | None = getattr(memory, "kept", None)
     if kept is None or entries * dtype.itemsize > MOST_KEPT:
-        return torch.empty(entries, dtype=dtype)
+        return torch.empty(entries, dtype=dtype, device="cpu")
     if dtype not in kept or kept[dtype].numel() < entries:
-        kept[dtype] = torch.empty(entries, dtype=dtype)
+        kept[dtype] = torch.empty(entries, dtype=dtype, device="cpu")
     return kept[dtype][:entries]
 
 

@@ -63,15 +63,13 @@ class Symbols:
         if isinstance(owner, nn.Module):
             with self.mode:
                 for parameter in owner.parameters():
-                    memo[id(parameter)] = nn.Parameter(self._like(parameter), parameter.requires_grad)
+                    made = torch.empty_like(parameter, device=_device(parameter))
+                    memo[id(parameter)] = nn.Parameter(made, parameter.requires_grad)
                 for buffer in owner.buffers():
-                    memo[id(buffer)] = self._like(buffer)
+                    memo[id(buffer)] = torch.empty_like(buffer, device=_device(buffer))
+            for tensor in (*owner.parameters(), *owner.buffers()):
+                self._give_values(memo[id(tensor)], tensor)
         return copy.deepcopy(owner, memo)
-
-    def _like(self, tensor: Tensor) -> Tensor:
-        made = torch.empty(shape_of(tensor), dtype=dtype_of(tensor), device=_device(tensor))
-        self._give_values(made, tensor)
-        return made
 
     def _fake(self, tensor: Tensor, axes: list[tuple[Axis | None, str]]) -> Tensor:
         call, shape = self.call, shape_of(tensor)
@@ -84,13 +82,14 @@ class Symbols:
             made = torch.empty([sizes[at] for at in order], dtype=dtype_of(tensor), device=_device(tensor))
             back = [order.index(axis) for axis in range(len(shape))]
             made = made if back == sorted(back) else made.permute(back)
-        self._give_values(made, tensor)
-        return nn.Parameter(made, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else made
+        fake = nn.Parameter(made, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else made
+        self._give_values(fake, tensor)
+        return fake
 
     def _give_values(self, made: Any, tensor: Tensor) -> None:
         """Let torch compute the numbers beside the shapes, for code that asks for them."""
         if self.mode.propagate_real_tensors and not tensor.is_meta:
-            made.real_tensor.copy_(tensor.detach())
+            made.real_tensor = tensor.detach().clone()
 
     def size(self, name: str, size: int) -> Any:
         """The one size that all axes of a name have: a symbol, unless an argument or the object says it."""
