@@ -110,6 +110,8 @@ def test_values_choose_the_path_and_no_size_that_they_decide_becomes_a_number(tm
 class Cut(torch.nn.Module):
     """Keeps as many channels as a buffer says."""
 
+    kept: torch.Tensor
+
     def __init__(self) -> None:
         super().__init__()
         self.linear = torch.nn.Linear(5, 4)
