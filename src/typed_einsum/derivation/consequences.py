@@ -244,7 +244,7 @@ def _wrapped(start: str, terms: Sequence[str]) -> list[str]:
     return lines
 
 
-def indexed(symbol: str, at: Sequence[int]) -> str:
+def indexed(symbol: str, at: Sequence[object]) -> str:
     """An entry by its index: `A[0,1]`."""
     return f"{symbol}[{','.join(map(str, at))}]" if at else symbol
 

@@ -171,9 +171,10 @@ def _slider(subject: Subject, example: Example, sizes: Mapping[str, int], entry:
     chosen = 0
     for size, i in zip(shape, example.at, strict=True):
         chosen = chosen * size + i
+    whole = indexed(subject.result.symbol, subject.result.labels)
     return (
         f'<p class="einsum-choose"><label><output>{escape(entry)}</output> '
-        f'<input type="range" min="0" max="{prod(shape) - 1}" value="{chosen}" '
+        f'<input type="range" aria-label="{escape(whole)}" min="0" max="{prod(shape) - 1}" value="{chosen}" '
         f'aria-valuetext="{escape(entry)} = {example.value}"/></label></p>\n'
     )
 
