@@ -8,6 +8,7 @@ import linecache
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import Annotated, Any
@@ -36,7 +37,14 @@ from typed_einsum.testing.annotate.structure import CannotSay, structure_of
 from typed_einsum.testing.annotate.telling import diff_of, lines_of, summary
 from typed_einsum.testing.annotate.writing import written
 from typed_einsum.testing.observe import store
-from typed_einsum.testing.observe.records import Found, Function, Observations, Pattern
+from typed_einsum.testing.observe.records import (
+    DROPPED,
+    LATE,
+    Found,
+    Function,
+    Observations,
+    Pattern,
+)
 from typed_einsum.testing.process.outcome import Outcome
 from typed_einsum.testing.process.supervisor import WorkerFailed
 
@@ -192,6 +200,24 @@ def test_what_no_annotation_says_has_a_reason(values: list[Any], reason: str) ->
         (MATMUL, [Pattern({"x": f32(2)})], [], "no call of it returned"),
         (MATMUL, [pattern(x=f32(2))], [], "torch's symbolic shapes could not be followed through it"),
         (
+            MATMUL,
+            [replace(pattern(x=f32(2)), text=text) for text in (LATE, "following it raised E")],
+            [],
+            "torch's symbolic shapes could not be followed through it: following it raised E",
+        ),
+        (
+            MATMUL,
+            [replace(pattern(x=f32(2)), text=LATE)],
+            [],
+            "the time for following calls ran out before its turn",
+        ),
+        (
+            MATMUL,
+            [replace(pattern(x=f32(2)), text=DROPPED)],
+            [],
+            "more calls waited to be followed than are kept",
+        ),
+        (
             "def f(x):\n    yield x\n",
             [pattern(x=f32(2))],
             [signature(x=axes("b"))],
@@ -204,6 +230,14 @@ def test_a_function_is_left_out_with_a_reason(
 ) -> None:
     plan = plan_of(source, patterns, signatures)
     assert (plan.hints, [each.reason for each in plan.left]) == ({}, [reason])
+
+
+def test_a_parameter_that_no_followed_call_passes_says_why() -> None:
+    seen = [pattern(x=f32(2), m=None), replace(pattern(x=f32(2), m=f32(3)), text=LATE)]
+    plan = plan_of("def f(x, m=None):\n    return x\n", seen, [signature(x=axes("b"), origins="b")])
+    assert [(each.what, each.reason) for each in plan.left] == [
+        ("m", "no call that passes it was followed: the time for following calls ran out before its turn")
+    ]
 
 
 def test_existing_annotations_are_not_planned() -> None:

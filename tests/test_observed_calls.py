@@ -22,8 +22,8 @@ from typed_einsum.testing.observe.earlier import Earlier
 from typed_einsum.testing.observe.observation import LONGER, Observation
 from typed_einsum.testing.observe.observer import Observer
 from typed_einsum.testing.observe.probes import OFF
-from typed_einsum.testing.observe.records import NO_TIME, Observations, Pattern
-from typed_einsum.testing.observe.seen import LOOKS, Begun, Seen
+from typed_einsum.testing.observe.records import BARE, DROPPED, LATE, NO_TIME, Observations, Pattern
+from typed_einsum.testing.observe.seen import LOOKS, Begun, Ended, Seen
 from typed_einsum.testing.observe.sources import sources
 from typed_einsum.testing.observe.verdicts import Verdicts
 from typed_einsum.testing.observe.waiting import Waiting
@@ -188,7 +188,7 @@ def test_a_judged_call_that_waits_to_be_followed_keeps_its_verdict(
     seen.patterns["t c"] = Pattern({}, extent="all sizes", text="for all sizes with t % 2 == 0")
     verdicts = Verdicts(tmp_path, Budget(0.0, -1.0), {}, {})
     verdicts.take(seen, "t c", {}, None)
-    monkeypatch.setattr(Waiting, "too_many", lambda waiting: iter(list(waiting.calls.values())))
+    monkeypatch.setattr(Waiting, "too_many", lambda waiting, _: iter(list(waiting.calls.values())))
     verdicts.settle()
     assert getattr(seen.patterns["t c"], "text", None) == "for all sizes with t % 2 == 0"
     assert not seen.owed
@@ -199,7 +199,7 @@ def test_a_call_for_which_there_is_no_time_is_owed(tmp_path: Path, monkeypatch: 
     seen.patterns["t c"] = Pattern({}, text="")
     verdicts = Verdicts(tmp_path, Budget(0.0, -1.0), {}, {})
     verdicts.take(seen, "t c", {}, object())  # type: ignore[arg-type]
-    monkeypatch.setattr(Waiting, "too_many", lambda waiting: iter(list(waiting.calls.values())))
+    monkeypatch.setattr(Waiting, "too_many", lambda waiting, _: iter(list(waiting.calls.values())))
     verdicts.settle()
     assert getattr(seen.patterns["t c"], "text", None) == NO_TIME
     assert seen.owed == {"t c"}
@@ -228,6 +228,48 @@ def test_time_is_kept_for_functions_that_are_yet_to_be_called(
     assert settled(0.4) == [known]
     assert settled(0.4) == []
     assert settled(0.6, is_last=True) == [plain]
+
+
+def test_a_call_of_a_function_that_was_not_followed_comes_before_others() -> None:
+    known = Seen(test_a_function_without_tensors_is_soon_left_alone.__code__, "ops")
+    fresh = Seen(test_what_has_not_changed_is_not_judged_again.__code__, "ops")
+    waiting = Waiting()
+    for seen in (fresh, known):
+        waiting.add(Ended(seen, "t c", {}, None))
+    found = waiting.next({known.place}, follows=True)
+    assert found is not None
+    assert found.seen is fresh
+    outermost = waiting.next({}, follows=True)
+    assert outermost is not None
+    assert outermost.seen is known
+
+
+def test_calls_of_functions_that_were_followed_are_let_go_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = Seen(test_a_function_without_tensors_is_soon_left_alone.__code__, "ops")
+    fresh = Seen(test_what_has_not_changed_is_not_judged_again.__code__, "ops")
+    waiting = Waiting()
+    for seen in (fresh, known):
+        waiting.add(Ended(seen, "t c", {}, None))
+    monkeypatch.setattr("typed_einsum.testing.observe.waiting.MOST_WAITING", 1)
+    gone = []
+    for each in waiting.too_many({known.place}):
+        waiting.remove(each)
+        gone.append(each.seen)
+    assert gone == [known]
+
+
+@pytest.mark.parametrize("is_last", [True, False])
+def test_a_call_that_was_not_followed_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_last: bool
+) -> None:
+    seen = Seen(test_a_function_without_tensors_is_soon_left_alone.__code__, "ops")
+    seen.patterns["t c"] = Pattern({}, text=BARE)
+    verdicts = Verdicts(tmp_path, Budget(0.0, -1.0), {}, {})
+    verdicts.take(seen, "t c", {}, None)
+    if not is_last:
+        monkeypatch.setattr(Waiting, "too_many", lambda waiting, _: iter(list(waiting.calls.values())))
+    verdicts.settle(is_last=is_last)
+    assert getattr(seen.patterns["t c"], "text", None) == (LATE if is_last else DROPPED)
 
 
 def test_all_calls_of_a_judgement_together_take_no_more_than_they_may() -> None:

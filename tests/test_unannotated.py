@@ -129,6 +129,26 @@ def test_values_of_a_module_choose_the_path_too(tmp_path: Path) -> None:
     assert signature["result"]["axes"] == ["b", "result1"]
 
 
+class Named(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.cut = Cut()
+
+    def forward(this, x):  # noqa: N805
+        return this.cut(x)
+
+
+def test_values_of_a_module_are_known_whatever_a_method_calls_it(tmp_path: Path) -> None:
+    looked = looked_at(Named.forward, {"this": Named(), "x": torch.ones(7, 5)}, tmp_path, 60.0, audit=False)
+    (signature,) = looked.signatures[__file__, Named.forward.__code__.co_firstlineno]
+    assert signature["arguments"]["x"]["axes"] == ["b", "5"]
+
+
+def test_a_call_that_torch_cannot_follow_says_why(tmp_path: Path) -> None:
+    looked = looked_at(merge, {"x": 3}, tmp_path, 60.0, audit=False)
+    assert looked.reason == "following it ended with AttributeError: 'int' object has no attribute 'shape'"
+
+
 def test_values_of_a_parameter_that_is_passed_choose_the_path(tmp_path: Path) -> None:
     def first(weight, x):
         return x[: int(weight.sum())]

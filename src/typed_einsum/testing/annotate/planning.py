@@ -9,8 +9,14 @@ from typing import Any
 
 from typed_einsum.testing.annotate.hints import Hint, shapes_of
 from typed_einsum.testing.annotate.merging import Followed, Merged, Slot, merged
-from typed_einsum.testing.annotate.structure import CannotSay, structure_of, tensors_in, with_axes
-from typed_einsum.testing.observe.records import Function, Pattern
+from typed_einsum.testing.annotate.structure import (
+    CannotSay,
+    has_tensor,
+    structure_of,
+    tensors_in,
+    with_axes,
+)
+from typed_einsum.testing.observe.records import BARE, DROPPED, LATE, Function, Pattern
 from typed_einsum.testing.observe.rewriting import COMPILERS
 
 Json = Any
@@ -20,7 +26,7 @@ READERS = (*COMPILERS, "script", "script_method", "custom_op")
 """The last part of decorators that read the annotations of a function."""
 
 FAILED = ("following", "the call ran", "all calls")
-"""How the reasons begin for which a call was not followed."""
+"""How the reasons begin for which a call was not followed to its end."""
 
 RESULT = "return"
 """What stands for the result among the parameters: no parameter can have this name."""
@@ -78,10 +84,17 @@ def _why_not(function: Function, node: Definition, seen: Sequence[Pattern]) -> s
     compiler = next((name for name in map(_name, node.decorator_list) if name in READERS), None)
     if compiler is not None:
         return f"`@{compiler}` compiles it, and may not take other annotations"
-    if not function.signatures:
-        said = [each.text for each in seen if each.text.startswith(FAILED)]
-        return ": ".join(["torch's symbolic shapes could not be followed through it", *said[:1]])
-    return ""
+    return _why_not_followed("it", seen) if not function.signatures else ""
+
+
+def _why_not_followed(what: str, seen: Sequence[Pattern]) -> str:
+    """Why no call is known in symbols: torch could not, or it was not tried."""
+    texts = [each.text for each in seen]
+    failed = [text for text in texts if text.startswith(FAILED)]
+    untried = [text.removeprefix(f"{BARE}, and ") for text in texts if text in (LATE, DROPPED)]
+    if untried and not failed:
+        return untried[0] if what == "it" else f"no {what.removeprefix('a ')} was followed: {untried[0]}"
+    return ": ".join([f"torch's symbolic shapes could not be followed through {what}", *failed[:1]])
 
 
 class _Plan:
@@ -182,8 +195,9 @@ class _Plan:
         try:
             return with_axes(structure, texts, path)
         except KeyError:
-            reason = "torch's symbolic shapes could not be followed through a call that passes it"
-            self._left.append(Left(name, reason if name != RESULT else reason.replace("passes", "returns")))
+            how = "returns" if name == RESULT else "passes"
+            calls = [each for each in self._seen if has_tensor(_of_pattern(each, name))]
+            self._left.append(Left(name, _why_not_followed(f"a call that {how} it", calls)))
             return None
 
 

@@ -41,8 +41,9 @@ class Symbols:
     def _argument(self, name: str, value: Any) -> Any:
         if (array := self.call.recipe.arrays.get(name)) is not None:
             return self._array(array, value)
-        if name == self.call.owner:
-            return self.without_numbers(value)
+        is_first = name == next(iter(self.call.arguments))
+        if name == self.call.owner or (is_first and isinstance(value, nn.Module)):
+            return self.without_numbers(value)  # a method may call its object something else than `self`
         return with_axes(name, self.call.recipe.hints.get(name), value, self._fake)
 
     def _array(self, array: ArrayHint, value: Any) -> Any:

@@ -19,7 +19,7 @@ from typed_einsum.testing.observe.frames import arguments_of, builds, given
 from typed_einsum.testing.observe.functions import function_of, is_annotated
 from typed_einsum.testing.observe.places import below
 from typed_einsum.testing.observe.probes import OFF, Answer
-from typed_einsum.testing.observe.records import ENOUGH, NO_TIME, Function, Json, Pattern
+from typed_einsum.testing.observe.records import BARE, ENOUGH, NO_TIME, Function, Json, Pattern
 from typed_einsum.testing.observe.seen import LOOKS, Begun, Seen, is_main
 from typed_einsum.testing.observe.values import copied, holds_tensor, is_transformed, key_of, pattern_of, told
 from typed_einsum.testing.process.outcome import first_line
@@ -237,7 +237,7 @@ class Observer:
         if seen.function is None:
             return "its annotations were not found: no name leads to the function"
         if not seen.annotated:
-            return "it has no shape annotations"
+            return BARE
         if self._is_fork:
             return "it was called in a forked process"
         if not is_main():

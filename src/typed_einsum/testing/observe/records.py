@@ -9,6 +9,11 @@ from typing import Any, Literal
 ENOUGH, NO_TIME = "enough calls were judged", "judging took too long"
 """Reasons why a pattern is not judged."""
 
+BARE = "it has no shape annotations"
+LATE = f"{BARE}, and the time for following calls ran out before its turn"
+DROPPED = f"{BARE}, and more calls waited to be followed than are kept"
+"""What is said of a call that is not held to annotations; why nothing was learnt from it, if nothing was."""
+
 Extent = Literal["all sizes", "these sizes", "not judged"]
 Json = Any
 

@@ -14,6 +14,9 @@ from typed_einsum.testing.observe.records import Json, Pattern
 if TYPE_CHECKING:
     from typed_einsum.testing.calls.call import Call
 
+Place = tuple[str, int]
+"""The file of a function, and the line of its `def`."""
+
 LOOKS = 24
 """Calls without a new pattern after which a function is known."""
 
@@ -56,7 +59,7 @@ class Seen:
         return self.judged >= MOST_JUDGED if self.annotated else self.followed >= MOST_FOLLOWED
 
     @property
-    def place(self) -> tuple[str, int]:
+    def place(self) -> Place:
         """The file of the function, and the line of its `def`."""
         return self.code.co_filename, line_of_def(self.code.co_filename, self.code.co_firstlineno)
 

@@ -22,12 +22,9 @@ from typed_einsum.testing.names.glossary import glossary_near
 from typed_einsum.testing.observe.holding import found_of, undisturbed
 from typed_einsum.testing.observe.judging import PATIENCE
 from typed_einsum.testing.observe.records import Found, Json
+from typed_einsum.testing.observe.seen import Place
 from typed_einsum.testing.process.outcome import first_line
 from typed_einsum.testing.running.limits import OutOfTime, limited
-
-Place = tuple[str, int]
-"""The file of a function, and the line of its `def`."""
-
 
 MOST_SIGNATURES = 12
 """How many signatures of a function are kept, of all calls that were followed."""
@@ -76,6 +73,8 @@ def looked_at(
             whole = recorded_on_values(ran)
             whole_names = names if whole is ran else names_of(whole, glossary_near(root))
             looked.signatures = dict(by_place(signatures_of(whole, whole_names)))
+            if (entry := _entry(whole)) is None or (entry.file, entry.first) not in looked.signatures:
+                looked.reason = _stopped(whole)
             if audit:
                 looked.findings = tuple(found_of(each, root) for each in audited(call, ran, names))
     except OutOfTime as error:
@@ -89,6 +88,12 @@ def looked_at(
 
 def _entry(ran: Ran) -> Any:
     return ran.recorder.calls[0].source if ran.recorder.calls else None
+
+
+def _stopped(ran: Ran) -> str:
+    """Why a run has not come to the end of its call with symbols."""
+    error = ran.error or (None if ran.trace is None else ran.trace.error)
+    return "" if error is None else f"following it ended with {first_line(error)}"
 
 
 def _listings(shapes: Shapes) -> Iterator[tuple[Place, Json]]:

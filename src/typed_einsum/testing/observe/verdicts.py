@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from typed_einsum.testing.axes.below import Below, Entered, collected
 from typed_einsum.testing.observe import judging, unannotated
 from typed_einsum.testing.observe.budget import Budget
-from typed_einsum.testing.observe.records import ENOUGH, NO_TIME
-from typed_einsum.testing.observe.seen import Ended, Seen
+from typed_einsum.testing.observe.records import DROPPED, ENOUGH, LATE, NO_TIME
+from typed_einsum.testing.observe.seen import Ended, Place, Seen
 from typed_einsum.testing.observe.waiting import Waiting
 from typed_einsum.testing.process.outcome import first_line
 
@@ -38,7 +38,7 @@ FOR_NUMBERS = 0.3
 """Seconds for each function that waits, beyond which a call is judged by its numbers, too."""
 
 
-ByPlace = dict[unannotated.Place, Any]
+ByPlace = dict[Place, Any]
 
 
 class Verdicts:
@@ -82,17 +82,21 @@ class Verdicts:
                 self._say(ended, f"looking at it raised {first_line(error)}")
             for each in self._waiting.enough():
                 self._let_go(each, ENOUGH)
-        for each in self._waiting.too_many():
+        for each in self._waiting.too_many(self._followed.signatures):
             if not each.is_judged:
                 each.seen.owed.add(each.pattern)
-            self._let_go(each, NO_TIME)
+            self._let_go(each, NO_TIME if each.seen.annotated else DROPPED)
+        for each in self._waiting.calls.values() if is_last else ():
+            if not each.seen.annotated:
+                self._say(each, LATE)
 
     def _next(self, is_last: bool) -> Ended | None:
         """The call to look at now; None where the others may wait."""
         left = 1.0 if is_last else self.budget.left / self.budget.allowed
         if left < KEPT:
             return self._waiting.fresh()
-        return self._waiting.next(follows=left >= KEPT_FROM_FOLLOWING and self._left_to_follow > 0)
+        follows = left >= KEPT_FROM_FOLLOWING and self._left_to_follow > 0
+        return self._waiting.next(self._followed.signatures, follows=follows)
 
     @property
     def _left_to_follow(self) -> float:
@@ -101,7 +105,7 @@ class Verdicts:
 
     def _let_go(self, ended: Ended, reason: str) -> None:
         self._waiting.remove(ended)
-        if ended.seen.annotated:
+        if ended.seen.annotated or reason == DROPPED:
             self._say(ended, reason)
 
     def _say(self, ended: Ended, reason: str) -> None:

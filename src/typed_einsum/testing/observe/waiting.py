@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterator
+from collections.abc import Container, Hashable, Iterator
 from dataclasses import dataclass, field
 
 from torch import nn
 
 from typed_einsum.tensors import shape_of
 from typed_einsum.testing.inputs.arrays import tensors_inside
-from typed_einsum.testing.observe.seen import Ended
+from typed_einsum.testing.observe.seen import Ended, Place
 from typed_einsum.testing.running.weights import count_parameters
 
 MOST_WAITING, MOST_NUMBERS = 256, 2**23
@@ -40,17 +40,21 @@ class Waiting:
             ended.seen.waiting -= 1
         self._numbers.pop((id(ended.seen.code), ended.pattern), None)
 
-    def next(self, *, follows: bool) -> Ended | None:
+    def next(self, followed: Container[Place], *, follows: bool) -> Ended | None:
         """The call to look at now: of functions of which nothing is known yet first, the outermost of them.
 
-        Those without annotations come last, and only where it `follows` them.
+        Those without annotations come last, and only where it `follows` them: one that no call has `followed`
+        comes before another call of one that was.
         """
         if (fresh := self.fresh()) is not None:
             return fresh
         judged = (each for each in reversed(self.calls.values()) if each.call is not None)
         if (found := next(judged, None)) is not None:
             return found
-        return next(reversed(self.calls.values()), None) if follows else None
+        if not follows:
+            return None
+        new = (each for each in reversed(self.calls.values()) if each.seen.place not in followed)
+        return next(new, next(reversed(self.calls.values()), None))
 
     def fresh(self) -> Ended | None:
         """The outermost call of a function of which nothing is known yet."""
@@ -61,9 +65,9 @@ class Waiting:
         """The calls of functions of which enough is known."""
         return (each for each in list(self.calls.values()) if each.seen.is_enough)
 
-    def too_many(self) -> Iterator[Ended]:
-        """The first calls, as long as too many wait."""
-        for each in list(self.calls.values()):
+    def too_many(self, followed: Container[Place]) -> Iterator[Ended]:
+        """The first calls, as long as too many wait: of functions that were `followed` before others."""
+        for each in sorted(self.calls.values(), key=lambda each: each.seen.place not in followed):
             if len(self.calls) <= MOST_WAITING and sum(self._numbers.values()) <= MOST_NUMBERS:
                 return
             yield each
