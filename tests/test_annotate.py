@@ -29,9 +29,10 @@ from typed_einsum.cli.observed import CannotObserve, observe, program_of
 from typed_einsum.cli.running import CannotRun, Program
 from typed_einsum.testing.annotate import proving, witness
 from typed_einsum.testing.annotate.hints import Style, kind_of
+from typed_einsum.testing.annotate.joining import forced_in, joined
 from typed_einsum.testing.annotate.merging import Followed, merged
 from typed_einsum.testing.annotate.overlay import Overlay
-from typed_einsum.testing.annotate.planning import Definition, Planned, planned
+from typed_einsum.testing.annotate.planning import ONE_RANK, Definition, Planned, planned
 from typed_einsum.testing.annotate.project import Project
 from typed_einsum.testing.annotate.structure import CannotSay, structure_of
 from typed_einsum.testing.annotate.telling import diff_of, lines_of, summary
@@ -129,6 +130,100 @@ def test_an_expression_stays_where_its_names_are_bound_and_it_holds() -> None:
     assert texts(plan_of(source, other, followed))["return"] == 'Float[Tensor, "b y1"]'
 
 
+def said(name: str, kind: str, every: int, near: int, own: int) -> list[Any]:
+    return [name, kind, f"{kind} in f, line 2", every, near, own]
+
+
+@pytest.mark.parametrize(
+    ("names", "chosen"),
+    [
+        ([said("batch", "local", 1, 1, 1), said("b", "equation", 9, 7, 0)], "b"),
+        ([said("batch", "local", 1, 1, 1), said("b", "equation", 9, 1, 0)], "batch"),
+        ([said("batch", "local", 1, 1, 1), said("b", "equation", 1, 1, 1)], "batch"),
+        ([said("n_embd", "attribute", 9, 9, 9), said("c", "comment", 1, 1, 0)], "c"),
+        ([said("b", "equation", 9, 9, 9), said("rows", "annotation", 1, 0, 0)], "rows"),
+    ],
+)
+def test_of_two_names_for_an_axis_the_more_frequent_in_its_file(names: list[Any], chosen: str) -> None:
+    told = {**signature(x=axes(names[0][0]), origins=names[0][0]), "names": {names[0][0]: names}}
+    plan = plan_of("def f(x):\n    return x\n", [pattern(x=f32(3))], [told])
+    assert texts(plan) == {"x": f'Float[Tensor, "{chosen}"]'}
+
+
+@pytest.mark.parametrize(
+    ("source", "patterns", "signatures", "told"),
+    [
+        (
+            "def f(x):\n    return x\n",
+            [pattern(f32(2, 3), x=f32(2, 3)), pattern(f32(5, 2, 3), x=f32(5, 2, 3))],
+            [signature(axes("n d"), x=axes("n d"), origins="n d")],
+            {},
+        ),
+        (
+            "def f(x):\n    return x\n",
+            [pattern(f32(2, 3), x=f32(2, 3)), pattern(f32(5, 2, 3), x=f32(5, 2, 3))],
+            [
+                signature(axes("n d"), x=axes("n d"), origins="n d"),
+                signature(axes("b n d"), x=axes("b n d"), origins="b n d"),
+            ],
+            {"x": '"*batch n d"', "return": '"*batch n d"'},
+        ),
+        (
+            "def f(x, lens):\n    return x\n",
+            [
+                pattern(f32(2, 7), x=f32(2, 3), lens=f32(2)),
+                pattern(f32(5, 7, 4), x=f32(5, 6, 4), lens=f32(5)),
+            ],
+            [
+                signature(axes("b m"), x=axes("b n"), lens=axes("b"), origins="b n m"),
+                signature(axes("b m d"), x=axes("b n d"), lens=axes("b"), origins="b n m d"),
+            ],
+            {"x": '"b n *batch"', "lens": '"b"', "return": '"b m *batch"'},
+        ),
+        (
+            "def f(x, y):\n    return y\n",
+            [pattern(f32(4), x=f32(3), y=f32(4)), pattern(f32(4), x=f32(2, 3), y=f32(4))],
+            [
+                signature(axes("m"), x=axes("d"), y=axes("m"), origins="d m"),
+                signature(axes("m"), x=axes("b d"), y=axes("m"), origins="b d m"),
+            ],
+            {"x": '"... d"', "y": '"m"', "return": '"m"'},
+        ),
+    ],
+)
+def test_tensors_of_several_ranks_spread_what_some_calls_alone_have(
+    source: str, patterns: list[Pattern], signatures: list[Any], told: dict[str, str]
+) -> None:
+    plan = plan_of(source, patterns, signatures)
+    assert texts(plan) == {name: f"Float[Tensor, {text}]" for name, text in told.items()}
+    if not told:
+        assert {each.reason for each in plan.left} == {ONE_RANK}
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "forced"),
+    [
+        ("TE719", "this needs `b` and `n` to be one size, which no annotation says: give", ("n", "b")),
+        ("TE720", "this needs `d` to be 3, which no annotation says: write", ("d", "3")),
+        ("TE711", "this needs `b` and `n` to be one size", None),
+    ],
+)
+def test_what_contracts_say_of_axes_is_taken(code: str, text: str, forced: tuple[str, str] | None) -> None:
+    assert forced_in(code, text) == forced
+
+
+def test_axes_are_joined_everywhere_in_a_plan() -> None:
+    pair = {"type": "tuple", "items": {"0": f32(2, 2), "1": 4}}
+    plan = plan_of(
+        "def f(x, y):\n    return x\n",
+        [pattern([f32(4)], x=pair, y=None), pattern([f32(4)], x=pair, y=f32(3))],
+        [signature(x={"kind": "tuple", "items": {"0": axes("b n")}}, y=axes("d"), origins="b n d")],
+    )
+    plan = joined(plan, [("n", "b"), ("d", "3")])
+    assert texts(plan) == {"x": 'tuple[Float[Tensor, "b b"], int]', "y": 'Float[Tensor, "3"] | None'}
+    assert [*plan.origins] == ["b"]
+
+
 def test_none_tuples_lists_and_stars() -> None:
     source = "def f(x=None, *rest, pair, **more):\n    return x\n"
     pair = {"type": "tuple", "items": {"0": f32(2, 3), "1": 4}}
@@ -172,7 +267,6 @@ def test_a_class_of_dtypes_is_as_wide_as_was_seen(dtypes: list[str], kind: str) 
 @pytest.mark.parametrize(
     ("values", "reason"),
     [
-        ([f32(2), f32(2, 3)], "it has 1 and 2 axes in different calls"),
         ([{"type": "dict", "items": {"x": f32(2)}}], "it holds tensors in a `dict`"),
         ([f32(2), 3], "it was `Tensor` and `int` in different calls"),
         (
@@ -260,7 +354,7 @@ def test_two_calls_that_name_an_axis_differently_take_the_more_telling_name() ->
         Followed({slots[0]: "batch"}, {"batch": ["comment", "comment in f, line 3"]}),
         Followed({slots[0]: "b"}, {"b": ["local", "local in g, line 3"]}),
     ]
-    assert merged(slots, calls, []).texts == {slots[0]: "b"}
+    assert merged(slots, calls, [], {}).texts == {slots[0]: "b"}
 
 
 # Writing
@@ -436,7 +530,7 @@ def test_functions_of_files_that_contracts_cannot_run_are_left_out(
     project = project_of(tmp_path, *map(matmul, files))
     monkeypatch.setattr(proving, "Supervisor", ThreeFiles)
     plans = [*map(project.plan, project.functions)]
-    plans = [*proving.proved_by_contracts(plans, project.real_texts, tmp_path, 1.0)]
+    plans = [*proving.proved_by_contracts(plans, project.real_texts, tmp_path, 1.0).plans]
     assert [bool(each.hints) for each in plans] == [True, False, False]
     assert [each.reason for plan in plans for each in plan.left] == [
         "check_contract could not run its file: KeyError: 'HOME'",

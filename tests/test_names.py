@@ -5,9 +5,12 @@
 from __future__ import annotations
 
 import ast
+import sys
+import types
 from collections.abc import Callable
 from typing import Any
 
+import einops
 import pytest
 import torch
 from jaxtyping import Float
@@ -16,6 +19,7 @@ from torch import Tensor, nn
 from typed_einsum import shapes
 from typed_einsum.testing.names.comments import axes_in
 from typed_einsum.testing.names.glossary import glossary_near
+from typed_einsum.testing.names.legends import legend_of, short_name
 
 
 def notes(function: Callable[..., Any], *args: Any) -> dict[str, str]:
@@ -242,3 +246,96 @@ def looped(x):
 def test_a_size_that_python_needs_is_said_where_shapes_depend_on_it() -> None:
     assert notes(looped, torch.zeros(3, 4))[""] == "(b, t+4)"
     assert shapes(looped, torch.zeros(3, 4)).extent == "for all sizes with t == 4"
+
+
+def by_einops_einsum(x, y):
+    return einops.einsum(x, y, "rows mid, mid columns -> rows columns")
+
+
+def test_what_a_library_passes_on_names_nothing() -> None:
+    listing = shapes(by_einops_einsum, torch.zeros(2, 3), torch.zeros(3, 5))
+    assert [(axis.name, axis.others) for axis in listing.axes] == [("rows", ()), ("mid", ()), ("columns", ())]
+
+
+def outer_sum(pattern: str, x: Tensor, y: Tensor) -> Tensor:
+    """As einx computes: every size is asked for as a number."""
+    rows, columns = (int(size) for each in (x, y) for size in each.shape[:1])
+    return x.reshape(rows, 1) + y.reshape(1, columns)
+
+
+def kept_mask(pattern: str, mask: Tensor, x: Tensor) -> Tensor:
+    assert [int(size) for size in mask.shape] == [int(size) for size in x.shape[:2]]
+    return torch.where(mask[..., None], x, 0.0)
+
+
+def uses_einx(mask, x, y):
+    einx = sys.modules["einx"]
+    kept = einx.kept_mask("b [n], b n ... -> b n ...", mask, x)
+    return einx.outer_sum("i, j -> i j", kept[:, 0, 0], y)
+
+
+def test_einx_keeps_symbols_and_names_axes(monkeypatch: pytest.MonkeyPatch) -> None:
+    library = types.ModuleType("einx")
+    vars(library).update(outer_sum=outer_sum, kept_mask=kept_mask)
+    monkeypatch.setitem(sys.modules, "einx", library)
+    mask, x, y = torch.ones(2, 3, dtype=torch.bool), torch.ones(2, 3, 7), torch.ones(5)
+    told = notes(uses_einx, mask, x, y)
+    assert (told["mask"], told["x"], told["kept"], told[""]) == (
+        "(b, n)",
+        "(b, n, x2)",
+        "(b, n, x2)",
+        "(b, j)",
+    )
+    assert str(shapes(uses_einx, mask, x, y)).endswith("for all sizes")
+    assert library.outer_sum is outer_sum
+    assert uses_einx(mask, x, y).shape == (2, 5)
+
+
+LEGEND = '''
+"""
+ein notation:
+
+b - batch
+dp - feature dimension (pairwise)
+d - feature dimension
+i - tokens (source)
+j - tokens (target)
+"""
+
+class A:
+    def f(self, x):
+        """q - a parameter
+        k - another
+        v - one more"""
+        "w - windows"
+        return x
+
+# E: number of experts
+# S: sequence length
+# M: memory length
+n = 3  # n - not in a row
+'''
+
+
+@pytest.mark.parametrize(
+    ("name", "short"),
+    [
+        ("batch", "b"),
+        ("dim_pairwise", "dp"),
+        ("dim", "d"),
+        ("num_experts", "E"),
+        ("seq_len", "S"),
+        ("tokens", None),
+        ("windows", None),
+        ("parameter", None),
+        ("length", None),
+        ("b", None),
+    ],
+)
+def test_a_legend_gives_the_short_name(name: str, short: str | None) -> None:
+    found = short_name(name, legend_of(tuple(LEGEND.splitlines(keepends=True))))
+    assert (None if found is None else found[0]) == short
+
+
+def test_a_legend_that_cannot_be_read_has_nothing() -> None:
+    assert legend_of(("def f(:\n",)) == {}

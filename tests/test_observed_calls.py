@@ -225,8 +225,12 @@ def test_time_is_kept_for_functions_that_are_yet_to_be_called(
     for seen in (plain, known, fresh):
         verdicts.take(seen, "t c", {}, None if seen is plain else object())  # type: ignore[arg-type]
     assert settled(0.6) == [fresh]
-    assert settled(0.4) == [known]
+    assert settled(0.4) == [known, plain]
+    verdicts._followed.signatures[plain.place] = []
+    verdicts.take(plain, "t c", {}, None)
     assert settled(0.4) == []
+    assert settled(0.2) == [plain]
+    verdicts.take(plain, "t c", {}, None)
     assert settled(0.6, is_last=True) == [plain]
 
 
@@ -236,10 +240,10 @@ def test_a_call_of_a_function_that_was_not_followed_comes_before_others() -> Non
     waiting = Waiting()
     for seen in (fresh, known):
         waiting.add(Ended(seen, "t c", {}, None))
-    found = waiting.next({known.place}, follows=True)
+    found = waiting.next({known.place}, follows=True, again=True)
     assert found is not None
     assert found.seen is fresh
-    outermost = waiting.next({}, follows=True)
+    outermost = waiting.next({}, follows=True, again=True)
     assert outermost is not None
     assert outermost.seen is known
 

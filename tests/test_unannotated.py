@@ -134,7 +134,7 @@ class Named(torch.nn.Module):
         super().__init__()
         self.cut = Cut()
 
-    def forward(this, x):  # noqa: N805
+    def forward(this, x):
         return this.cut(x)
 
 

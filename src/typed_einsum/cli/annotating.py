@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,17 +18,23 @@ from typed_einsum.testing.observe.store import BadStore, folder_near
 if TYPE_CHECKING:
     from typed_einsum.testing.annotate.planning import Planned
     from typed_einsum.testing.annotate.project import Project
+    from typed_einsum.testing.annotate.proving import Proof
+    from typed_einsum.testing.observe.records import Function
 
 RUN = ("-m", "typed_einsum.cli.proving")
 """What runs a program with the annotations that are to be proved."""
 
 DECORATOR = "typed_einsum.shape_checked"
 
-PATIENCE = "600"
-"""Seconds that following calls may take."""
+FOLLOWING = {"TYPED_EINSUM_GRACE": "600", "TYPED_EINSUM_AUDITS": "off"}
+"""What the program that is observed is told: calls are followed for ten minutes, and not audited."""
 
 TIME_LIMIT = 30.0
 """Seconds for one call of check_contract."""
+
+
+ROUNDS = 2
+"""How often plans are proved: again where axes had to be one, or a number."""
 
 
 class BadPath(Exception):
@@ -75,7 +81,7 @@ def run_annotate(options: argparse.Namespace) -> int:
     try:
         needs_libcst()
         program = None if options.observed is None else program_of(options.observed)
-        before = 0 if program is None else observe(options.observed, TYPED_EINSUM_GRACE=PATIENCE)
+        before = 0 if program is None else observe(options.observed, **FOLLOWING)
         project = _project(options.paths)
         plans, proofs = _proved(project, program, before)
         _tell(project, plans, proofs, options)
@@ -120,23 +126,44 @@ def _proved(
     project: Project, program: Sequence[str] | None, before: int
 ) -> tuple[tuple[Planned, ...], list[str]]:
     """The plans that hold, and by what they were proved."""
-    from typed_einsum.testing.annotate.project import CannotAnnotate
-    from typed_einsum.testing.annotate.proving import Proof, proved_by_contracts, proved_by_run
+    from typed_einsum.testing.annotate.proving import proved_by_contracts
 
     proofs = ["torch's symbolic shapes", "the calls that were observed"]
-    proof = Proof(tuple(map(project.plan, project.functions)))
-    if program is not None:
-        proof = proved_by_run(
-            project.functions, project.plan, project.real_texts, project.root, [*RUN, *program]
+    forced: dict[tuple[str, int, str], list[tuple[str, str]]] = {}
+    for _ in range(ROUNDS):
+        proof = _run(project, program, before, forced)
+        found = proved_by_contracts(proof.plans, project.real_texts, project.root, TIME_LIMIT)
+        if not found.forced:
+            break
+        for key, axes in found.forced.items():
+            forced.setdefault(key, []).extend(axes)
+    proofs += [] if program is None else [proof.claim(found.plans, project.root)]
+    return found.plans, [*proofs, "check_contract"]
+
+
+def _run(
+    project: Project,
+    program: Sequence[str] | None,
+    before: int,
+    forced: Mapping[tuple[str, int, str], Sequence[tuple[str, str]]],
+) -> Proof:
+    """The plans that a run of the program agrees with. Axes are what they are `forced` to be."""
+    from typed_einsum.testing.annotate.joining import joined
+    from typed_einsum.testing.annotate.project import CannotAnnotate
+    from typed_einsum.testing.annotate.proving import Proof, proved_by_run
+
+    def plan(function: Function) -> Planned:
+        return joined(project.plan(function), forced.get(function.key, ()))
+
+    if program is None:
+        return Proof(tuple(map(plan, project.functions)))
+    proof = proved_by_run(project.functions, plan, project.real_texts, project.root, [*RUN, *program])
+    if proof.status != before:
+        raise CannotAnnotate(
+            f"--with: the command ended with status {before}, and with {proof.status} once functions are "
+            "annotated: nothing is written"
         )
-        if proof.status != before:
-            raise CannotAnnotate(
-                f"--with: the command ended with status {before}, and with {proof.status} once functions are "
-                "annotated: nothing is written"
-            )
-    plans = proved_by_contracts(proof.plans, project.real_texts, project.root, TIME_LIMIT)
-    proofs += [] if program is None else [proof.claim(plans, project.root)]
-    return plans, [*proofs, "check_contract"]
+    return proof
 
 
 def _wanted(paths: Sequence[Path], root: Path) -> set[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from typed_einsum.testing.annotate.signatures import PARTS, WORD
@@ -20,8 +20,11 @@ Json = Any
 Slot = tuple[str, Path, int]
 """An axis: the parameter, or `return`, the path to the tensor in it, and the number of the axis."""
 
-RANKS = {kind.word: kind.value for kind in reversed(Kind)} | {"place": Kind.PLACE.value}
-"""How telling evidence is, by the word for its kind."""
+ORDER = ("annotation", "local", "equation", "comment", "role", "attribute", Kind.GLOSSARY.word, "place")
+"""How telling evidence is, by the word for its kind, the most telling first."""
+
+TIERS = (("annotation",), ("local", "equation", "comment"), ("role",))
+"""Kinds between whose names it matters which is the more frequent, not the kind."""
 
 
 @dataclass
@@ -41,11 +44,49 @@ class Axis:
 
 
 @dataclass(frozen=True)
+class Candidate:
+    """A name for an axis, and how many lines say it: in all, in the function's file, and in the function.
+
+    `common` says how many equations of the file have it.
+    """
+
+    name: str
+    kind: str
+    origin: str
+    every: int = 1
+    near: int = 0
+    own: int = 0
+    common: int = 0
+
+    @property
+    def rank(self) -> tuple[int, ...]:
+        """The better name comes first: by its kind, and of what code calls an axis, the more frequent."""
+        tier = next((at for at, kinds in enumerate(TIERS) if self.kind in kinds), len(TIERS) + self.order)
+        return (tier, -self.common - self.near - self.own, -self.every, self.order)
+
+    @property
+    def order(self) -> int:
+        """How telling its kind is."""
+        return ORDER.index(self.kind)
+
+    def with_more(self, other: Candidate) -> Candidate:
+        """The same name as two calls know it."""
+        best = min(self, other, key=lambda each: each.order)
+        every, near, own = map(max, self._counts, other._counts)
+        return replace(best, every=every, near=near, own=own)
+
+    @property
+    def _counts(self) -> tuple[int, int, int]:
+        return self.every, self.near, self.own
+
+
+@dataclass(frozen=True)
 class Followed:
-    """A call that was followed: the text of each axis, and where its names come from."""
+    """A call that was followed: the text of each axis, where its names come from, and what else names it."""
 
     labels: Mapping[Slot, str]
     origins: Mapping[str, Sequence[str]]
+    names: Mapping[str, Sequence[Sequence[Any]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -56,18 +97,30 @@ class Merged:
     origins: Mapping[str, str]
 
 
-def merged(slots: Sequence[Slot], followed: Sequence[Followed], seen: Sequence[Mapping[Slot, int]]) -> Merged:
-    """Names for axes: `slots` are those of arguments, in their order, and then those of the result."""
+def merged(
+    slots: Sequence[Slot],
+    followed: Sequence[Followed],
+    seen: Sequence[Mapping[Slot, int]],
+    vocabulary: Mapping[str, int],
+) -> Merged:
+    """Names for axes: `slots` are those of arguments, in their order, and then those of the result.
+
+    `vocabulary` says how many equations of the file have each name.
+    """
     known = [slot for slot in slots if any(slot in each.labels for each in followed)]
-    axes = _Axes(known, followed, seen)
+    axes = _Axes(known, followed, seen, vocabulary)
     return Merged(dict(axes.texts()), {axis.name: axis.origin for axis in axes.axes if axis.name})
 
 
 class _Axes:
     def __init__(
-        self, slots: Sequence[Slot], followed: Sequence[Followed], seen: Sequence[Mapping[Slot, int]]
+        self,
+        slots: Sequence[Slot],
+        followed: Sequence[Followed],
+        seen: Sequence[Mapping[Slot, int]],
+        vocabulary: Mapping[str, int],
     ) -> None:
-        self._followed, self._seen = followed, seen
+        self._followed, self._seen, self._vocabulary = followed, seen, vocabulary
         self.axes: list[Axis] = []
         for slot in slots:
             labels = self._labels(slot)
@@ -77,6 +130,7 @@ class _Axes:
             else:
                 joined.slots.append(slot)
                 joined.labels = labels | joined.labels
+        self._join_by_name()
         self._taken: dict[str, Axis] = {}
         self._name_all()
 
@@ -95,16 +149,37 @@ class _Axes:
             return False
         return all(each[one] == each[other] for each in self._seen if one in each and other in each)
 
+    def _join_by_name(self) -> None:
+        """Make one of axes that the function itself calls the same, and that are equal in all calls."""
+        for axis in list(self.axes):
+            names = self._own_names(axis)
+            for other in self.axes[: self.axes.index(axis)] if names else ():
+                if names & self._own_names(other) and self._are_equal(axis, other):
+                    other.slots += axis.slots
+                    other.labels = axis.labels | other.labels
+                    self.axes.remove(axis)
+                    break
+
+    def _own_names(self, axis: Axis) -> set[str]:
+        return {each.name for each in self._candidates(axis) if each.own and each.kind in TIERS[1]}
+
+    def _are_equal(self, one: Axis, other: Axis) -> bool:
+        pairs = [
+            (each[a], each[b])
+            for each in self._seen
+            for a in one.slots
+            for b in other.slots
+            if a in each and b in each
+        ]
+        return bool(pairs) and all(a == b for a, b in pairs)
+
     def _name_all(self) -> None:
         """Names by how telling their evidence is: an axis that code names keeps its name before others."""
         named = [(self._candidates(axis), axis) for axis in self.axes if not self._is_number(axis)]
-        for candidates, axis in sorted(named, key=lambda each: each[0][0][:1] if each[0] else (99,)):
-            if not candidates:
-                continue
-            for _, name, origin in candidates:
-                if name not in self._taken:
-                    self._take(axis, name, origin)
-                    break
+        for candidates, axis in sorted(named, key=lambda each: each[0][0].rank if each[0] else (99,)):
+            chosen = next((each for each in candidates if each.name not in self._taken), None)
+            if chosen is not None:
+                self._take(axis, chosen.name, chosen.origin)
         for axis in self.axes:
             if not axis.name and not self._is_number(axis) and self._expression(axis) is None:
                 self._take(axis, self._free(_place(axis)), Kind.PLACE.word)
@@ -124,15 +199,23 @@ class _Axes:
         sizes = {each[slot] for each in self._seen for slot in axis.slots if slot in each}
         return bool(number) and sizes <= {int(number)}
 
-    def _candidates(self, axis: Axis) -> list[tuple[int, str, str]]:
-        """The names that calls have for an axis, the most telling first."""
-        labels = [(at, label) for at, label in axis.labels.items() if label.isidentifier()]
-        often = [label for _, label in labels]
-        found = []
-        for at, label in labels:
-            kind, origin = self._followed[at].origins.get(label, ("place", Kind.PLACE.word))
-            found.append(((RANKS.get(kind, Kind.PLACE.value), -often.count(label)), label, origin))
-        return [(rank, label, origin) for (rank, _), label, origin in sorted(found, key=lambda each: each[0])]
+    def _candidates(self, axis: Axis) -> list[Candidate]:
+        """The names that code has for an axis, the most telling first."""
+        found: dict[str, Candidate] = {}
+        for at, label in axis.labels.items():
+            for each in self._said(at, label) if label.isidentifier() else ():
+                known = found.get(each.name)
+                found[each.name] = each if known is None else known.with_more(each)
+        return sorted(found.values(), key=lambda each: each.rank)
+
+    def _said(self, at: int, label: str) -> Iterator[Candidate]:
+        """What one call says of an axis: all that names it, or the one name that it has there."""
+        followed = self._followed[at]
+        for name, kind, origin, every, near, own in followed.names.get(label, ()):
+            yield Candidate(name, kind, origin, every, near, own, self._vocabulary.get(name, 0))
+        kind, origin = followed.origins.get(label, ("place", Kind.PLACE.word))
+        if label not in {each[0] for each in followed.names.get(label, ())}:
+            yield Candidate(label, kind, origin)
 
     def texts(self) -> Iterator[tuple[Slot, str]]:
         for axis in self.axes:

@@ -9,8 +9,13 @@ from typing import Any
 
 from typed_einsum.testing.annotate.hints import Hint, shapes_of
 from typed_einsum.testing.annotate.merging import Followed, Merged, Slot, merged
+from typed_einsum.testing.annotate.spreads import Place, spread_texts
 from typed_einsum.testing.annotate.structure import (
+    SPREAD,
+    SPREAD_AT,
     CannotSay,
+    Found,
+    aligned_at_start,
     has_tensor,
     structure_of,
     tensors_in,
@@ -27,6 +32,8 @@ READERS = (*COMPILERS, "script", "script_method", "custom_op")
 
 FAILED = ("following", "the call ran", "all calls")
 """How the reasons begin for which a call was not followed to its end."""
+
+ONE_RANK = "it has unlike ranks in different calls, of which one alone was followed"
 
 RESULT = "return"
 """What stands for the result among the parameters: no parameter can have this name."""
@@ -65,13 +72,16 @@ class Parameter:
     may_be_none: bool = False
 
 
-def planned(function: Function, node: Definition) -> Planned:
-    """The annotations of a function that was observed, where it has none."""
+def planned(function: Function, node: Definition, vocabulary: Mapping[str, int] | None = None) -> Planned:
+    """The annotations of a function that was observed, where it has none.
+
+    `vocabulary` says how many equations of its file have each name of an axis.
+    """
     seen = [pattern for pattern in function.patterns if pattern.ended == "returned"]
     reason = _why_not(function, node, seen)
     if reason:
         return Planned(function, left=(Left("", reason),))
-    return _Plan(function, node, seen).made()
+    return _Plan(function, node, seen, vocabulary or {}).made()
 
 
 def _why_not(function: Function, node: Definition, seen: Sequence[Pattern]) -> str:
@@ -98,27 +108,45 @@ def _why_not_followed(what: str, seen: Sequence[Pattern]) -> str:
 
 
 class _Plan:
-    def __init__(self, function: Function, node: Definition, seen: Sequence[Pattern]) -> None:
-        self._function, self._node, self._seen = function, node, seen
+    def __init__(
+        self, function: Function, node: Definition, seen: Sequence[Pattern], vocabulary: Mapping[str, int]
+    ) -> None:
+        self._function, self._node, self._seen, self._vocabulary = function, node, seen, vocabulary
         self._left: list[Left] = []
         self._stars = {each.name for each in parameters(node) if each.stars}
         self._structures = dict(self._structured())
 
     def made(self) -> Planned:
-        found = merged(self._slots(), [*self._followed()], [*self._sizes()])
+        found = self._merged()
+        if any(SPREAD in shape.axes for each in self._structures.values() for shape in shapes_of(each)):
+            found = self._aligned(found)
         hints: dict[str, Hint] = {}
+        spreads = self._spreads(found)
         for name, structure in self._structures.items():
             written = self._annotation(name)
             if written is not None:
                 if not any(isinstance(each, ast.Subscript) for each in ast.walk(written)):
                     self._left.append(Left(name, f"it is annotated already, as `{ast.unparse(written)}`"))
                 continue
-            hint = self._named(name, structure, found)
+            hint = self._named(name, structure, found, spreads)
             if hint is not None:
                 hints[name] = hint
         used = {word for hint in hints.values() for shape in shapes_of(hint) for word in shape.axes}
         origins = {name: origin for name, origin in found.origins.items() if name in used}
         return Planned(self._function, hints, origins, tuple(self._left))
+
+    def _merged(self) -> Merged:
+        return merged(self._slots(), [*self._followed()], [*self._sizes()], self._vocabulary)
+
+    def _aligned(self, at_end: Merged) -> Merged:
+        """Tensors of several ranks have their last axes in common, or their first: what others share."""
+        before = self._structures
+        self._structures = {name: aligned_at_start(each) for name, each in before.items()}
+        at_start = self._merged()
+        if _shared(at_start) > _shared(at_end):
+            return at_start
+        self._structures = before
+        return at_end
 
     def _annotation(self, name: str) -> ast.expr | None:
         if name == RESULT:
@@ -156,12 +184,11 @@ class _Plan:
         for name, structure in self._structures.items():
             values = [*self._values(name), *self._texts(name)]
             for value in values:
-                for path, tensor in self._tensors(name, value, structure):
-                    axes = tensor.get("shape", tensor.get("axes"))
-                    found |= dict.fromkeys((name, path, at) for at in range(len(axes)))
+                for each in self._tensors(name, value, structure):
+                    found |= dict.fromkeys((name, each.path, at) for at in each.axes)
         return list(found)
 
-    def _tensors(self, name: str, value: Json, structure: Hint) -> list[tuple[Any, Json]]:
+    def _tensors(self, name: str, value: Json, structure: Hint) -> list[Found]:
         return tensors_in(value, structure, is_star=name in self._stars)
 
     def _values(self, name: str) -> list[Json]:
@@ -170,34 +197,53 @@ class _Plan:
     def _texts(self, name: str) -> list[Json]:
         return [_of_signature(each, name) for each in self._function.signatures]
 
+    def _spreads(self, found: Merged) -> dict[Place, str]:
+        """What is written for axes that some calls alone have; nothing unless two ranks were followed."""
+        seen = [(_of_pattern, pattern) for pattern in self._seen]
+        calls = [*seen, *((_of_signature, each) for each in self._function.signatures)]
+        told: dict[Place, list[Any]] = {}
+        for number, (of, call) in enumerate(calls):
+            for name, structure in self._structures.items():
+                for each in self._tensors(name, of(call, name), structure):
+                    if each.spread is not None:
+                        told.setdefault((name, each.path), [None] * len(calls))[number] = each.spread
+        followed = {
+            place: {len(each) for each in own[len(seen) :] if each is not None} for place, own in told.items()
+        }
+        known = {place: own for place, own in told.items() if len(followed[place]) > 1}
+        return spread_texts(known, found.origins)
+
     def _followed(self) -> Iterator[Followed]:
         for signature in self._function.signatures:
             labels: dict[Slot, str] = {}
             for name, structure in self._structures.items():
-                for path, tensor in self._tensors(name, _of_signature(signature, name), structure):
-                    for at, text in enumerate(tensor["axes"]):
-                        slot = (name, path, at)
+                for each in self._tensors(name, _of_signature(signature, name), structure):
+                    for at, text in each.axes.items():
+                        slot = (name, each.path, at)
                         # Items of one list that have unlike axes have none in common there.
                         labels[slot] = text if labels.get(slot, text) == text else f"{name}_each{at}"
-            yield Followed(labels, signature["origins"])
+            yield Followed(labels, signature["origins"], signature.get("names", {}))
 
     def _sizes(self) -> Iterator[dict[Slot, int]]:
         for pattern in self._seen:
             sizes: dict[Slot, int] = {}
             for name, structure in self._structures.items():
-                for path, tensor in self._tensors(name, _of_pattern(pattern, name), structure):
-                    sizes |= {(name, path, at): size for at, size in enumerate(tensor["shape"])}
+                for each in self._tensors(name, _of_pattern(pattern, name), structure):
+                    sizes |= {(name, each.path, at): size for at, size in each.axes.items()}
             yield sizes
 
-    def _named(self, name: str, structure: Hint, found: Merged) -> Hint | None:
+    def _named(self, name: str, structure: Hint, found: Merged, spreads: Mapping[Place, str]) -> Hint | None:
         texts = {(path, at): text for (own, path, at), text in found.texts.items() if own == name}
+        texts |= {(path, SPREAD_AT): text for (own, path), text in spreads.items() if own == name}
         path = ("*",) if name in self._stars else ()
         try:
             return with_axes(structure, texts, path)
         except KeyError:
             how = "returns" if name == RESULT else "passes"
             calls = [each for each in self._seen if has_tensor(_of_pattern(each, name))]
-            self._left.append(Left(name, _why_not_followed(f"a call that {how} it", calls)))
+            has_ranks = any(SPREAD in shape.axes for shape in shapes_of(structure))
+            reason = _why_not_followed(f"a call that {how} it", calls)
+            self._left.append(Left(name, ONE_RANK if has_ranks else reason))
             return None
 
 
@@ -207,6 +253,11 @@ def _of_pattern(pattern: Pattern, name: str) -> Json:
 
 def _of_signature(signature: Json, name: str) -> Json:
     return signature["result"] if name == RESULT else signature["arguments"].get(name)
+
+
+def _shared(found: Merged) -> int:
+    """How many axes are one with another."""
+    return len(found.texts) - len({text for text in found.texts.values() if text.isidentifier()})
 
 
 def parameters(node: Definition) -> Iterator[Parameter]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import tomllib
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from typed_einsum.testing.annotate.planning import Definition, Left, Planned, planned
 from typed_einsum.testing.annotate.writing import can_parse, written
+from typed_einsum.testing.names.vocabulary import vocabulary_of
 from typed_einsum.testing.observe.records import Found, Function, Observations
 from typed_einsum.testing.observe.store import CHANGED, read
 
@@ -55,12 +57,16 @@ class Project:
             if isinstance(node, Definition)
         }
 
+    @cached_property
+    def _vocabularies(self) -> dict[str, Counter[str]]:
+        return {file: vocabulary_of(ast.parse(text)) for file, text in self.sources.items()}
+
     def plan(self, function: Function) -> Planned:
         """The annotations of one function."""
         node = self._definitions.get((function.file, function.line))
         if node is None:
             return Planned(function, left=(Left("", "there is no `def` in its line"),))
-        return planned(function, node)
+        return planned(function, node, self._vocabularies[function.file])
 
     def texts(self, plans: Sequence[Planned], decorator: str = "") -> dict[str, str]:
         """The files that change, with their new texts."""

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from typed_einsum.testing.annotate.joining import forced_in
 from typed_einsum.testing.annotate.overlay import VARIABLE
 from typed_einsum.testing.annotate.planning import Left, Planned
 from typed_einsum.testing.annotate.witness import FOLDER, NAME
@@ -119,30 +120,52 @@ def _lines(folder: Path) -> Iterator[Any]:
             yield json.loads(line)
 
 
-def proved_by_contracts(
-    plans: Sequence[Planned], texts: Texts, root: Path, seconds: float
-) -> tuple[Planned, ...]:
+@dataclass(frozen=True)
+class Contracts:
+    """Plans that `check_contract` agrees with, and what it says that axes of others must be, by function."""
+
+    plans: tuple[Planned, ...]
+    forced: Mapping[Key, tuple[tuple[str, str], ...]]
+
+
+def proved_by_contracts(plans: Sequence[Planned], texts: Texts, root: Path, seconds: float) -> Contracts:
     """The plans without those that `check_contract` finds an error in, or whose file it cannot run.
 
     Raises `WorkerFailed`.
     """
-    found = dict(_contracts(texts(plans, ""), seconds))
-    return tuple(_agreed(plan, found, root) for plan in plans)
+    found: dict[tuple[str, str], list[Disagreement]] = defaultdict(list)
+    for place, each in _contracts(texts(plans, ""), seconds):
+        found[place].append(each)
+    agreed = tuple(_agreed(plan, found, root) for plan in plans)
+    forced = {
+        plan.function.key: tuple(axes for each in found[_place(plan, root)] if (axes := each.forced))
+        for plan in plans
+        if plan.hints and _place(plan, root) in found
+    }
+    return Contracts(agreed, {key: axes for key, axes in forced.items() if axes})
 
 
-def _agreed(plan: Planned, found: Mapping[tuple[str, str], str], root: Path) -> Planned:
+def _agreed(plan: Planned, found: Mapping[tuple[str, str], Sequence[Disagreement]], root: Path) -> Planned:
     file, name = _place(plan, root)
-    reason = found.get((file, WHOLE), found.get((file, name)))
-    if reason is None or not plan.hints:
+    reasons = [*found.get((file, WHOLE), ()), *found.get((file, name), ())]
+    if not reasons or not plan.hints:
         return plan
-    return Planned(plan.function, left=(Left("", reason),))
+    return Planned(plan.function, left=(Left("", reasons[0].reason),))
 
 
 def _place(plan: Planned, root: Path) -> tuple[str, str]:
     return os.path.realpath(root / plan.function.file), plan.function.name
 
 
-def _contracts(texts: Mapping[str, str], seconds: float) -> Iterator[tuple[tuple[str, str], str]]:
+@dataclass(frozen=True)
+class Disagreement:
+    """Why a function is left out, and which axis must be which other one, or a number, if that is why."""
+
+    reason: str
+    forced: tuple[str, str] | None = None
+
+
+def _contracts(texts: Mapping[str, str], seconds: float) -> Iterator[tuple[tuple[str, str], Disagreement]]:
     """Why functions are left out, by file and name; `WHOLE` stands for all of a file that does not run."""
     with tempfile.TemporaryDirectory(prefix="typed-einsum-") as folder:
         overlay = Path(folder) / "overlay.json"
@@ -156,7 +179,8 @@ def _contracts(texts: Mapping[str, str], seconds: float) -> Iterator[tuple[tuple
                     if each.kind in ("finding", "failed"):
                         how = "disagrees" if each.name else "could not run its file"
                         said = f"{each.code} {each.text}".strip()
-                        yield (os.path.realpath(file), each.name or WHOLE), f"check_contract {how}: {said}"
+                        why = Disagreement(f"check_contract {how}: {said}", forced_in(each.code, each.text))
+                        yield (os.path.realpath(file), each.name or WHOLE), why
         finally:
             supervisor.close()
             if before is None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +15,7 @@ from typed_einsum.testing.listing.recorder import Recorded
 from typed_einsum.testing.listing.running import Ran
 from typed_einsum.testing.listing.source import Source
 from typed_einsum.testing.listing.values import Number, Several, Shape, Size, Value
-from typed_einsum.testing.names.evidence import Kind
+from typed_einsum.testing.names.evidence import Evidence, Kind
 from typed_einsum.testing.names.naming import Names
 
 Json = Any
@@ -58,12 +58,13 @@ class _Naming:
     _texts: dict[Size, str] = field(default_factory=dict)
     _origins: dict[str, list[str]] = field(default_factory=dict)
     _bound: dict[str, str] = field(default_factory=dict)
+    _said: dict[str, list[Json]] = field(default_factory=dict)
 
     def signature(self) -> Json:
         passed = {name: self._of(value, name) for name, value in self.call.arguments.items()}
         result = self._of(self.call.result, "result", is_result=True)
         kept = {name: value for name, value in passed.items() if value is not None}
-        return {"arguments": kept, "result": result, "origins": self._origins}
+        return {"arguments": kept, "result": result, "origins": self._origins, "names": self._said}
 
     def _of(self, value: Value | None, place: str, *, is_result: bool = False) -> Json:
         match value:
@@ -79,7 +80,9 @@ class _Naming:
 
     def _axis(self, size: Size, place: str, is_result: bool) -> str:
         if size not in self._texts:
-            self._texts[size] = self._named(size, place, is_result)
+            text = self._texts[size] = self._named(size, place, is_result)
+            if text in self._origins:
+                self._said[text] = told_names(self.names.candidates(size, self.call.source), self.call.source)
         return self._texts[size]
 
     def _named(self, size: Size, place: str, is_result: bool) -> str:
@@ -113,6 +116,23 @@ class _Naming:
         if free == name:
             self._bound[name] = name
         return free
+
+
+def told_names(found: Sequence[Evidence], source: Source) -> list[Json]:
+    """The names that code has for an axis of a function, each with its kind, where it comes from, and how
+    many lines say it: in all, in its file, and in the function itself."""
+    names: dict[str, list[Evidence]] = defaultdict(list)
+    for each in found:
+        names[each.name].append(each)
+    told = []
+    for name, every in names.items():
+        best = min(every, key=lambda each: (each.is_role, each.kind, each.source != source))
+        by_line = {(each.source, each.line): each.source for each in every}
+        near = sum(one is not None and one.file == source.file for one in by_line.values())
+        own = sum(one == source for one in by_line.values())
+        kind = "role" if best.is_role else best.kind.word if best.kind is not Kind.PLACE else "place"
+        told.append([name, kind, best.text, len(by_line), near, own])
+    return told
 
 
 def by_place(found: dict[Source, list[Json]]) -> Iterator[tuple[tuple[str, int], list[Json]]]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from typed_einsum.testing.annotate.hints import Hint, Listed, Maybe, Plain, Shaped, Tupled, kind_of
@@ -13,6 +14,9 @@ Path = tuple[str, ...]
 
 EACH = "*"
 """The step of a path that goes to every item of a container."""
+
+SPREAD, SPREAD_AT = "...", 1 << 16
+"""What stands for the axes that are there in some calls only, and its number among the axes."""
 
 PLAIN = ("int", "float", "bool", "str")
 
@@ -85,11 +89,24 @@ def _kind(value: Json) -> str:
 
 
 def _tensor(values: list[Json]) -> Hint:
-    ranks = sorted({len(value["shape"]) for value in values})
+    kind, ranks = kind_of(value["tensor"] for value in values), {len(value["shape"]) for value in values}
     if len(ranks) > 1:
-        told = f"{', '.join(map(str, ranks[:-1]))} and {ranks[-1]}"
-        raise CannotSay(f"it has {told} axes in different calls")
-    return Shaped(kind_of(value["tensor"] for value in values), tuple(map(str, range(ranks[0]))))
+        return Shaped(kind, (SPREAD, *map(str, range(-min(ranks), 0))))
+    return Shaped(kind, tuple(map(str, range(ranks.pop()))))
+
+
+def aligned_at_start(hint: Hint) -> Hint:
+    """An annotation whose tensors of several ranks have their first axes in common, not the last."""
+    match hint:
+        case Shaped(kind, (first, *rest)) if first == SPREAD:
+            return Shaped(kind, (*map(str, range(len(rest))), SPREAD))
+        case Tupled(items, is_open):
+            return Tupled(tuple(map(aligned_at_start, items)), is_open)
+        case Listed(item):
+            return Listed(aligned_at_start(item))
+        case Maybe(inner):
+            return Maybe(aligned_at_start(inner))
+    return hint
 
 
 def _tuple(values: list[Json]) -> Hint:
@@ -99,21 +116,33 @@ def _tuple(values: list[Json]) -> Hint:
     return Tupled((_of([item for value in values for item in _items(value)]),), is_open=True)
 
 
-def tensors_in(value: Json, hint: Hint, *, is_star: bool = False) -> list[tuple[Path, Json]]:
-    """The tensors of a value, as observed or in a signature, by the paths that an annotation has for them."""
+@dataclass(frozen=True)
+class Found:
+    """A tensor of a value: the path that an annotation has for it, its axes, and those that are spread.
+
+    An axis is a size, or the text that a signature has for it, by the number that the annotation has for it.
+    """
+
+    path: Path
+    axes: Mapping[int, Json]
+    spread: tuple[Json, ...] | None
+
+
+def tensors_in(value: Json, hint: Hint, *, is_star: bool = False) -> list[Found]:
+    """The tensors of a value, as observed or in a signature, as far as they fit an annotation."""
     if is_star:
         return [found for item in _items(value) for found in _found(item, hint, (EACH,))]
     return _found(value, hint, ())
 
 
-def _found(value: Json, hint: Hint, path: Path) -> list[tuple[Path, Json]]:
+def _found(value: Json, hint: Hint, path: Path) -> list[Found]:
     if value is None:
         return []
     match hint:
         case Maybe(inner):
             return _found(value, inner, path)
-        case Shaped(_, axes) if isinstance(value, dict) and _rank(value) == len(axes):
-            return [(path, value)]
+        case Shaped(_, axes) if isinstance(value, dict):
+            return _tensors(path, axes, value.get("shape", value.get("axes")))
         case Listed(item) | Tupled((item,), True):
             return [each for inner in _items(value) for each in _found(inner, item, (*path, EACH))]
         case Tupled(items, False) if isinstance(value, dict):
@@ -123,16 +152,25 @@ def _found(value: Json, hint: Hint, path: Path) -> list[tuple[Path, Json]]:
     return []
 
 
-def _rank(value: Json) -> int | None:
-    axes = value.get("shape", value.get("axes"))
-    return None if axes is None else len(axes)
+def _tensors(path: Path, axes: tuple[str, ...], own: Sequence[Json] | None) -> list[Found]:
+    if own is None:
+        return []
+    if SPREAD not in axes:
+        return [Found(path, dict(enumerate(own)), None)] if len(own) == len(axes) else []
+    at, more = axes.index(SPREAD), len(own) - len(axes) + 1
+    if more < 0:
+        return []
+    named = {int(axis): own[int(axis)] for axis in axes if axis != SPREAD}
+    return [Found(path, named, tuple(own[at : at + more]))]
 
 
 def with_axes(hint: Hint, texts: dict[tuple[Path, int], str], path: Path = ()) -> Hint:
     """An annotation whose axes have their texts. Raises `KeyError` for an axis of which nothing is known."""
     match hint:
         case Shaped(kind, axes):
-            return Shaped(kind, tuple(texts[path, at] for at in range(len(axes))))
+            return Shaped(
+                kind, tuple(texts[path, SPREAD_AT if axis == SPREAD else int(axis)] for axis in axes)
+            )
         case Maybe(inner):
             return Maybe(with_axes(inner, texts, path))
         case Listed(item):

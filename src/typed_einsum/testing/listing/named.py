@@ -13,6 +13,7 @@ from typed_einsum.testing.listing.source import Source
 from typed_einsum.testing.listing.values import Shape, Size, Value, settled, shapes_in
 from typed_einsum.testing.names.evidence import Evidence, Kind
 from typed_einsum.testing.names.gathering import expressions, from_code, of_glossary, sizes_held
+from typed_einsum.testing.names.legends import aliases
 from typed_einsum.testing.names.naming import Names
 
 
@@ -27,6 +28,7 @@ def names_of(ran: Ran, glossary: Mapping[str, str]) -> Names:
         *from_code(recorder.calls, recorder.equations),
         *of_glossary(recorder.calls, glossary),
     ]
+    evidence += aliases(evidence)
     free = {symbol: place for symbol, place in ran.places.items() if ran.final(symbol) == symbol}
     given = [
         Evidence(symbol, place, Kind.ANNOTATION) for symbol, place in free.items() if place.isidentifier()

@@ -98,12 +98,17 @@ class Recorder:
         return reader_of(code)
 
     def within(self, frame: FrameType) -> tuple[Source, int] | None:
-        """The function of the project that a call comes from, and its line."""
+        """The function of the project that a call comes from, and its line.
+
+        None within what was passed an equation: what it passes on is not what the project has written.
+        """
         above = frame.f_back
         while above is not None:
             what = self._known.get(id(above.f_code), (None, None))[1]
             if isinstance(what, Source):
                 return what, above.f_lineno
+            if isinstance(what, Reader):
+                return None
             above = above.f_back
         return None
 

@@ -25,6 +25,7 @@ from typed_einsum.testing.axes.trace import Trace, is_untraceable, undisturbed
 from typed_einsum.testing.calls.call import Call
 from typed_einsum.testing.calls.variation import copied
 from typed_einsum.testing.inputs.recipe import CannotMake, Recipe
+from typed_einsum.testing.listing.einx_calls import einx_on_symbols
 from typed_einsum.testing.listing.project import sources_near
 from typed_einsum.testing.listing.recorder import Recorder
 from typed_einsum.testing.listing.values import Size
@@ -289,7 +290,7 @@ def _started(
     """Run it, and give what it raised."""
     whole = inspect.Signature([inspect.Parameter("bound", inspect.Parameter.POSITIONAL_ONLY)])
     try:
-        with mode, recorder:
+        with mode, einx_on_symbols(), recorder:
             run(start, inspect.BoundArguments(whole, OrderedDict(bound=bound)))
     except Exception as error:  # the user's code, or torch, which cannot follow it
         return error

@@ -30,11 +30,16 @@ class Equation:
     where: Where
     by: str
 
-    def letters(self) -> Iterator[tuple[str, Size]]:
-        """Each letter or word of it that is one axis, with its size."""
-        for axis, size in self._axes():
-            if axis.isidentifier() and axis != "_":
-                yield axis, size
+    def letters(self) -> Iterator[tuple[str, Size, bool]]:
+        """Each letter or word of it that is one axis, with its size, and whether the axis has another, too.
+
+        In `b i d, b j d -> b i j`, what `i` and `j` call by turns has a name of its own elsewhere.
+        """
+        found = [(axis, size) for axis, size in self._axes() if axis.isidentifier() and axis != "_"]
+        names: dict[Size, set[str]] = {}
+        for axis, size in found:
+            names.setdefault(size, set()).add(axis)
+        yield from ((axis, size, len(names[size]) > 1 and not isinstance(size, int)) for axis, size in found)
 
     def products(self) -> Iterator[tuple[list[str], Size]]:
         """The axes that it writes as products, `(h d)`, each with its size."""
@@ -54,7 +59,7 @@ class Equation:
 
 def _placed(written: str, shape: Shape) -> Iterator[tuple[str, Size]]:
     """Each axis as it is written, with its size; those of an ellipsis are left out."""
-    axes = _axes(written)
+    axes = axes_written(written)
     spread = next((at for at, axis in enumerate(axes) if axis in ("...", "*", "…")), None)
     if spread is None:
         if len(axes) == len(shape.axes):
@@ -66,7 +71,7 @@ def _placed(written: str, shape: Shape) -> Iterator[tuple[str, Size]]:
         yield from zip(axes[spread + 1 :], shape.axes[len(shape.axes) - after :], strict=True)
 
 
-def _axes(written: str) -> list[str]:
+def axes_written(written: str) -> list[str]:
     """The axes of one tensor: words where they are apart, else letters."""
     written = written.strip()
     if " " in written or "(" in written:
@@ -89,19 +94,16 @@ class Reader:
         if found is None or where is None:
             return None
         text, operands, has_result = found
-        if "->" in text:
-            left, _, right = text.partition("->")
-            shapes = [seen(each) for each in operands]
-            written = left.split(",") if "," in left else [left]
-            known = [
-                (each, shape)
-                for each, shape in zip(written, shapes, strict=False)
-                if isinstance(shape, Shape)
-            ]
-            into.append(Equation(text, tuple(known), where, self.by))
-            if has_result:
-                return _Result(text, right, where, self.by, into)
-        return None
+        left, arrow, right = text.partition("->")
+        if not arrow and self.by != "einx":
+            return None
+        shapes = [seen(each) for each in operands]
+        written = left.split(",") if "," in left else [left]
+        known = [
+            (each, shape) for each, shape in zip(written, shapes, strict=False) if isinstance(shape, Shape)
+        ]
+        into.append(Equation(text, tuple(known), where, self.by))
+        return _Result(text, right, where, self.by, into) if arrow and has_result else None
 
 
 @dataclass(frozen=True)
@@ -143,6 +145,13 @@ def _einops_layer(values: Mapping[str, Any]) -> tuple[str, Sequence[Any], bool] 
     return (pattern, [values.get("input")], True) if isinstance(pattern, str) else None
 
 
+def _einx(values: Mapping[str, Any]) -> tuple[str, Sequence[Any], bool] | None:
+    pattern, *operands = values.get("args", (None,)) or (None,)
+    if not isinstance(pattern, str):
+        return None
+    return pattern.replace("[", "").replace("]", ""), operands, "," not in pattern.partition("->")[2]
+
+
 def _own_einsum(values: Mapping[str, Any]) -> tuple[str, Sequence[Any], bool] | None:
     equation = values.get("equation")
     return (equation, values.get("operands", ()), True) if isinstance(equation, str) else None
@@ -153,6 +162,7 @@ READERS = {
     ("einops", "einops.py", "reduce"): Reader(_einops_reduce, "einops"),
     ("einops", "einops.py", "einsum"): Reader(_einops_einsum, "einsum"),
     ("layers", "torch.py", "forward"): Reader(_einops_layer, "einops"),
+    ("listing", "einx_calls.py", "einx_called"): Reader(_einx, "einx"),
     ("contraction", "inline.py", "einsum"): Reader(_own_einsum, "einsum"),
 }
 """By the folder, the file and the name of the function that is called."""
@@ -160,7 +170,7 @@ READERS = {
 
 def reader_of(code: CodeType) -> Reader | None:
     """What reads the equation that code is passed; None where it is passed none."""
-    if code.co_name not in ("einsum", "reduce", "forward"):
+    if code.co_name not in ("einsum", "reduce", "forward", "einx_called"):
         return None
     path = PurePath(code.co_filename)
     return READERS.get((path.parent.name, path.name, code.co_name))

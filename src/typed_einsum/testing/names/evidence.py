@@ -35,7 +35,7 @@ class Kind(IntEnum):
 class Evidence:
     """That an axis of this size has a name. `source` is the function that says it, in the line.
 
-    A `note` says better than the kind what names it.
+    A `note` says better than the kind what names it. `is_role`: an equation has two letters for the axis.
     """
 
     size: Size
@@ -44,6 +44,7 @@ class Evidence:
     source: Source | None = None
     line: int = 0
     note: str = ""
+    is_role: bool = False
 
     @property
     def text(self) -> str:

@@ -56,7 +56,8 @@ def from_code(calls: Iterable[Recorded], equations: Iterable[Equation]) -> Itera
     """What annotations, equations, comments, docstrings and attributes say."""
     for equation in equations:
         source, line = equation.where
-        yield from (Evidence(size, name, Kind.EQUATION, source, line) for name, size in equation.letters())
+        for name, size, is_role in equation.letters():
+            yield Evidence(size, name, Kind.EQUATION, source, line, is_role=is_role)
     for call in calls:
         yield from _of_call(call)
 

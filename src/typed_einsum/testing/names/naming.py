@@ -7,6 +7,7 @@ import keyword
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import sympy
 
@@ -102,6 +103,12 @@ class Names:
             return self.symbols[size].evidence
         return next(iter(_ranked(self._by_size.get(size, ()))), None)
 
+    def candidates(self, size: Size, source: Source) -> list[Evidence]:
+        """All that the code calls a size, as far as it surely is the same axis."""
+        if isinstance(size, int):
+            return next(self._chosen(size, source), [])
+        return _ranked(self._by_size.get(size, ()))
+
     def _is_composed(self, size: Size) -> bool:
         """Whether an expression is shown as it is computed: a product is, unlike what a local sums up."""
         return isinstance(size, int) or size.is_Symbol or size.is_Mul or not self._by_size.get(size)
@@ -124,6 +131,14 @@ class Names:
 
     def _said(self, size: int | None, source: Source | None) -> Named | None:
         """What the code calls a number: in the function itself, where the same tensors are, or anywhere."""
+        ranked = next(self._chosen(size, source), None)
+        if ranked is None:
+            return None
+        others = {each.name: each for each in ranked if each.name != ranked[0].name}
+        return Named(ranked[0].name, ranked[0], tuple(others.values()))
+
+    def _chosen(self, size: int | None, source: Source | None) -> Iterator[list[Evidence]]:
+        """The evidence for a number, in groups of what is one axis, the nearest group first."""
         groups = self._groups.get(size, []) if size is not None and size > 1 else []
         own = [group for group in groups if _says(group, source)]
         strong = [group for group in groups if group[0].kind is not Kind.READ]
@@ -132,9 +147,7 @@ class Names:
         for group in own or self._of_kin(groups, size, source) or everywhere or weak:
             ranked = [each for each in _by_functions(group) if self._sizes.get(each.name, size) == size]
             if ranked:
-                others = {each.name: each for each in ranked if each.name != ranked[0].name}
-                return Named(ranked[0].name, ranked[0], tuple(others.values()))
-        return None
+                yield ranked
 
     def _of_kin(
         self, groups: Sequence[list[Evidence]], size: int | None, source: Source | None
@@ -211,11 +224,16 @@ def _is_name(name: str) -> bool:
 
 
 def _ranked(found: Iterable[Evidence]) -> list[Evidence]:
-    """Evidence by its kind, and of one kind the name that is said most often."""
+    """Evidence by its kind, and of one kind the name that is said most often. Letters for roles come last."""
     found = list(found)
     often = Counter((each.kind, each.name) for each in found)
     order = {id(each): at for at, each in enumerate(found)}
-    return sorted(found, key=lambda each: (each.kind, -often[each.kind, each.name], order[id(each)]))
+
+    def rank(each: Evidence) -> tuple[Any, ...]:
+        kind = Kind.COMMENT if each.is_role else each.kind
+        return kind, each.is_role, -often[each.kind, each.name], order[id(each)]
+
+    return sorted(found, key=rank)
 
 
 def _by_functions(found: Sequence[Evidence]) -> list[Evidence]:

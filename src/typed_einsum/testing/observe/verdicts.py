@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -26,7 +27,10 @@ AT_MOST_FOLLOWED = 10.0
 
 KEPT, KEPT_FROM_FOLLOWING = 0.5, 0.75
 """These shares of the time are kept while the program runs: for functions that are yet to be called the first
-time, and for all that have shape annotations."""
+time, and from following another call of a function that was followed."""
+
+AUDITS = "TYPED_EINSUM_AUDITS"
+"""The variable of the environment that is `off` where calls are followed for their shapes alone."""
 
 AT_ONCE = 0.25
 """The share of what is left that one call may take, with all that judging it calls."""
@@ -51,6 +55,7 @@ class Verdicts:
         self._waiting = Waiting()
         self._below: Below | None = None
         self._on_following = 0.0
+        self._is_last = False
 
     def take(self, seen: Seen, pattern: Hashable, arguments: dict[str, Any], call: Call | None) -> None:
         """Take a call that has returned; the arguments are copies. Without annotations, it has no `call`."""
@@ -71,6 +76,7 @@ class Verdicts:
 
         Until it `is_last`, time is kept for functions that are yet to come: see `KEPT`.
         """
+        self._is_last = is_last
         while self.budget.left > 0 and (ended := self._next(is_last)) is not None:
             self._waiting.remove(ended)
             try:
@@ -95,13 +101,15 @@ class Verdicts:
         left = 1.0 if is_last else self.budget.left / self.budget.allowed
         if left < KEPT:
             return self._waiting.fresh()
-        follows = left >= KEPT_FROM_FOLLOWING and self._left_to_follow > 0
-        return self._waiting.next(self._followed.signatures, follows=follows)
+        follows = self._left_to_follow > 0
+        again = follows and left >= KEPT_FROM_FOLLOWING
+        return self._waiting.next(self._followed.signatures, follows=follows, again=again)
 
     @property
     def _left_to_follow(self) -> float:
-        """Seconds for following calls, for which half of the time is meant at most."""
-        return min(self.budget.left, self.budget.allowed / 2 - self._on_following)
+        """Seconds for following calls, for which half of the time is meant at most until the program ends."""
+        half = self.budget.allowed / 2 - self._on_following
+        return self.budget.left if self._is_last else min(self.budget.left, half)
 
     def _let_go(self, ended: Ended, reason: str) -> None:
         self._waiting.remove(ended)
@@ -153,7 +161,7 @@ class Verdicts:
         seen.followed += 1
         begun = self.budget.left
         limit = min(max(AT_MOST_FOLLOWED, self.budget.grace / 4), max(self._left_to_follow, LEAST))
-        audit = not seen.annotated
+        audit = not seen.annotated and os.environ.get(AUDITS) != "off"
         looked = unannotated.looked_at(seen.function, ended.arguments, self._root, limit, audit=audit)
         self._followed.add(looked)
         if told is not None and (looked.findings or looked.reason):

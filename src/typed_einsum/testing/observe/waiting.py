@@ -13,7 +13,7 @@ from typed_einsum.testing.inputs.arrays import tensors_inside
 from typed_einsum.testing.observe.seen import Ended, Place
 from typed_einsum.testing.running.weights import count_parameters
 
-MOST_WAITING, MOST_NUMBERS = 256, 2**23
+MOST_WAITING, MOST_NUMBERS = 256, 2**26
 """How many calls wait, with so many numbers in their arguments, where there is no time for them now."""
 
 
@@ -40,11 +40,11 @@ class Waiting:
             ended.seen.waiting -= 1
         self._numbers.pop((id(ended.seen.code), ended.pattern), None)
 
-    def next(self, followed: Container[Place], *, follows: bool) -> Ended | None:
+    def next(self, followed: Container[Place], *, follows: bool, again: bool) -> Ended | None:
         """The call to look at now: of functions of which nothing is known yet first, the outermost of them.
 
-        Those without annotations come last, and only where it `follows` them: one that no call has `followed`
-        comes before another call of one that was.
+        Those without annotations come last, and only where it `follows` them: first functions that were not
+        `followed`, and others only where these are followed `again`.
         """
         if (fresh := self.fresh()) is not None:
             return fresh
@@ -54,7 +54,7 @@ class Waiting:
         if not follows:
             return None
         new = (each for each in reversed(self.calls.values()) if each.seen.place not in followed)
-        return next(new, next(reversed(self.calls.values()), None))
+        return next(new, next(reversed(self.calls.values()), None) if again else None)
 
     def fresh(self) -> Ended | None:
         """The outermost call of a function of which nothing is known yet."""

@@ -1,0 +1,148 @@
+"""Calls of einx with symbols: it asks for every size as a number, and would lose them.
+
+While a call is followed, einx runs on tensors of the sizes of the call. The axes of its result are the
+symbols that its pattern says, and one letter is one axis, as einx itself demands.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch._subclasses.fake_tensor import FakeTensor
+
+TOKEN = re.compile(r"\([^()]*\)|\S+")
+SPREAD = "..."
+
+
+@contextmanager
+def einx_on_symbols() -> Iterator[None]:
+    """Let the functions of einx keep symbols, where it is imported."""
+    einx = sys.modules.get("einx")
+    named = {} if einx is None else vars(einx)
+    found = {name: each for name, each in named.items() if not name.startswith("_") and _is_operation(each)}
+    for name, each in found.items():
+        setattr(einx, name, _kept(each))
+    try:
+        yield
+    finally:
+        for name, each in found.items():
+            setattr(einx, name, each)
+
+
+def _is_operation(value: Any) -> bool:
+    return callable(value) and not isinstance(value, type)
+
+
+def _kept(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of einx whose result has symbols where its arguments have them."""
+
+    @functools.wraps(function)
+    def einx_called(*args: Any, **options: Any) -> Any:
+        sizes = _Sizes(options)
+        if not any(map(_has_symbols, args)) or not sizes.read(args):
+            return function(*args, **options)
+        with_hints = [_at_hints(each) if isinstance(each, FakeTensor) else each for each in args]
+        result = function(*with_hints, **options)
+        shape = sizes.shape_of_result()
+        if shape is None or not isinstance(result, FakeTensor) or [*map(_hint, shape)] != [*result.shape]:
+            return function(*args, **options)
+        return _with_values(torch.empty(shape, dtype=result.dtype, device=result.device), result)
+
+    return einx_called
+
+
+def _has_symbols(value: Any) -> bool:
+    return isinstance(value, FakeTensor) and any(isinstance(size, torch.SymInt) for size in value.shape)
+
+
+def _hint(size: Any) -> Any:
+    """The number that a size has in this call; None where only values decide it."""
+    return size.node.hint if isinstance(size, torch.SymInt) else size
+
+
+def _at_hints(tensor: FakeTensor) -> Any:
+    made = torch.empty([_hint(size) for size in tensor.shape], dtype=tensor.dtype, device=tensor.device)
+    return _with_values(made, tensor)
+
+
+def _with_values(made: Any, of: FakeTensor) -> Any:
+    if of.real_tensor is not None:
+        made.real_tensor = of.real_tensor
+    return made
+
+
+class _Sizes:
+    """The sizes of the axes in a pattern. `options` are those that the call gives by name."""
+
+    def __init__(self, options: dict[str, Any]) -> None:
+        self._known: dict[str, Any] = {
+            name: size for name, size in options.items() if isinstance(size, int | torch.SymInt)
+        }
+        self._spread: Sequence[Any] | None = None
+        self._result: list[str] = []
+
+    def read(self, args: Sequence[Any]) -> bool:
+        """Take the axes of the operands; whether the pattern is one of those that are understood."""
+        pattern, *operands = args
+        if not isinstance(pattern, str) or not all(
+            _hint(size) is not None
+            for each in operands
+            if isinstance(each, FakeTensor)
+            for size in each.shape
+        ):
+            return False
+        left, arrow, right = pattern.partition("->")
+        sides = [TOKEN.findall(side.replace("[", " ").replace("]", " ")) for side in left.split(",")]
+        if len(sides) != len(operands) or "," in right or "[" in right or (not arrow and "[" in left):
+            return False
+        widest = max(sides, key=len)
+        self._result = TOKEN.findall(right) if arrow else widest
+        if not arrow and any(not {*side} <= {*widest} for side in sides):
+            return False
+        return all(
+            self._bind(side, each)
+            for side, each in zip(sides, operands, strict=True)
+            if isinstance(each, torch.Tensor)
+        )
+
+    def _bind(self, side: list[str], tensor: Any) -> bool:
+        shape, at = list(tensor.shape), side.index(SPREAD) if SPREAD in side else None
+        if at is not None:
+            more = len(shape) - len(side) + 1
+            if more < 0:
+                return False
+            spread, shape[at : at + more] = shape[at : at + more], []
+            side = [*side[:at], *side[at + 1 :]]
+            if self._spread is not None and len(self._spread) != len(spread):
+                return False
+            self._spread = spread if self._spread is None else self._spread
+        if len(side) != len(shape):
+            return False
+        for axis, size in zip(side, shape, strict=True):
+            if axis.isidentifier():
+                torch._check(self._known.setdefault(axis, size) == size)  # type: ignore[no-untyped-call]
+            elif not axis.isdigit() and not axis.startswith("("):
+                return False
+        return True
+
+    def shape_of_result(self) -> list[Any] | None:
+        """The axes of the result; None where the pattern does not say one."""
+        shape: list[Any] = []
+        for axis in self._result:
+            if axis == SPREAD:
+                shape += self._spread or ()
+                continue
+            size: Any = 1
+            for part in axis.strip("()").split():
+                known = int(part) if part.isdigit() else self._known.get(part)
+                if known is None:
+                    return None
+                size = size * known
+            shape.append(size)
+        return shape
