@@ -16,6 +16,8 @@ from typing import Any
 import torch
 from torch._subclasses.fake_tensor import FakeTensor
 
+from typed_einsum.tensors import device_of, dtype_of, is_tensor, shape_of
+
 TOKEN = re.compile(r"\([^()]*\)|\S+")
 SPREAD = "..."
 
@@ -50,15 +52,15 @@ def _kept(function: Callable[..., Any]) -> Callable[..., Any]:
         with_hints = [_at_hints(each) if isinstance(each, FakeTensor) else each for each in args]
         result = function(*with_hints, **options)
         shape = sizes.shape_of_result()
-        if shape is None or not isinstance(result, FakeTensor) or [*map(_hint, shape)] != [*result.shape]:
+        if shape is None or not isinstance(result, FakeTensor) or [*map(_hint, shape)] != [*shape_of(result)]:
             return function(*args, **options)
-        return _with_values(torch.empty(shape, dtype=result.dtype, device=result.device), result)
+        return _made(shape, result)
 
     return einx_called
 
 
 def _has_symbols(value: Any) -> bool:
-    return isinstance(value, FakeTensor) and any(isinstance(size, torch.SymInt) for size in value.shape)
+    return isinstance(value, FakeTensor) and any(isinstance(size, torch.SymInt) for size in shape_of(value))
 
 
 def _hint(size: Any) -> Any:
@@ -67,11 +69,12 @@ def _hint(size: Any) -> Any:
 
 
 def _at_hints(tensor: FakeTensor) -> Any:
-    made = torch.empty([_hint(size) for size in tensor.shape], dtype=tensor.dtype, device=tensor.device)
-    return _with_values(made, tensor)
+    return _made([_hint(size) for size in shape_of(tensor)], tensor)
 
 
-def _with_values(made: Any, of: FakeTensor) -> Any:
+def _made(shape: Sequence[Any], of: FakeTensor) -> Any:
+    """A fake tensor of another shape, with the numbers that are beside the shape of the first, if any are."""
+    made: Any = torch.empty(shape, dtype=dtype_of(of), device=device_of(of))
     if of.real_tensor is not None:
         made.real_tensor = of.real_tensor
     return made
@@ -94,7 +97,7 @@ class _Sizes:
             _hint(size) is not None
             for each in operands
             if isinstance(each, FakeTensor)
-            for size in each.shape
+            for size in shape_of(each)
         ):
             return False
         left, arrow, right = pattern.partition("->")
@@ -106,13 +109,11 @@ class _Sizes:
         if not arrow and any(not {*side} <= {*widest} for side in sides):
             return False
         return all(
-            self._bind(side, each)
-            for side, each in zip(sides, operands, strict=True)
-            if isinstance(each, torch.Tensor)
+            self._bind(side, each) for side, each in zip(sides, operands, strict=True) if is_tensor(each)
         )
 
     def _bind(self, side: list[str], tensor: Any) -> bool:
-        shape, at = list(tensor.shape), side.index(SPREAD) if SPREAD in side else None
+        shape, at = list(shape_of(tensor)), side.index(SPREAD) if SPREAD in side else None
         if at is not None:
             more = len(shape) - len(side) + 1
             if more < 0:
