@@ -18,6 +18,7 @@ import jaxtyping
 import sympy
 import torch
 from torch.fx.experimental.symbolic_shapes import ShapeEnv
+from torch.utils._sympy.functions import FloorDiv
 from torch.utils._sympy.printers import PythonPrinter
 
 import typed_einsum
@@ -42,6 +43,9 @@ COMPUTES = tuple(
     str(Path(typed_einsum.__file__).parent / each) for each in ("attention", "contraction/maximum", "nn")
 )
 """What computes by loops of its own, for which it needs sizes as numbers."""
+
+FOLLOWS = str(Path(__file__).parent / "remembering.py")
+"""What runs operations in the place of torch."""
 
 Asker = Literal["annotation", "code", "value", "operation", "path"]
 Place = tuple[str, int]
@@ -143,6 +147,19 @@ def _compiled(expression: sympy.Basic) -> Any:
 _PRINTER = PythonPrinter()
 
 
+@lru_cache(maxsize=65536)
+def without_quotients(expression: Any) -> Any:
+    """An expression without quotients that are whole for all sizes, such as `n**2 // n`."""
+    if not isinstance(expression, sympy.Basic) or not expression.has(FloorDiv):
+        return expression
+    return expression.replace(FloorDiv, _quotient, simultaneous=False)
+
+
+def _quotient(base: Any, divisor: Any) -> Any:
+    exact = base / divisor
+    return exact if exact.is_integer else FloorDiv(base, divisor)
+
+
 class Asked(ShapeEnv):
     """A shape environment in which every axis is its own symbol, and every question is kept.
 
@@ -159,6 +176,15 @@ class Asked(ShapeEnv):
         )
         self.questions: list[Question] = []
         self.sizes: dict[str, int] = {}
+        self._replacements_version_counter = 1  # with 0, torch takes expressions to be as simple as they are
+
+    def replace(self, expr: Any) -> Any:  # type: ignore[override]
+        """An expression with all that is known of its symbols.
+
+        A quotient that is whole is none: torch has `n**2 // n` for the first axis of an `n n` that a reshape
+        leaves, whose own quotients it would pile up on that.
+        """
+        return without_quotients(super().replace(expr))
 
     def evaluate_expr(self, orig_expr: Any, *args: Any, **kwargs: Any) -> Any:
         """Torch's answer, kept where it became known by asking.
@@ -243,6 +269,8 @@ DISPATCH = ("fake_tensor.py", "_ops.py", "fake_impls.py", "functional.py")
 
 @lru_cache(maxsize=4096)
 def _kind(file: str) -> str:
+    if file == FOLLOWS:
+        return "torch"
     if file.startswith(TORCH):
         return "dispatch" if file.endswith(DISPATCH) else "torch"
     if file.startswith(VIEWS):

@@ -9,12 +9,12 @@ import sympy
 import torch
 from torch import Tensor, nn
 from torch._dynamo.source import ConstantSource
-from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.fx.experimental.symbolic_shapes import DimDynamic
 
 from typed_einsum.annotations.arrays import ArrayHint
 from typed_einsum.equation.axes import Axis
 from typed_einsum.tensors import device_of, dtype_of, shape_of
+from typed_einsum.testing.axes.remembering import Remembering
 from typed_einsum.testing.axes.shape_env import Asked
 from typed_einsum.testing.calls.call import Call
 from typed_einsum.testing.calls.shapes import size_at, with_axes
@@ -27,9 +27,8 @@ class Symbols:
     def __init__(self, call: Call, *, values: bool = False) -> None:
         self.call = call
         self.env = Asked()
-        self.mode = FakeTensorMode(shape_env=self.env, allow_non_fake_inputs=True)
+        self.mode = Remembering(shape_env=self.env, allow_non_fake_inputs=True)
         self.mode.propagate_real_tensors = values
-        self.mode.cache_enabled = False  # to look a result up takes longer than to find it again
         self.by_name: dict[str, Any] = {}
         self.names: dict[str, str] = {}
         self.made: list[sympy.Symbol] = []

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from time import monotonic
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 
@@ -146,6 +147,10 @@ class _Failure:
         return re.search(rf"\b{re.escape(name)}\b", f"{self.source} {self.error}") is not None
 
 
+_earlier: WeakKeyDictionary[type, dict[str, Plan | str]] = WeakKeyDictionary()
+"""The plan that an object of a class was built with on a device, or why none worked."""
+
+
 @dataclass
 class _Search:
     """Calls of a constructor, each with other guesses, until one comes through."""
@@ -154,7 +159,22 @@ class _Search:
     device: str
 
     def object(self) -> Any:
-        """The object that is built. Raises `CannotMake`, with the call that came furthest."""
+        """The object that is built. Raises `CannotMake`, with the call that came furthest.
+
+        What worked the last time is tried first, and what did not work with any guess is not tried again.
+        """
+        earlier = _earlier.setdefault(self.kind, {}).get(self.device)
+        if isinstance(earlier, str):
+            raise CannotMake(earlier)
+        if earlier is not None and not isinstance(made := self._called(earlier), _Failure):
+            return made
+        try:
+            return self._searched()
+        except CannotMake as error:
+            _earlier[self.kind][self.device] = str(error)
+            raise
+
+    def _searched(self) -> Any:
         begun, best = monotonic(), None
         seen: list[Plan] = []
         plans = [Plan(counts=counts, keeps_ones=kept) for kept in (False, True) for counts in COUNTS]
@@ -163,6 +183,7 @@ class _Search:
             seen.append(plans.pop(0))
             made = self._called(seen[-1])
             if not isinstance(made, _Failure):
+                _earlier[self.kind][self.device] = seen[-1]
                 return made
             if best is None or made.progress > best.progress:
                 best = made
