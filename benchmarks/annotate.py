@@ -37,7 +37,7 @@ PAGE = HERE.parent / "docs" / "howto" / "ten-minutes.md"
 PROJECTS = {
     "alphafold3-pytorch": (
         "alphafold3_pytorch",
-        "tests/test_af3.py -k 'not (test_alphafold3 or selection or ranking or rasa or readme)'",
+        "tests/test_af3.py -k 'not (test_alphafold3 or selection or ranking or rasa or readme or 4- or 2-)'",
     ),
     "nerfstudio": ("nerfstudio", "tests/field_components tests/model_components tests/cameras tests/utils"),
 }
@@ -154,10 +154,7 @@ class Result:
 
 def compared(truth: Mapping[Slot, str], ours: Mapping[Slot, str], words: set[str], result: Result) -> bool:
     """Count how two annotations of one function agree; whether they have axes in common."""
-    ranks: dict[tuple[str, int], int] = {}
-    for name, number, at in ours:
-        ranks[name, number] = max(ranks.get((name, number), 0), at + 1)
-    mine = {slot: ours.get(_from_start(slot, ranks)) for slot in truth}
+    mine = {slot: _same_axis(slot, truth, ours) for slot in truth}
     slots = [slot for slot in truth if mine[slot] is not None]
     for one, other in combinations(slots, 2):
         are_theirs, are_ours = truth[one] == truth[other], mine[one] == mine[other]
@@ -171,9 +168,17 @@ def compared(truth: Mapping[Slot, str], ours: Mapping[Slot, str], words: set[str
     return len(slots) > 1
 
 
-def _from_start(slot: Slot, ranks: Mapping[tuple[str, int], int]) -> Slot:
+def _same_axis(slot: Slot, truth: Mapping[Slot, str], ours: Mapping[Slot, str]) -> str | None:
+    """What we call an axis of the other annotation. One of the two may count from the end, behind `...`."""
+    if slot in ours:
+        return ours[slot]
     name, number, at = slot
-    return (name, number, at) if at >= 0 else (name, number, ranks.get((name, number), 0) + at)
+    counted = ours if at < 0 else truth
+    places = [each[2] for each in counted if each[:2] == (name, number)]
+    if not places or min(places) < 0:
+        return None
+    rank = max(places) + 1
+    return ours.get((name, number, at + rank if at < 0 else at - rank))
 
 
 def run(project: Path, package: str, tests: str) -> Result:
@@ -243,8 +248,8 @@ file, those that the same axes got again. *Contradicted*: functions whose new an
 project's tests breaks. `python benchmarks/annotate.py CLONES` measures it.
 
 Expected were 0.95 and 80 %. Functions that are left out count for nothing here: most were not followed to the
-end in ten minutes, or took tensors of several ranks. Of alphafold3-pytorch's tests, those of whole models are
-left out."""
+end in ten minutes, or took and returned what no one annotation says. Of alphafold3-pytorch's tests, those of
+whole models are left out, and those that repeat another with more layers or streams."""
 
 
 def tables(record: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:

@@ -46,6 +46,7 @@ def axes(signature: str) -> dict[annotate.Slot, str]:
         ("(x: Float[Tensor, 'b d']) -> Float[Tensor, 'd']", (0, 1, 1), (2, 1)),
         ("(x: Float[Tensor, 'n m']) -> Float[Tensor, 'n']", (1, 0, 0), (2, 0)),
         ("(x: Float[Tensor, 'b d'])", (0, 0, 0), (2, 2)),
+        ("(x: Float[Tensor, '*n b d']) -> Float[Tensor, '... b']", (1, 0, 0), (2, 2)),
     ],
 )
 def test_pairs_of_axes_are_compared(ours: str, pairs: tuple[int, ...], names: tuple[int, int]) -> None:

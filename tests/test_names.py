@@ -164,6 +164,18 @@ def composed(x, w):
     return joined, half, merged @ w
 
 
+def padded_alike(x, y):
+    b, t = x.shape
+    quotient = t**2 // t
+    padded = torch.cat((torch.zeros(4, b), x.mT)) + torch.cat((torch.zeros(4, y.shape[1]), y))
+    return padded + torch.zeros(quotient + 4, 1)
+
+
+def test_axes_are_one_where_sums_and_quotients_of_them_had_to_be() -> None:
+    told = notes(padded_alike, torch.ones(2, 3), torch.ones(3, 2))
+    assert (told["y"], told["quotient"], told[""]) == ("(t, b)", "t", "(t+4, b)")
+
+
 def test_sizes_are_expressions_of_names() -> None:
     found = notes(composed, torch.zeros(2, 3, 5, 4), torch.zeros(20, 7))
     assert found["merged"] == "(b*t, h*d)"

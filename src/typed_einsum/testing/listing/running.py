@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import permutations
 from typing import Any
 
 import sympy
@@ -19,13 +18,13 @@ from typed_einsum.checked import shape_checked
 from typed_einsum.decorate.definition import definition_of
 from typed_einsum.errors import TypedEinsumError
 from typed_einsum.testing.axes.conditions import conditions
-from typed_einsum.testing.axes.shape_env import Question
 from typed_einsum.testing.axes.symbols import Symbols
 from typed_einsum.testing.axes.trace import Trace, is_untraceable, undisturbed
 from typed_einsum.testing.calls.call import Call
 from typed_einsum.testing.calls.variation import copied
 from typed_einsum.testing.inputs.recipe import CannotMake, Recipe
 from typed_einsum.testing.listing.einx_calls import einx_on_symbols
+from typed_einsum.testing.listing.equal import paired, simplified, size_of_expression
 from typed_einsum.testing.listing.project import sources_near
 from typed_einsum.testing.listing.recorder import Recorder
 from typed_einsum.testing.listing.values import Size
@@ -207,63 +206,16 @@ def _on_symbols(
     equal = paired(env.questions, sizes)
 
     def final(size: Size) -> Size:
-        return size if isinstance(size, int) else size_of_expression(env.replace(size).xreplace(equal))
+        return (
+            size
+            if isinstance(size, int)
+            else size_of_expression(simplified(simplified(env.replace(size)).xreplace(equal)))
+        )
 
     places = {symbol: symbols.names[symbol.name] for symbol in symbols.made}
     traced = Trace(call, dict(symbols.names), dict(env.sizes), tuple(env.questions), raised)
     seen = {place: sizes[symbol] for symbol, place in places.items()}
     return Ran(recorder, places, sizes, final, raised, trace=traced, seen=seen)
-
-
-def paired(
-    questions: Sequence[Question], sizes: Mapping[sympy.Symbol, int]
-) -> dict[sympy.Symbol, sympy.Basic]:
-    """Axes that are one in this call, where products of axes had to be equal, as in `b*t == n*s`.
-
-    The earlier symbol stays: that of the argument that comes first. An axis that had to be a number is one.
-    """
-    order, found = list(sizes), dict[sympy.Symbol, sympy.Basic]()
-    numbers: set[sympy.Symbol] = set()
-    for each in questions:
-        if each.is_number:
-            numbers |= each.asked.free_symbols
-        if not each.is_equality or not isinstance(each.asked, sympy.Eq):
-            continue
-        sides = sorted(
-            (side.xreplace(found) for side in each.asked.args), key=lambda side: bool(side.is_Integer)
-        )
-        if (alone := _determined(sides, order)) is not None:
-            if numbers & each.asked.free_symbols:  # what is compared may be the number that Python has needed
-                continue
-            found = {symbol: kept.xreplace(alone) for symbol, kept in found.items()} | alone
-            continue
-        left, right = (sympy.Mul.make_args(side) for side in sides)
-        if not all(axis in sizes for axis in (*left, *right)) or {*left} & {*right}:
-            continue
-        by_size = {sizes[axis]: axis for axis in left}
-        if len(by_size) != len(left) or sorted(by_size) != sorted(sizes[axis] for axis in right):
-            continue
-        for axis in right:
-            first, later = sorted((axis, by_size[sizes[axis]]), key=order.index)
-            found = {symbol: first if kept == later else kept for symbol, kept in found.items()} | {
-                later: first
-            }
-    return found
-
-
-def _determined(
-    sides: Sequence[sympy.Basic], order: Sequence[sympy.Symbol]
-) -> dict[sympy.Symbol, sympy.Basic] | None:
-    """An axis that had to be a number, or what earlier axes make together."""
-    for one, other in permutations(sides, 2):
-        if one in order and all(each in order[: order.index(one)] for each in other.free_symbols):
-            return {one: other}
-    return None
-
-
-def size_of_expression(expression: sympy.Expr) -> Size:
-    """A number where an expression is one."""
-    return int(expression) if expression.is_Integer else expression
 
 
 def _on_numbers(

@@ -1,0 +1,89 @@
+"""Which axes are one in a call, from what torch has asked of their sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from itertools import permutations
+
+import sympy
+
+from typed_einsum.testing.axes.shape_env import Question
+from typed_einsum.testing.listing.values import Size
+
+
+def paired(
+    questions: Sequence[Question], sizes: Mapping[sympy.Symbol, int]
+) -> dict[sympy.Symbol, sympy.Basic]:
+    """Axes that are one in this call, where products of axes had to be equal, as in `b*t == n*s`.
+
+    The earlier symbol stays: that of the argument that comes first. An axis that had to be a number is one.
+    """
+    order, found = list(sizes), dict[sympy.Symbol, sympy.Basic]()
+    numbers: set[sympy.Symbol] = set()
+    for each in questions:
+        if each.is_number:
+            numbers |= each.asked.free_symbols
+        if not each.is_equality or not isinstance(each.asked, sympy.Eq):
+            continue
+        sides = _without_common_terms([simplified(side.xreplace(found)) for side in each.asked.args])
+        if (alone := _determined(sides, order)) is not None:
+            if numbers & each.asked.free_symbols:  # what is compared may be the number that Python has needed
+                continue
+            found = {symbol: kept.xreplace(alone) for symbol, kept in found.items()} | alone
+            continue
+        left, right = (sympy.Mul.make_args(side) for side in sides)
+        if not all(axis in sizes for axis in (*left, *right)) or {*left} & {*right}:
+            continue
+        by_size = {sizes[axis]: axis for axis in left}
+        if len(by_size) != len(left) or sorted(by_size) != sorted(sizes[axis] for axis in right):
+            continue
+        for axis in right:
+            first, later = sorted((axis, by_size[sizes[axis]]), key=order.index)
+            found = {symbol: first if kept == later else kept for symbol, kept in found.items()} | {
+                later: first
+            }
+    return found
+
+
+def _determined(
+    sides: Sequence[sympy.Basic], order: Sequence[sympy.Symbol]
+) -> dict[sympy.Symbol, sympy.Basic] | None:
+    """An axis that had to be a number, or what earlier axes make together."""
+    for one, other in permutations(sides, 2):
+        if one in order and all(each in order[: order.index(one)] for each in other.free_symbols):
+            return {one: other}
+    return None
+
+
+def size_of_expression(expression: sympy.Expr) -> Size:
+    """A number where an expression is one."""
+    return int(expression) if expression.is_Integer else expression
+
+
+@lru_cache(maxsize=4096)
+def simplified(size: sympy.Expr) -> sympy.Expr:
+    """An expression in which quotients that are whole are so: `(t**2)//t` is `t`."""
+    if isinstance(size, int) or not size.has(sympy.Function):
+        return size
+    return size.replace(lambda each: type(each).__name__ in ("FloorDiv", "CleanDiv"), _quotient)
+
+
+def _quotient(size: sympy.Expr) -> sympy.Expr:
+    base, divisor = size.args
+    quotient = sympy.cancel(base / divisor)
+    is_whole = sympy.fraction(quotient)[1] == 1 and quotient.is_polynomial(*quotient.free_symbols)
+    return (
+        quotient
+        if is_whole and all(each.is_integer for each in quotient.as_coefficients_dict().values())
+        else size
+    )
+
+
+def _without_common_terms(sides: Sequence[sympy.Expr]) -> list[sympy.Expr]:
+    """The two sides of an equation, without what both add; a number is the last."""
+    left, right = sides
+    common = {*sympy.Add.make_args(left)} & {*sympy.Add.make_args(right)}
+    for term in common:
+        left, right = left - term, right - term
+    return sorted([left, right], key=lambda side: bool(side.is_Integer))
