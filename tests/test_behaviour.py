@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from typed_einsum.testing import Report, check_contract, contract
@@ -302,6 +302,15 @@ def forgotten(scores: Float[Tensor, "q k"], bias: Float[Tensor, "q k"]) -> Float
     return scores.softmax(-1).type_as(biased)
 
 
+def masked_in_vain(scores: Float[Tensor, "q k"], keep: Bool[Tensor, "q k"]) -> Float[Tensor, "q k"]:
+    scores.masked_fill(~keep, -1e9)
+    return scores.softmax(-1)
+
+
+def masked(scores: Float[Tensor, "q k"], keep: Bool[Tensor, "q k"]) -> Float[Tensor, "q k"]:
+    return scores.masked_fill(~keep, -1e9).softmax(-1)
+
+
 def unused(x: Float[Tensor, "n d"], mask: Float[Tensor, "n"]) -> Float[Tensor, "n d"]:
     return x * 2
 
@@ -320,6 +329,10 @@ def threshold(x: Float[Tensor, "n d"], floor: Float[Tensor, "d"]) -> Float[Tenso
         (
             forgotten,
             "other numbers in `bias` change nothing, though it is used: is what was computed from it lost?",
+        ),
+        (
+            masked_in_vain,
+            "other numbers in `keep` change nothing, though it is used: is what was computed from it lost?",
         ),
         (unused, "`mask` is not used: leave it out, or name it `_mask`"),
     ],
@@ -350,7 +363,7 @@ def test_an_unused_argument_of_an_interface_is_none_in_a_module_that_keeps_state
     assert check_contract(Counted()).findings == ()
 
 
-@pytest.mark.parametrize("function", [shape_alone, threshold])
+@pytest.mark.parametrize("function", [shape_alone, threshold, masked])
 def test_an_argument_for_its_shape_or_for_some_numbers_is_none(function: Callable[..., object]) -> None:
     assert check_contract(function).findings == ()
 

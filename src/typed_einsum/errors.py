@@ -120,6 +120,7 @@ CODES: Final = MappingProxyType(
         "TE742": "a shift along one axis and a cut along another",
         "TE743": "scores scaled by the size of another axis",
         "TE744": "an operation along the default axis",
+        "TE745": "entries that a mask has set to zero still count",
     }
 )
 """The short meaning of every code. TE1xx: equations; TE2xx: shapes; TE3xx: dtypes and devices; TE4xx: calls;

@@ -12,6 +12,7 @@ from torch.utils.weak import WeakTensorKeyDictionary
 
 from typed_einsum.testing.audit.dimensions import Dimension
 from typed_einsum.testing.audit.findings import Flaw, SourceLine
+from typed_einsum.testing.audit.masks import MaskFact
 from typed_einsum.testing.audit.places import Place
 
 
@@ -152,16 +153,13 @@ class PutTogether:
 
 @dataclass(frozen=True)
 class Coordinates:
-    """Positions along an axis; of several axes, side by side in a last one."""
+    """Positions along an axis; of several axes, side by side in a last one.
+
+    They were counted by `arange`, or else `searched`: found by `argmax`, for example.
+    """
 
     axes: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Origin:
-    """The tensor from which another one was computed, entry by entry."""
-
-    tensor: ref[Tensor] = field(compare=False)
+    searched: bool = False
 
 
 @dataclass(frozen=True)
@@ -236,12 +234,13 @@ Fact = (
     | Masked
     | OuterProduct
     | Coordinates
+    | CrossedCoordinate
     | PutTogether
     | Pair
-    | Origin
     | Sorted
     | Contracted
     | Place
+    | MaskFact
     | MaskPart
     | Entries
     | Factors

@@ -1,8 +1,11 @@
-"""What is known of the places of entries: which numbers count them, and how far they are shifted."""
+"""What is known of the places of entries, and of their counts: how far they are shifted, which were added."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from weakref import ref
+
+from torch import Tensor
 
 from typed_einsum.testing.audit.findings import SourceLine
 
@@ -40,4 +43,45 @@ class Strided:
     by: int
 
 
-Place = Places | Cut | Moved | Strided
+@dataclass(frozen=True, eq=False)
+class Origin:
+    """The tensor from which others were computed, entry by entry; one object for all of them."""
+
+    tensor: ref[Tensor]
+
+
+@dataclass(frozen=True)
+class Left:
+    """What a reduction over one axis has left: which axis of its source each axis is, if it is one."""
+
+    origin: Origin
+    over: int
+    axes: tuple[int | None, ...]
+
+
+@dataclass(frozen=True)
+class Aligned:
+    """What a reduction of entries of this origin over an axis has left, used along another axis again."""
+
+    origin: Origin
+    over: int
+
+
+@dataclass(frozen=True)
+class Added:
+    """What was summed on the way to these numbers: names of axes; those of them that were averaged, too."""
+
+    over: frozenset[str]
+    averaged: frozenset[str]
+
+
+@dataclass(frozen=True)
+class OverCount:
+    """A sum over other axes that was divided by the size of this one."""
+
+    axis: str
+    over: str
+    line: SourceLine
+
+
+Place = Places | Cut | Moved | Strided | Origin | Left | Aligned | Added | OverCount

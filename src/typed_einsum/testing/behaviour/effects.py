@@ -45,14 +45,15 @@ def without_effect(call: Call, definition: SourceLine) -> Iterator[tuple[str, Fl
     before = _left_by(call, call.arguments)
     if not before:
         return
-    names = [name for name in call.arguments if _is_of_numbers(call, name)]
+    names = [name for name in call.arguments if _is_of_numbers(call, name) or _is_mask(call, name)]
     if len(names) < 2:  # what there is to take
         return
     if any(same(left, call.arguments[name]) for left in before for name in names):
         return  # what is merged into an argument and taken out again is not lost
     used = Used.by(call, names)
     for name in names:
-        if name in used.forms | used.decided or _is_unused_on_purpose(call, name, used):
+        is_decided = name in used.decided and not _is_mask(call, name)
+        if is_decided or name in used.forms or _is_unused_on_purpose(call, name, used):
             continue
         if all(_is_without_effect(call, name, each) for each in _surroundings(call, name)):
             text = (
@@ -124,6 +125,12 @@ def _is_of_numbers(call: Call, name: str) -> bool:
     return isinstance(hint, TensorHint) and is_tensor(value) and dtype_of(value).is_floating_point
 
 
+def _is_mask(call: Call, name: str) -> bool:
+    hint, value = call.recipe.hints.get(name), call.arguments[name]
+    hint = hint.inner if isinstance(hint, OptionalHint) else hint
+    return isinstance(hint, TensorHint) and is_tensor(value) and dtype_of(value) == torch.bool
+
+
 def _is_unused_on_purpose(call: Call, name: str, used: Used) -> bool:
     """Whether a parameter stands for an interface: it is marked, or a method that others have asks for it."""
     if name in used.numbers:
@@ -150,6 +157,9 @@ def _is_without_effect(call: Call, name: str, around: Mapping[str, Any]) -> bool
 
 
 def _others(value: Tensor) -> Iterator[Tensor]:
+    if dtype_of(value) == torch.bool:
+        yield from (~value, torch.ones_like(value), torch.zeros_like(value))
+        return
     for seed, scale in enumerate(SCALES):
         random = torch.Generator().manual_seed(seed)
         numbers = torch.randn(tuple(shape_of(value)), generator=random) * scale

@@ -23,6 +23,7 @@ from typed_einsum.testing.audit.dimensions import (
 from typed_einsum.testing.audit.facts import Crossed, Facts, Reduced
 from typed_einsum.testing.audit.findings import Flaw, error
 from typed_einsum.testing.audit.operations import Operation, is_total, reduced_axes
+from typed_einsum.testing.audit.rules.alignment import along_the_reduced
 from typed_einsum.testing.audit.rules.registry import rule
 from typed_einsum.testing.audit.vocabulary import POINTWISE, REDUCTIONS
 
@@ -36,8 +37,7 @@ def against_itself(operation: Operation, tracked: TrackedAxes, facts: Facts) -> 
     if operation.name in REDUCTIONS and operation.tensors:
         _note_reduced(operation, tracked, facts)
         yield from _crossed(operation, facts)
-    if operation.name in ("sub", "div") and len(operation.tensors) == 2:
-        yield from _own_reduction(operation, facts)
+    yield from along_the_reduced(operation, facts)
     if operation.name == "__getitem__" and isinstance(operation.arguments[1], tuple):
         _note_crossed(operation, tracked, facts)
 
@@ -80,21 +80,6 @@ def _note_reduced(operation: Operation, tracked: TrackedAxes, facts: Facts) -> N
         over = tracked.of(tensor)[axes[0]]
         is_norm, is_sum = operation.name == "norm", operation.name == "sum"
         facts.add(operation.results[:1], Reduced(ref(tensor), axes[0], over, kept, is_norm, is_sum))
-
-
-def _own_reduction(operation: Operation, facts: Facts) -> Iterator[Flaw]:
-    """`x / x.sum(1)` of a square: the result of a reduction is aligned with the last axes."""
-    tensor, short = operation.tensors
-    shape = shape_of(tensor)
-    for fact in facts.of(Reduced, [short]):
-        if fact.source() is not tensor or fact.kept or fact.axis == 0:
-            continue
-        if len(shape_of(short)) == len(shape) - 1 and shape[fact.axis] > 1:
-            yield error(
-                f"without keepdim=True this reduction over axis {fact.axis} is broadcast along axis "
-                f"{fact.axis} again, and not along axis {fact.axis - 1}: say keepdim=True",
-                operation.line,
-            )
 
 
 def _note_crossed(operation: Operation, tracked: TrackedAxes, facts: Facts) -> None:

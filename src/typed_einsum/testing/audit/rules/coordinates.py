@@ -1,4 +1,4 @@
-"""TE733: positions along one axis that are used with the size of another, and the other way round."""
+"""TE733: positions along one axis that are used with the size of another, one way or both ways."""
 
 from __future__ import annotations
 
@@ -8,12 +8,16 @@ from typing import Any
 from torch import Tensor
 
 from typed_einsum.tensors import dtype_of, shape_of
-from typed_einsum.testing.audit.dimensions import TrackedAxes
+from typed_einsum.testing.audit.dimensions import Dimension, TrackedAxes, is_named
 from typed_einsum.testing.audit.facts import Coordinates, CrossedCoordinate, Facts
-from typed_einsum.testing.audit.findings import Flaw, error
+from typed_einsum.testing.audit.findings import Flaw, advice, error
 from typed_einsum.testing.audit.operations import Operation
+from typed_einsum.testing.audit.rules.picking import index_of, searched_axes
 from typed_einsum.testing.audit.rules.registry import rule
-from typed_einsum.testing.audit.vocabulary import CASTS, COPIES, PERMUTES, VIEWS
+from typed_einsum.testing.audit.vocabulary import CASTS, COPIES, PERMUTES, POSITIONS, VIEWS
+
+CODE = "TE733"
+DIVIDED, INDEXED = "divided by the size of", "used as positions along"
 
 SAME = (
     CASTS
@@ -25,7 +29,7 @@ SAME = (
 SHIFTS = {"add", "sub", "mul"}
 
 
-@rule("TE733")
+@rule(CODE)
 def crossed(operation: Operation, tracked: TrackedAxes, facts: Facts) -> Iterator[Flaw]:
     """`x / h` and `y / w`; `grid[y, x]` of a grid that is laid out as (x, y)."""
     tensors = operation.tensors
@@ -40,6 +44,10 @@ def crossed(operation: Operation, tracked: TrackedAxes, facts: Facts) -> Iterato
         case "__getitem__" if tensors:
             _picked(operation, facts)
             yield from _indexed(operation, tracked, facts)
+        case "gather" | "index_select" if tensors:
+            yield from _gathered(operation, tracked, facts)
+        case name if name in POSITIONS and len(tensors) == 1:
+            _note_searched(operation, tracked, facts)
         case name if name in SAME and tensors:
             facts.add(operation.results, *facts.of(Coordinates, tensors[:1]))
         case name if name in SHIFTS:
@@ -56,11 +64,24 @@ def crossed(operation: Operation, tracked: TrackedAxes, facts: Facts) -> Iterato
 
 
 def _note_positions(operation: Operation, tracked: TrackedAxes, facts: Facts) -> None:
-    """`arange(h)`, where one axis alone has that size."""
-    if len(operation.arguments) == 1 and type(operation.arguments[0]) is int:
-        axis = tracked.name_of_size(operation.arguments[0])
-        if axis:
-            facts.add(operation.results, Coordinates((axis,)))
+    """`arange(h)` or `arange(1, h + 1)`, where one axis alone has that size."""
+    match operation.arguments:
+        case (int(size),) | (0, int(size)):
+            axis = tracked.name_of_size(size)
+        case (1, int(size)):
+            axis = tracked.name_of_size(size - 1)
+        case _:
+            return
+    if axis:
+        facts.add(operation.results, Coordinates((axis,)))
+
+
+def _note_searched(operation: Operation, tracked: TrackedAxes, facts: Facts) -> None:
+    """`scores.argmax(-1)` counts along the last axis."""
+    into = searched_axes(operation, tracked.of(operation.tensors[0]))
+    found = [tensor for tensor in operation.results if not dtype_of(tensor).is_floating_point]
+    if is_named(into) and len(into) == 1 and not into[0].is_count:
+        facts.add(found, Coordinates((into[0].axis,), searched=True))
 
 
 def _stacked(operation: Operation, facts: Facts) -> None:
@@ -94,21 +115,37 @@ def _divided(operation: Operation, tracked: TrackedAxes, facts: Facts) -> Iterat
     by: Any = operation.option("other", 1)
     found = [fact.axes[0] for fact in facts.of(Coordinates, operation.tensors) if len(fact.axes) == 1]
     name = tracked.name_of_size(by) or tracked.name_of_size(by + 1) if type(by) is int else ""
-    if name and len(found) == 1 and found[0] != name:
-        yield from _both_ways(found[0], name, "divided by the size of", operation, facts)
+    if name and len(found) == 1:
+        is_whole = operation.options.get("rounding_mode") is not None
+        yield from _used(CrossedCoordinate(found[0], name, DIVIDED), operation, facts, may_tell=not is_whole)
 
 
 def _indexed(operation: Operation, tracked: TrackedAxes, facts: Facts) -> Iterator[Flaw]:
     """An index that counts through another axis than the one that it picks from."""
-    items = operation.arguments[1] if isinstance(operation.arguments[1], tuple) else ()
+    key = operation.arguments[1]
+    items = key if isinstance(key, tuple) else (key,)
     if any(item is None or item is Ellipsis for item in items):
         return
     for item, dimension in zip(items, tracked.of(operation.tensors[0]), strict=False):
-        if isinstance(item, Tensor) and not dtype_of(item).is_floating_point and len(dimension) == 1:
-            for fact in facts.of(Coordinates, [item]):
-                name = dimension[0].axis
-                if len(fact.axes) == 1 and name != fact.axes[0] and dimension[0].named:
-                    yield from _both_ways(fact.axes[0], name, "used as positions along", operation, facts)
+        if isinstance(item, Tensor):
+            yield from _picked_from(dimension, item, operation, facts)
+
+
+def _gathered(operation: Operation, tracked: TrackedAxes, facts: Facts) -> Iterator[Flaw]:
+    source, index, axis = index_of(operation)
+    own = tracked.of(source)
+    if isinstance(index, Tensor) and type(axis) is int and -len(own) <= axis < len(own):
+        yield from _picked_from(own[axis], index, operation, facts)
+
+
+def _picked_from(dimension: Dimension, index: Tensor, operation: Operation, facts: Facts) -> Iterator[Flaw]:
+    """What `arange` counts may be the first entries of a longer axis; where an entry was found is not."""
+    if dtype_of(index).is_floating_point or len(dimension) != 1:
+        return
+    for fact in facts.of(Coordinates, [index]):
+        if len(fact.axes) == 1 and dimension[0].named and not dimension[0].is_count:
+            use = CrossedCoordinate(fact.axes[0], dimension[0].axis, INDEXED)
+            yield from _used(use, operation, facts, may_tell=fact.searched)
 
 
 def _sampled(operation: Operation, tracked: TrackedAxes, facts: Facts) -> Iterator[Flaw]:
@@ -124,12 +161,25 @@ def _sampled(operation: Operation, tracked: TrackedAxes, facts: Facts) -> Iterat
             )
 
 
-def _both_ways(axis: str, name: str, how: str, operation: Operation, facts: Facts) -> Iterator[Flaw]:
-    """One of them may be meant, such as both coordinates over the height; exchanged ones are not."""
-    facts.crossed.append(CrossedCoordinate(axis, name, how))
-    if CrossedCoordinate(name, axis, how) in facts.crossed:
+def _used(use: CrossedCoordinate, operation: Operation, facts: Facts, *, may_tell: bool) -> Iterator[Flaw]:
+    """Exchanged axes are wrong; both coordinates over one size keep the proportions of a picture."""
+    axis, name, how = use.axis, use.name, use.how
+    back, own = CrossedCoordinate(name, axis, how), CrossedCoordinate(name, name, how)
+    facts.crossed.append(use)
+    if axis == name:
+        for each in facts.crossed:
+            if each.name == name and each.how == how:
+                facts.clear(each)
+    elif back in facts.crossed:
+        facts.clear(back)
+        facts.clear(use)
         yield error(
             f"positions along `{axis}` are {how} `{name}`, and those along `{name}` are {how} `{axis}`: "
             "the two are exchanged",
             operation.line,
         )
+    elif may_tell and own not in facts.crossed:
+        text = f"positions along `{axis}` are {how} `{name}`: is the size of `{axis}` meant?"
+        if how == INDEXED:
+            text = f"positions along `{axis}` are {how} `{name}`: is another axis meant in the search?"
+        facts.suspect(use, CODE, advice(text, operation.line))

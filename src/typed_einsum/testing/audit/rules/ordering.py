@@ -6,14 +6,15 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 from weakref import ref
 
+import torch
 from torch import Tensor
 
 from typed_einsum.tensors import dtype_of, shape_of
 from typed_einsum.testing.audit.dimensions import Dimension, TrackedAxes, size_of
-from typed_einsum.testing.audit.facts import Facts, Origin, Sorted
+from typed_einsum.testing.audit.facts import Facts, Sorted
 from typed_einsum.testing.audit.findings import Flaw, advice, error
 from typed_einsum.testing.audit.operations import Operation
-from typed_einsum.testing.audit.places import Places
+from typed_einsum.testing.audit.places import Origin, Places
 from typed_einsum.testing.audit.rules.registry import rule
 from typed_einsum.testing.audit.vocabulary import (
     CASTS,
@@ -123,9 +124,16 @@ def out_of_order(operation: Operation, tracked: TrackedAxes, facts: Facts) -> It
                     operation.line,
                 )
         is_same = shape_of(tensors[0]) == shape_of(results[0]) or operation.name == "cat"
-        facts.add(results, *(found if is_same else ()), *_origins(tensors[0], facts))
+        facts.add(results, *(found if is_same else ()), origin_of(_first(operation), facts))
     elif operation.name == "__getitem__":
         facts.add(results, *facts.of(Sorted, tensors[:1]))
+
+
+def _first(operation: Operation) -> Tensor:
+    """The first operand with as many entries as the result, which none of the others only scales or masks."""
+    tensors, shape = operation.tensors, shape_of(operation.results[0])
+    found = [each for each in tensors if shape_of(each) == shape and dtype_of(each) != torch.bool]
+    return (found or tensors)[0]
 
 
 def _note_sorted(operation: Operation, facts: Facts) -> None:
@@ -133,13 +141,17 @@ def _note_sorted(operation: Operation, facts: Facts) -> None:
     axis = operation.option("dim", 1, -1)
     rank = len(shape_of(tensor))
     if isinstance(axis, int) and -rank <= axis < rank and shape_of(tensor)[axis] > 1:
-        (origin,) = _origins(tensor, facts)
+        origin = origin_of(tensor, facts)
         facts.add([values], Sorted(origin.tensor, axis % rank - rank, operation.line))
 
 
-def _origins(tensor: Tensor, facts: Facts) -> list[Origin]:
+def origin_of(tensor: Tensor, facts: Facts) -> Origin:
     """Where the entries of a tensor come from; from itself, where that is not known."""
-    return facts.of(Origin, [tensor])[:1] or [Origin(ref(tensor))]
+    found = facts.of(Origin, [tensor])
+    if not found:
+        found = [Origin(ref(tensor))]
+        facts.add([tensor], *found)
+    return found[0]
 
 
 def _is_unsorted(tensor: Tensor, fact: Sorted, facts: Facts) -> bool:
@@ -147,4 +159,4 @@ def _is_unsorted(tensor: Tensor, fact: Sorted, facts: Facts) -> bool:
     origin = fact.origin()
     if facts.of(Sorted, [tensor]) or origin is None or shape_of(tensor) != shape_of(origin):
         return False
-    return dtype_of(tensor).is_floating_point and _origins(tensor, facts)[0].tensor() is origin
+    return dtype_of(tensor).is_floating_point and origin_of(tensor, facts).tensor() is origin

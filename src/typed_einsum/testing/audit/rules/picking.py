@@ -42,7 +42,7 @@ def picked(operation: Operation, tracked: TrackedAxes, facts: Facts) -> Iterator
         case name if name in SCATTERS:
             yield from _paired(operation, operation.option("src", 3), None, tracked)
         case name if name in POSITIONS and len(tensors) == 1:
-            into = _searched(operation, tracked.of(tensors[0]))
+            into = searched_axes(operation, tracked.of(tensors[0]))
             found = [tensor for tensor in operation.results if not dtype_of(tensor).is_floating_point]
             if len(into) > 1:
                 facts.add(found, FlatIndex(into))
@@ -97,7 +97,7 @@ def _placed(operation: Operation, tracked: TrackedAxes, facts: Facts) -> Iterato
     """`x.flatten(0, 1)[row * h + column]` of (h, w): rows lie `w` apart."""
     tensors, results = operation.tensors, operation.results
     if operation.name in INDEXED and tensors:
-        source, index, axis = _index_of(operation)
+        source, index, axis = index_of(operation)
         own = tracked.of(source) if isinstance(source, Tensor) else ()
         if isinstance(index, Tensor) and type(axis) is int and -len(own) <= axis < len(own):
             for fact in facts.of(Strided, [index]):
@@ -110,7 +110,7 @@ def _placed(operation: Operation, tracked: TrackedAxes, facts: Facts) -> Iterato
         facts.add(results, *map(Strided, found if len(found) == 1 else ()))
 
 
-def _index_of(operation: Operation) -> tuple[Any, Any, Any]:
+def index_of(operation: Operation) -> tuple[Any, Any, Any]:
     """What is indexed, the index, and along which axis."""
     arguments = operation.arguments
     match operation.name:
@@ -148,7 +148,7 @@ def _compared(operation: Operation, facts: Facts) -> Iterator[Flaw]:
             )
 
 
-def _searched(operation: Operation, own: Sequence[Dimension]) -> Dimension:
+def searched_axes(operation: Operation, own: Sequence[Dimension]) -> Dimension:
     """The dimension whose positions an operation returns."""
     dim = operation.option("dim", 2 if operation.name == "topk" else 1)
     if isinstance(dim, int) and -len(own) <= dim < len(own):

@@ -1,4 +1,4 @@
-"""TE743: scores that are scaled by the size of another axis than the one that was summed."""
+"""TE743: scores and sums that are scaled by the size of another axis than the one that was summed."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typed_einsum.testing.audit.dimensions import TrackedAxes, shown, size_of
 from typed_einsum.testing.audit.facts import Contracted, Facts
 from typed_einsum.testing.audit.findings import Flaw, error
 from typed_einsum.testing.audit.operations import Operation, summed_axes
+from typed_einsum.testing.audit.rules.averages import over_another_count
 from typed_einsum.testing.audit.rules.registry import rule
 from typed_einsum.testing.audit.vocabulary import MATMULS, POINTWISE
 
@@ -23,6 +24,7 @@ RANK = 3
 def scaled_by_another(operation: Operation, tracked: TrackedAxes, facts: Facts) -> Iterator[Flaw]:
     """`q @ k.mT / sqrt(t)` of (b, t, d): the sum has as many terms as `d` has entries."""
     tensors, results = operation.tensors, operation.results
+    yield from over_another_count(operation, tracked, facts)
     if operation.name in {*MATMULS, "einsum"} and len(tensors) == 2:
         is_batched = all(len(shape_of(tensor)) >= RANK for tensor in tensors)
         if is_batched and not any(isinstance(tensor, Parameter) for tensor in tensors):
