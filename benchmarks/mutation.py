@@ -32,6 +32,29 @@ ROOT = HERE.parent
 RECORD = HERE / "mutation.json"
 PAGE = ROOT / "docs" / "robustness.md"
 
+CODES = {
+    "alignment": "TE704",
+    "assignments": "TE734",
+    "averages": "TE743",
+    "booleans": "TE708",
+    "coordinates": "TE733",
+    "cutting": "TE735",
+    "defaults": "TE744",
+    "diagonals": "TE715",
+    "fractions": "TE706",
+    "indexing": "TE714",
+    "losses": "TE705",
+    "masking": "TE745",
+    "products": "TE732",
+    "scaling": "TE743",
+    "shifting": "TE742",
+    "splitting": "TE731",
+}
+"""The code of each module of rules that is changed."""
+
+AUDITED = {"coordinates", "splitting"}
+"""Modules of rules of which some tests run a whole contract."""
+
 TESTS = {
     "typed_einsum.solver": (
         ("test_scope", "test_methods", "test_typed"),
@@ -43,17 +66,12 @@ TESTS = {
         ("test_equations", "test_language"),
     ),
     **{
-        f"typed_einsum.testing.audit.rules.{name}": ((f"test_rules -k {code}",), ("test_rules",))
-        for name, code in {
-            "assignments": "TE734",
-            "booleans": "TE708",
-            "cutting": "TE735",
-            "defaults": "TE744",
-            "diagonals": "TE715",
-            "indexing": "TE714",
-            "products": "TE732",
-            "scaling": "TE743",
-        }.items()
+        f"typed_einsum.testing.audit.rules.{name}": (
+            (f"test_rules -k {code}",),
+            ("test_rules",),
+            *([("test_audit",)] if name in AUDITED else []),
+        )
+        for name, code in CODES.items()
     },
 }
 """The tests of each module, with options of pytest, the fast ones first."""
@@ -68,6 +86,7 @@ ARGUED: dict[str, str] = {
     "diagonals: in `diagonal`, `True` becomes `False`": "an einsum with these letters does not fail",
     "indexing: `7` becomes `8`": "the sizes of named axes begin above",
     "indexing: in `at_a_size`, `item >= SMALLEST` becomes `item > SMALLEST`": "the sizes begin above",
+    "losses: in `unequal`, `1` becomes `2`": "a mean or a sum has one tensor",
     "products: in `summed_apart`, `1` becomes `2`": "a sum has one tensor",
     "products: in `_note`, `left and right` becomes `left or right`": "a sum must be over both",
     "products: in `_alone`, `size_of(dimension) > 1` becomes `size_of(dimension) >= 1`": (

@@ -84,6 +84,7 @@ SEEN: list[Case] = [
     ("TE705", lambda x, y: (x - y).pow(2).mean(), {"x": "b 1", "y": "b"}),
     ("TE705", lambda x, y: (x - y).abs().sum(), {"x": "b n", "y": "b 1"}),
     ("TE705", lambda x, y: torch.square(x - y).mean(), {"x": "b 1", "y": "b n"}),
+    ("TE705", lambda x, y: (x - y).pow(2).mean(), {"x": "b 1", "y": "b 2"}),
     # TE732
     ("TE732", lambda x, y: (x[:, None] * y).sum(), {"x": "n", "y": "d"}),
     ("TE732", lambda x, y: (x * y[:, None]).mean(), {"x": "n", "y": "d"}),
@@ -283,6 +284,7 @@ LEFT: list[Case] = [
     ("TE715", lambda x: torch.einsum("ii->i", x), {"x": "n n"}),
     ("TE705", F.mse_loss, {"input": "b n", "target": "b n"}),
     ("TE705", lambda x, y: (x - y).pow(2).mean(0), {"x": "b 1", "y": "b n"}),
+    ("TE705", lambda x, y: (x - y).pow(2).mean(), {"x": "b 1", "y": "b 1"}),
     ("TE705", lambda x, y: (x - y).mean(), {"x": "b 1", "y": "b n"}),
     ("TE705", lambda x, y: (x - y).pow(2).mean(), {"x": "b n", "y": "n"}),
     ("TE705", lambda x, y: y.pow(x - y).mean(), {"x": "b 1", "y": "b n"}),
@@ -472,6 +474,11 @@ def test_a_rule_leaves_alone(code: str, function: Callable[..., object], shapes:
 
 
 MESSAGES: list[tuple[Callable[..., object], dict[str, str], tuple[str, str, str]]] = [
+    (
+        lambda x, y: F.mse_loss(x, y, weight=x),
+        {"x": "b 1", "y": "b"},
+        ("TE705", "error", "`mse_loss` of (b, 1) and (b): unequal shapes are broadcast; give both the same"),
+    ),
     (
         lambda x, m: (x * m[:, None]).softmax(-1),
         {"x": "b t s", "m": "b s:bool"},
@@ -720,6 +727,7 @@ MESSAGES: list[tuple[Callable[..., object], dict[str, str], tuple[str, str, str]
 
 
 @pytest.mark.filterwarnings("ignore:Implicit dimension")
+@pytest.mark.filterwarnings("ignore:Using a target size")
 @pytest.mark.parametrize(("function", "shapes", "message"), MESSAGES)
 def test_what_a_rule_says(
     function: Callable[..., object], shapes: dict[str, str], message: tuple[str, str, str]
