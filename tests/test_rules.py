@@ -475,7 +475,7 @@ def test_a_rule_leaves_alone(code: str, function: Callable[..., object], shapes:
 
 MESSAGES: list[tuple[Callable[..., object], dict[str, str], tuple[str, str, str]]] = [
     (
-        lambda x, y: F.mse_loss(x, y, weight=x),
+        lambda x, y: F.mse_loss(x, y, weight=x),  # type: ignore[call-arg]
         {"x": "b 1", "y": "b"},
         ("TE705", "error", "`mse_loss` of (b, 1) and (b): unequal shapes are broadcast; give both the same"),
     ),
