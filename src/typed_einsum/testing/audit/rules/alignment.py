@@ -13,12 +13,11 @@ from typed_einsum.testing.audit.places import Aligned, Left
 from typed_einsum.testing.audit.rules.ordering import origin_of
 from typed_einsum.testing.audit.vocabulary import POINTWISE, REDUCTIONS
 
-CODE = "TE704"
 ENTRYWISE = POINTWISE | {"rsqrt", "reciprocal", "log1p", "expm1", "nan_to_num", "clamp_min"}
 SCALES = {"sub", "div", "mul"}
 
 
-def along_the_reduced(operation: Operation, facts: Facts) -> Iterator[Flaw]:
+def along_the_reduced(operation: Operation, facts: Facts, code: str) -> Iterator[Flaw]:
     """`x / x.sum(0)[:, None]` of a square: each row is divided by the sum of a column."""
     tensors = operation.tensors
     if not tensors or not operation.results:
@@ -27,7 +26,7 @@ def along_the_reduced(operation: Operation, facts: Facts) -> Iterator[Flaw]:
         wrong = list(_own_reduction(operation, facts)) if operation.name != "mul" else []
         yield from wrong
         if not wrong:
-            _met(operation, facts)
+            _met(operation, facts, code)
     elif operation.name in REDUCTIONS:
         _note(operation, facts)
     elif len(tensors) == 1:
@@ -76,7 +75,7 @@ def _carry(operation: Operation, facts: Facts) -> None:
         facts.add(operation.results, replace(fact, axes=tuple(axes)))
 
 
-def _met(operation: Operation, facts: Facts) -> None:
+def _met(operation: Operation, facts: Facts, code: str) -> None:
     """Once along the axis that is left, as in `d[:, None] * x * d`, the others may be meant."""
     for tensor, short in (operation.tensors, operation.tensors[::-1]):
         shape = shape_of(tensor)
@@ -92,4 +91,4 @@ def _met(operation: Operation, facts: Facts) -> None:
                     f"a reduction over axis {fact.over} is used along axis {fact.over} of what it was "
                     f"computed from, and not along axis {left}: only for a symmetric matrix is that the same"
                 )
-                facts.suspect(key, CODE, advice(text, operation.line))
+                facts.suspect(key, code, advice(text, operation.line))

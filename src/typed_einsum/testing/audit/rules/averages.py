@@ -14,7 +14,6 @@ from typed_einsum.testing.audit.operations import Operation, letters_of, reduced
 from typed_einsum.testing.audit.places import Added, OverCount
 from typed_einsum.testing.audit.vocabulary import CASTS, COPIES, MATMULS, PERMUTES, POINTWISE, VIEWS
 
-CODE = "TE743"
 LAYOUTS = (
     CASTS | COPIES | PERMUTES | VIEWS | {"squeeze", "expand", "expand_as", "__getitem__", "diag", "diagonal"}
 )
@@ -22,7 +21,7 @@ LINEAR = LAYOUTS | {"add", "sub", "mul", "div", "neg"}
 """What a factor can be taken out of."""
 
 
-def over_another_count(operation: Operation, tracked: TrackedAxes, facts: Facts) -> Iterator[Flaw]:
+def over_another_count(operation: Operation, tracked: TrackedAxes, facts: Facts, code: str) -> Iterator[Flaw]:
     """`x.sum(-1) / b` of (b, k): no mean over `k`; right if the sum over `b` follows."""
     name, tensors, results = operation.name, operation.tensors, operation.results
     if not tensors or not results:
@@ -46,7 +45,7 @@ def over_another_count(operation: Operation, tracked: TrackedAxes, facts: Facts)
     averaged |= frozenset().union(*(fact.averaged for fact in known)) - over
     over = over.union(*(fact.over for fact in known))
     if name == "div" and len(tensors) == 1 and known:
-        averaged |= _divide(operation, over, averaged, tracked, facts)
+        averaged |= _divide(operation, over, averaged, tracked, facts, code)
     if over:
         facts.add(results, Added(over, averaged))
 
@@ -75,7 +74,12 @@ def _names(dimensions: Iterable[Dimension]) -> frozenset[str] | None:
 
 
 def _divide(
-    operation: Operation, over: frozenset[str], averaged: frozenset[str], tracked: TrackedAxes, facts: Facts
+    operation: Operation,
+    over: frozenset[str],
+    averaged: frozenset[str],
+    tracked: TrackedAxes,
+    facts: Facts,
+    code: str,
 ) -> frozenset[str]:
     """Suspect a division by the size of an axis that was not summed; which axes it averages."""
     by: Any = operation.option("other", 1)
@@ -90,5 +94,5 @@ def _divide(
         text = (
             f"a sum over {summed} is divided by the size of `{name}`: is the size of what was summed meant?"
         )
-        facts.suspect(fact, CODE, advice(text, operation.line))
+        facts.suspect(fact, code, advice(text, operation.line))
     return frozenset({name}) & over

@@ -27,8 +27,10 @@ from typed_einsum.testing.audit.rules.alignment import along_the_reduced
 from typed_einsum.testing.audit.rules.registry import rule
 from typed_einsum.testing.audit.vocabulary import POINTWISE, REDUCTIONS
 
+CODE = "TE704"
 
-@rule("TE704")
+
+@rule(CODE)
 def against_itself(operation: Operation, tracked: TrackedAxes, facts: Facts) -> Iterator[Flaw]:
     """An axis of which every entry is combined with every other one."""
     if operation.name in POINTWISE:
@@ -37,7 +39,7 @@ def against_itself(operation: Operation, tracked: TrackedAxes, facts: Facts) -> 
     if operation.name in REDUCTIONS and operation.tensors:
         _note_reduced(operation, tracked, facts)
         yield from _crossed(operation, facts)
-    yield from along_the_reduced(operation, facts)
+    yield from along_the_reduced(operation, facts, CODE)
     if operation.name == "__getitem__" and isinstance(operation.arguments[1], tuple):
         _note_crossed(operation, tracked, facts)
 

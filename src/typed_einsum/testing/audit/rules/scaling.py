@@ -16,15 +16,16 @@ from typed_einsum.testing.audit.rules.averages import over_another_count
 from typed_einsum.testing.audit.rules.registry import rule
 from typed_einsum.testing.audit.vocabulary import MATMULS, POINTWISE
 
+CODE = "TE743"
 RANK = 3
 """Products of matrices without a batch may be projections, which are scaled by the size of their result."""
 
 
-@rule("TE743")
+@rule(CODE)
 def scaled_by_another(operation: Operation, tracked: TrackedAxes, facts: Facts) -> Iterator[Flaw]:
     """`q @ k.mT / sqrt(t)` of (b, t, d): the sum has as many terms as `d` has entries."""
     tensors, results = operation.tensors, operation.results
-    yield from over_another_count(operation, tracked, facts)
+    yield from over_another_count(operation, tracked, facts, CODE)
     if operation.name in {*MATMULS, "einsum"} and len(tensors) == 2:
         is_batched = all(len(shape_of(tensor)) >= RANK for tensor in tensors)
         if is_batched and not any(isinstance(tensor, Parameter) for tensor in tensors):
