@@ -150,6 +150,28 @@ def test_of_two_names_for_an_axis_the_more_frequent_in_its_file(names: list[Any]
     assert texts(plan) == {"x": f'Float[Tensor, "{chosen}"]'}
 
 
+def test_a_letter_for_two_axes_names_neither_that_has_another_name() -> None:
+    d, dp = said("d", "equation", 9, 9, 1), said("dp", "comment", 1, 1, 0)
+    told = {
+        **signature(x=axes("n d"), y=axes("n d2"), origins="n d d2"),
+        "names": {"n": [said("n", "local", 1, 1, 1)], "d": [d], "d2": [d, dp]},
+    }
+    plan = plan_of("def f(x, y):\n    return x\n", [pattern(x=f32(2, 3), y=f32(2, 5))], [told])
+    assert texts(plan) == {"x": 'Float[Tensor, "n d"]', "y": 'Float[Tensor, "n dp"]'}
+
+
+def test_axes_that_a_function_calls_the_same_are_one_where_they_are_equal() -> None:
+    b = [said("b", "equation", 2, 2, 2)]
+    told = {**signature(x=axes("b"), y=axes("y0"), origins="b y0"), "names": {"b": b, "y0": b}}
+    seen = [pattern(x=f32(2), y=f32(2))]
+    assert texts(plan_of("def f(x, y):\n    return x\n", seen, [told])) == dict.fromkeys(
+        "xy", 'Float[Tensor, "b"]'
+    )
+    unlike = [*seen, pattern(x=f32(2), y=f32(3))]
+    plan = plan_of("def f(x, y):\n    return x\n", unlike, [told])
+    assert texts(plan) == {"x": 'Float[Tensor, "b"]', "y": 'Float[Tensor, "y0"]'}
+
+
 @pytest.mark.parametrize(
     ("source", "patterns", "signatures", "told"),
     [

@@ -140,6 +140,20 @@ def test_numbers_are_named_by_what_makes_them() -> None:
     }
 
 
+class Registers(nn.Module):
+    def __init__(self, count: int, width: int) -> None:
+        super().__init__()
+        self.kept = nn.Parameter(torch.zeros(count, width))
+        self.scale = nn.Parameter(torch.zeros((count, 5)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat((self.kept, x)) * x.shape[0] + self.scale.sum()
+
+
+def test_numbers_are_named_by_what_parameters_are_made_of() -> None:
+    assert notes(Registers(11, 13), torch.zeros(3, 13))["x"] == "(x0, width)"
+
+
 def test_equal_numbers_keep_the_names_that_their_functions_say() -> None:
     deep = shapes(Heads(40, 8, 8), torch.zeros(2, 7, 40)).functions[1]
     assert [note.text for line in deep.lines for note in line.notes][1] == "(layers, 5)"
@@ -262,6 +276,16 @@ def test_a_size_that_python_needs_is_said_where_shapes_depend_on_it() -> None:
 
 def by_einops_einsum(x, y):
     return einops.einsum(x, y, "rows mid, mid columns -> rows columns")
+
+
+def by_turns(x):
+    y = torch.einsum("bij->bji", x) + x
+    n = y.shape[-1]
+    return y[:, :n]
+
+
+def test_letters_that_an_equation_has_by_turns_come_after_other_names() -> None:
+    assert notes(by_turns, torch.zeros(2, 3, 3))["x"] == "(b, n, n)"
 
 
 def test_what_a_library_passes_on_names_nothing() -> None:

@@ -7,6 +7,7 @@ their sizes.
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -47,7 +48,7 @@ class Axis:
 class Candidate:
     """A name for an axis, and how many lines say it: in all, in the function's file, and in the function.
 
-    `common` says how many equations of the file have it.
+    `common` says how many equations of the file have it; `is_ambiguous` that the function has it for two axes.
     """
 
     name: str
@@ -57,12 +58,13 @@ class Candidate:
     near: int = 0
     own: int = 0
     common: int = 0
+    is_ambiguous: bool = False
 
     @property
     def rank(self) -> tuple[int, ...]:
         """The better name comes first: by its kind, and of what code calls an axis, the more frequent."""
         tier = next((at for at, kinds in enumerate(TIERS) if self.kind in kinds), len(TIERS) + self.order)
-        return (tier, -self.common - self.near - self.own, -self.every, self.order)
+        return (tier, self.is_ambiguous, -self.common - self.near - self.own, -self.every, self.order)
 
     @property
     def order(self) -> int:
@@ -121,6 +123,7 @@ class _Axes:
         vocabulary: Mapping[str, int],
     ) -> None:
         self._followed, self._seen, self._vocabulary = followed, seen, vocabulary
+        self._ambiguous: set[str] = set()
         self.axes: list[Axis] = []
         for slot in slots:
             labels = self._labels(slot)
@@ -131,6 +134,8 @@ class _Axes:
                 joined.slots.append(slot)
                 joined.labels = labels | joined.labels
         self._join_by_name()
+        owners = Counter(name for axis in self.axes for name in self._own_names(axis))
+        self._ambiguous = {name for name, count in owners.items() if count > 1}
         self._taken: dict[str, Axis] = {}
         self._name_all()
 
@@ -212,7 +217,8 @@ class _Axes:
         """What one call says of an axis: all that names it, or the one name that it has there."""
         followed = self._followed[at]
         for name, kind, origin, every, near, own in followed.names.get(label, ()):
-            yield Candidate(name, kind, origin, every, near, own, self._vocabulary.get(name, 0))
+            common, is_ambiguous = self._vocabulary.get(name, 0), name in self._ambiguous
+            yield Candidate(name, kind, origin, every, near, own, common, is_ambiguous)
         kind, origin = followed.origins.get(label, ("place", Kind.PLACE.word))
         if label not in {each[0] for each in followed.names.get(label, ())}:
             yield Candidate(label, kind, origin)

@@ -10,6 +10,7 @@ from typing import Any
 
 from torch import nn
 
+from typed_einsum.tensors import shape_of
 from typed_einsum.testing.listing.source import Source, source_of
 from typed_einsum.testing.names.evidence import Evidence, Kind
 
@@ -67,6 +68,19 @@ def of_layers(source: Source, owner: Any) -> Iterator[tuple[int, ast.expr, int]]
         layer = named.get(name)
         if layer is not None:
             yield from _of_layer(_class_of(owner), layer, call)
+        elif (parameter := owner._parameters.get(name)) is not None:
+            yield from _of_parameter(shape_of(parameter), call)
+
+
+def _of_parameter(shape: tuple[int, ...], call: ast.Call) -> Iterator[tuple[int, ast.expr, int]]:
+    """The numbers with which a parameter was made: `nn.Parameter(torch.zeros(heads, dim))`."""
+    for made in ast.walk(call):
+        if isinstance(made, ast.Call) and is_shaping(made):
+            passed = made.args[0].elts if made.args and isinstance(made.args[0], ast.Tuple) else made.args
+            for size, written in zip(shape, passed, strict=False) if len(passed) == len(shape) else ():
+                if size > 1 and not isinstance(written, ast.Constant):
+                    yield size, written, written.lineno
+            return
 
 
 def _of_layer(owner: type, layer: nn.Module, call: ast.Call) -> Iterator[tuple[int, ast.expr, int]]:
