@@ -48,7 +48,7 @@ class Axis:
 class Candidate:
     """A name for an axis, and how many lines say it: in all, in the function's file, and in the function.
 
-    `common` says how many equations of the file have it; `is_ambiguous` that the function has it for two axes.
+    `common` says how many equations of the file have it; `is_ambiguous` that the function has it twice.
     """
 
     name: str
