@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from typed_einsum import shapes
 from typed_einsum.testing.names.comments import axes_in
 from typed_einsum.testing.names.glossary import glossary_near
-from typed_einsum.testing.names.legends import legend_of, short_name
+from typed_einsum.testing.names.legends import legend_of, shared_name, short_name
 
 
 def notes(function: Callable[..., Any], *args: Any) -> dict[str, str]:
@@ -334,6 +334,7 @@ ein notation:
 b - batch
 dp - feature dimension (pairwise)
 d - feature dimension
+n - tokens
 i - tokens (source)
 j - tokens (target)
 """
@@ -361,7 +362,7 @@ n = 3  # n - not in a row
         ("dim", "d"),
         ("num_experts", "E"),
         ("seq_len", "S"),
-        ("tokens", None),
+        ("tokens", "n"),
         ("windows", None),
         ("parameter", None),
         ("length", None),
@@ -371,6 +372,12 @@ n = 3  # n - not in a row
 def test_a_legend_gives_the_short_name(name: str, short: str | None) -> None:
     found = short_name(name, legend_of(tuple(LEGEND.splitlines(keepends=True))))
     assert (None if found is None else found[0]) == short
+
+
+def test_a_legend_says_what_letters_are_by_turns() -> None:
+    legend = legend_of(tuple(LEGEND.splitlines(keepends=True)))
+    found = [shared_name(names, legend) for names in (["i", "j"], ["i", "d"], ["i"], ["i", "k"])]
+    assert [None if each is None else each[0] for each in found] == ["n", None, None, None]
 
 
 def test_a_legend_that_cannot_be_read_has_nothing() -> None:

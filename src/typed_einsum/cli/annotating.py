@@ -27,7 +27,8 @@ RUN = ("-m", "typed_einsum.cli.proving")
 DECORATOR = "typed_einsum.shape_checked"
 
 FOLLOWING = {"TYPED_EINSUM_GRACE": "600", "TYPED_EINSUM_AUDITS": "off"}
-"""What the program that is observed is told: calls are followed for ten minutes, and not audited."""
+"""What the program that is observed is told, unless the environment says another thing: calls are followed
+for ten minutes, and not audited."""
 
 TIME_LIMIT = 30.0
 """Seconds for one call of check_contract."""
@@ -81,7 +82,7 @@ def run_annotate(options: argparse.Namespace) -> int:
     try:
         needs_libcst()
         program = None if options.observed is None else program_of(options.observed)
-        before = 0 if program is None else observe(options.observed, **FOLLOWING)
+        before = 0 if program is None else observe(options.observed, **_following())
         project = _project(options.paths)
         plans, proofs = _proved(project, program, before)
         _tell(project, plans, proofs, options)
@@ -92,6 +93,10 @@ def run_annotate(options: argparse.Namespace) -> int:
         print(f"typed-einsum: {error}", file=sys.stderr)
         return COULD_NOT_RUN
     return FINDINGS if project.contradicted else CLEAN
+
+
+def _following() -> dict[str, str]:
+    return {name: os.environ.get(name, value) for name, value in FOLLOWING.items()}
 
 
 def _tell(

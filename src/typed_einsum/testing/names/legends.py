@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 
+from typed_einsum.testing.listing.source import Source
+from typed_einsum.testing.listing.values import Size
 from typed_einsum.testing.names.evidence import Evidence, Kind
 
 ENTRY = re.compile(
@@ -32,16 +35,21 @@ LEAST_LETTERS = 3
 """So many letters abbreviate a word: `dim` is a dimension."""
 
 
-def aliases(evidence: Iterable[Evidence]) -> Iterator[Evidence]:
+def aliases(evidence: Sequence[Evidence]) -> Iterator[Evidence]:
     """The short names that the legend of a file has for names that its functions say."""
+    roles: dict[tuple[Source, Size], set[str]] = defaultdict(set)
+    for each in evidence:
+        if each.is_role and each.source is not None:
+            roles[each.source, each.size].add(each.name)
     for each in evidence:
         if each.source is None or each.kind is Kind.ANNOTATION:
             continue
-        found = short_name(each.name, legend_of(each.source.lines))
+        legend, names = legend_of(each.source.lines), sorted(roles[each.source, each.size])
+        found = shared_name(names, legend) if each.is_role else short_name(each.name, legend)
         if found is not None:
             short, line = found
-            note = f"the legend's word for `{each.name}`"
-            yield Evidence(each.size, short, Kind.COMMENT, each.source, line, note)
+            told = " and ".join(f"`{name}`" for name in names) if each.is_role else f"`{each.name}`"
+            yield Evidence(each.size, short, Kind.COMMENT, each.source, line, f"the legend's word for {told}")
 
 
 @lru_cache(maxsize=64)
@@ -96,6 +104,16 @@ def short_name(name: str, legend: Mapping[str, tuple[str, int]]) -> tuple[str, i
         return None
     short = rated[0][2]
     return short, legend[short][1]
+
+
+def shared_name(names: Sequence[str], legend: Mapping[str, tuple[str, int]]) -> tuple[str, int] | None:
+    """The entry for what several letters are by turns: `tokens` for `tokens (source)` and `tokens (target)`."""
+    words = {short: {word.lower() for word in WORD.findall(told)} for short, (told, _) in legend.items()}
+    if len(names) < 2 or not all(name in words for name in names):
+        return None
+    shared = set.intersection(*(words[name] for name in names))
+    found = [short for short, each in words.items() if each == shared and short not in names]
+    return (found[0], legend[found[0]][1]) if len(found) == 1 else None
 
 
 def _is_short_for(word: str, other: str) -> bool:
