@@ -21,22 +21,20 @@ from typed_einsum.testing.axes.needed import told_apart
 from typed_einsum.testing.axes.points import apart, apart_first, at_other_sizes, candidates
 from typed_einsum.testing.axes.shape_env import Question
 from typed_einsum.testing.axes.trace import Trace, breaks_annotations, is_untraceable, trace
+from typed_einsum.testing.axes.widths import learn, widths_for
 from typed_einsum.testing.calls.call import Call
 from typed_einsum.testing.calls.variation import movable, without_numbers
 from typed_einsum.testing.inputs.draw import falling, is_prime, multiples, primes, rising
 from typed_einsum.testing.inputs.recipe import CannotMake
 from typed_einsum.testing.running.attempts import file_of, is_refusal
-from typed_einsum.testing.running.excuses import excuse_of, refused_by_library
+from typed_einsum.testing.running.excuses import ENOUGH_REFUSALS, excuse_of, refused_by_library
 
 Sizes = Mapping[str, int]
 
 MOST_TRACES, LONG = 16, 20.0
 """A call is traced no more often than this, and for so many seconds, before it is said to fail."""
 
-ENOUGH_REFUSALS = 2  # by a library at one place, at other sizes each, after which no more are tried
-
 MOST_PAIRS = 4  # of names are tried as one size
-
 MOST_DIVISIBLE = 3  # axes are tried at sizes that what divides them by chance does not divide
 
 LAST = 8  # conditions before a failure that are looked at
@@ -117,12 +115,13 @@ class _Fitting:
 
     def fit(self) -> Fit:
         """The call at sizes where it runs, or how it fails at the first of them."""
-        first = trace(without_numbers(self.call, self.call.sizes))
+        first = trace(without_numbers(self.call, {**self.call.sizes, **widths_for(self.call)}))
         ran = self._repaired(first)
         for start in STARTS:
             if ran is not None or not _is_about_sizes(first) or self._is_over:
                 break
             ran = self._repaired_from(start())
+        learn(self.call, ran or self.beyond or self.stuck)
         if ran is not None:
             ran = self._with_sizes_apart(ran)
             told, tried = told_apart(ran)
@@ -182,6 +181,8 @@ class _Fitting:
         """A trace that runs through, found by changing one size after another; the furthest goes on first."""
         if first.error is None:
             return first
+        if self._is_beyond(first.error):
+            self.refused.update(refused_by_library(first.error))
         seen = {tuple(first.call.sizes.items())}
         frontier = [first]
         while frontier and _is_about_sizes(first):
@@ -212,8 +213,7 @@ class _Fitting:
 
     def _is_beyond(self, error: Exception) -> bool:
         """Whether the sizes are right, and the code refuses something else."""
-        refused = excuse_of(error, self.call.function) or is_refusal(error, file_of(self.call))
-        return bool(refused)
+        return bool(excuse_of(error, self.call.function) or is_refusal(error, file_of(self.call)))
 
     def _flips(self, failed: Trace) -> Iterator[Sizes]:
         """Sizes that give one of the last conditions its other outcome."""

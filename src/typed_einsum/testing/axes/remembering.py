@@ -13,6 +13,8 @@ from typing import Any
 import torch
 from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode, in_kernel_invocation_manager
 
+from typed_einsum.tensors import dtype_of, shape_of
+
 PLAIN = (int, float, bool, complex, str, type(None))
 TORCH = (torch.dtype, torch.device, torch.layout, torch.memory_format)
 
@@ -59,10 +61,10 @@ class Remembering(FakeTensorMode):  # type: ignore[no-untyped-call]
         kind = type(value)
         if kind is FakeTensor and value.fake_mode is self and value.constant is None:
             return (
-                tuple(map(_size, value.shape)),
+                tuple(map(_size, shape_of(value))),
                 tuple(map(_size, value.stride())),
                 _size(value.storage_offset()),
-                value.dtype,
+                dtype_of(value),
                 value.fake_device,
                 value.requires_grad,
                 value.is_conj(),
@@ -71,7 +73,7 @@ class Remembering(FakeTensorMode):  # type: ignore[no-untyped-call]
         if kind is torch.SymInt:
             return _size(value)
         if kind in PLAIN or kind in TORCH:
-            return kind, value
+            return (kind, value)
         if kind in (tuple, list, torch.Size):
             return tuple(map(self._key, value))
         raise NotComparable
@@ -99,8 +101,9 @@ class Remembering(FakeTensorMode):  # type: ignore[no-untyped-call]
         return result._make(several) if hasattr(result, "_make") else type(result)(several)
 
 
-def _size(size: Any) -> Any:
-    return size.node.expr if isinstance(size, torch.SymInt) else size
+def _size(size: Any) -> Hashable:
+    found: Hashable = size.node.expr if isinstance(size, torch.SymInt) else size
+    return found
 
 
 def _flat(values: Sequence[Any]) -> Iterator[Any]:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from typed_einsum.testing.audit.repairs import Repair
+from typed_einsum.testing.axes.widths import widths_for
 from typed_einsum.testing.calls.call import Call
 from typed_einsum.testing.calls.variation import at, movable
 from typed_einsum.testing.inputs.draw import falling, multiples, primes, rising
 from typed_einsum.testing.inputs.recipe import CannotMake
 from typed_einsum.testing.running.attempts import Attempt, attempt, needs_numbers
+from typed_einsum.testing.running.excuses import ENOUGH_REFUSALS, refused_by_library
 
 LONG = 5.0
 """After so many seconds of failing, a function is tried no further."""
@@ -31,11 +34,12 @@ def first_that_runs(call: Call) -> Attempt:
     what stops others earlier is a size that the body does not take.
     """
     failures: list[Attempt] = []
+    refused: Counter[str] = Counter()
     begun = time.monotonic()
+    is_large = call.maker is not None and call.maker.is_large
     for large, small in _starts(call):
         try:
             tried = _repaired(call, large, "meta")
-            is_large = call.maker is not None and call.maker.is_large
             if tried.error is not None and needs_numbers(tried.error) and not is_large:
                 tried = _repaired(call, small, "cpu")
         except CannotMake:
@@ -45,9 +49,18 @@ def first_that_runs(call: Call) -> Attempt:
         if tried.error is None:
             return tried
         failures.append(tried)
-        if tried.refused or time.monotonic() - begun > LONG:
+        refused.update(refused_by_library(tried.error))
+        if tried.refused or _is_hopeless(tried, refused, is_large) or time.monotonic() - begun > LONG:
             break
     return next((each for each in failures if each.names_axes), _furthest(failures))
+
+
+def _is_hopeless(failed: Attempt, refused: Counter[str], is_large: bool) -> bool:
+    """Whether no sizes would help: numbers are needed and not to be had, or a library refuses something else
+    at one place time and again."""
+    assert failed.error is not None
+    needs_more = is_large and needs_numbers(failed.error)
+    return needs_more or any(count >= ENOUGH_REFUSALS for count in refused.values())
 
 
 def on_numbers(call: Call) -> Call | None:
@@ -83,7 +96,7 @@ def _starts(call: Call) -> Iterator[tuple[Start, Start]]:
 def _repaired(call: Call, start: Start, device: str) -> Attempt:
     """An attempt; where the failed call itself says which size would do, again with that one."""
     free = movable(call)
-    known = dict(zip(sorted(free, key=list(call.sizes).index), start(), strict=False))
+    known = {**dict(zip(sorted(free, key=list(call.sizes).index), start(), strict=False)), **widths_for(call)}
     first = tried = attempt(at(call, known, device))
     mended: set[str] = set()
     for _ in range(MOST_REPAIRS):

@@ -30,6 +30,11 @@ from typed_einsum.testing.running.limits import optional_calls
 from typed_einsum.testing.targets.given import subject
 from typed_einsum.testing.targets.target import is_checked
 
+_OF_KINDS = re.compile(
+    r"dtype|scalar type|not implemented for|\b(index|indices|integer|integral|bool|int|long)\b", re.IGNORECASE
+)
+"""What is said where the numbers in a tensor are of a kind that an operation does not take."""
+
 _SAME_AXES = re.compile(r"\*\w+\[\d+\] == \*\w+\[\d+\]")
 
 
@@ -184,7 +189,7 @@ def _only_fails(judgement: Judgement) -> bool:
 def _may_help(variant: Variant, found: Sequence[Judgement]) -> bool:
     """Whether a call in another variant may say more than those in the usual ones."""
     if not _is_judged(found):
-        return True
+        return variant != Variant.INTEGERS or not found or any(_OF_KINDS.search(e.reason) for e in found)
     if variant == Variant.SINGLE:
         return _has_errors(found[-1])
     return variant == Variant.TOGETHER and _only_fails(found[-1])

@@ -26,6 +26,9 @@ DEVICES = re.compile(r"CUDA|cuda|NVIDIA|MPS|XPU|not enough memory|can't allocate
 ABOUT_SHAPES = {"torch", "numpy", "einops", "opt_einsum", "jaxtyping", "beartype", "typed_einsum"}
 """Installed packages whose refusals may well be about shapes; those of others are about values."""
 
+ENOUGH_REFUSALS = 2
+"""So often a library refuses a call at one place, at other sizes each time, before no more are tried."""
+
 _INSTALLED = tuple({sysconfig.get_paths()[kind] for kind in ("purelib", "platlib")})
 
 
