@@ -1,4 +1,4 @@
-"""The search for sizes begins where that of another method of the class ended, and ends where it must fail."""
+"""The search for sizes begins where that of another method of the class ended, and ends when it must."""
 
 import importlib
 
