@@ -176,7 +176,7 @@ REASONS = {
     "its own code refuses an argument that was made": ("refuses", "refused"),
     "it failed with an argument that is a guess": "a guess, it raised",
     "it has no body": ("it is abstract", "it has no body", "is a Protocol"),
-    "it took too long": ("ran for more than", "no sizes at which", "took too long"),
+    "it took too long": ("ran for more than", "no sizes at which", "is left to the next run"),
     "what was made does not fit an annotation": "does not fit",
     "the name does not lead to it": "its name stands for something else",
     "its dtype is open": "with the dtype",

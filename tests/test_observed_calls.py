@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import json
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from time import process_time
 from types import FrameType, ModuleType
@@ -19,14 +21,24 @@ import torch
 from typed_einsum.testing.observe import store
 from typed_einsum.testing.observe.budget import Budget
 from typed_einsum.testing.observe.earlier import Earlier
+from typed_einsum.testing.observe.garbage import collected_rarely
 from typed_einsum.testing.observe.observation import LONGER, Observation
 from typed_einsum.testing.observe.observer import Observer
 from typed_einsum.testing.observe.probes import OFF
-from typed_einsum.testing.observe.records import BARE, DROPPED, LATE, NO_TIME, Observations, Pattern
+from typed_einsum.testing.observe.records import (
+    BARE,
+    DROPPED,
+    LATE,
+    NO_TIME,
+    Function,
+    Observations,
+    Pattern,
+)
 from typed_einsum.testing.observe.seen import LOOKS, Begun, Ended, Seen
 from typed_einsum.testing.observe.sources import sources
 from typed_einsum.testing.observe.verdicts import Verdicts
 from typed_einsum.testing.observe.waiting import Waiting
+from typed_einsum.testing.pytest.observation import lines
 from typed_einsum.testing.running import alarm as alarms
 from typed_einsum.testing.running.alarm import alarm
 from typed_einsum.testing.running.limits import OutOfTime, limited, one_call
@@ -213,7 +225,7 @@ def test_time_is_kept_for_functions_that_are_yet_to_be_called(
     plain = Seen(test_another_version_judges_again.__code__, "ops")
     verdicts = Verdicts(tmp_path, Budget(0.0, 1.0), {}, {})
     looked: list[Seen] = []
-    monkeypatch.setattr(Verdicts, "_judge", lambda verdicts, ended: looked.append(ended.seen))
+    monkeypatch.setattr(Verdicts, "_judge", lambda verdicts, ended, share: looked.append(ended.seen))
     monkeypatch.setattr(Verdicts, "_follow", lambda verdicts, ended: looked.append(ended.seen))
 
     def settled(spent: float, *, is_last: bool = False) -> list[Seen]:
@@ -232,6 +244,85 @@ def test_time_is_kept_for_functions_that_are_yet_to_be_called(
     assert settled(0.2) == [plain]
     verdicts.take(plain, "t c", {}, None)
     assert settled(0.6, is_last=True) == [plain]
+
+
+def test_where_the_share_is_spent_functions_of_which_nothing_is_known_are_judged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = Seen(test_a_function_without_tensors_is_soon_left_alone.__code__, "ops", annotated=True, judged=1)
+    fresh = Seen(test_what_has_not_changed_is_not_judged_again.__code__, "ops", annotated=True)
+    plain = Seen(test_another_version_judges_again.__code__, "ops")
+    verdicts = Verdicts(tmp_path, Budget(0.0, 0.0, at_first=1.0), {}, {})
+    looked: list[Seen] = []
+    monkeypatch.setattr(Verdicts, "_judge", lambda verdicts, ended, share: looked.append(ended.seen))
+    monkeypatch.setattr(Verdicts, "_follow", lambda verdicts, ended: looked.append(ended.seen))
+    for seen in (plain, known, fresh):
+        verdicts.take(seen, "t c", {}, None if seen is plain else object())  # type: ignore[arg-type]
+    verdicts.settle()
+    assert looked == [fresh]
+    verdicts.settle(is_last=True)
+    assert looked == [fresh, plain]
+
+
+def test_a_judgement_that_takes_long_is_taken_up_at_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = Seen(test_a_function_without_tensors_is_soon_left_alone.__code__, "ops", annotated=True)
+    seen.patterns["t c"] = Pattern({}, ended="returned")
+    allowed: list[float] = []
+
+    def judged_call(call: object, told: Pattern, root: Path, limit: float, most: float, **_: bool) -> Pattern:
+        allowed.append(most)
+        text = "" if len(allowed) == 2 else "all calls together ran for more than 1 second"
+        return replace(told, extent="not judged" if text else "all sizes", text=text)
+
+    monkeypatch.setattr("typed_einsum.testing.observe.verdicts.judging.judged_call", judged_call)
+    verdicts = Verdicts(tmp_path, Budget(0.0, 60.0), {seen.place: {}}, {})
+    verdicts.take(seen, "t c", {}, object())  # type: ignore[arg-type]
+    verdicts.settle()
+    assert Observations((_function_of(seen),)).left == 1
+    verdicts.settle(is_last=True)
+    assert allowed[0] < 10 < allowed[1]
+    assert Observations((_function_of(seen),)).left == 0
+
+
+def _function_of(seen: Seen) -> Function:
+    patterns = tuple(each for each in seen.patterns.values() if each is not None)
+    return Function("ops.py", 1, "f", annotated=True, patterns=patterns)
+
+
+def test_what_is_left_for_the_next_run_is_told() -> None:
+    left = Function("ops.py", 1, "f", annotated=True, patterns=(Pattern({}, text=NO_TIME),))
+    told = "  1 left to judge in the next run; TYPED_EINSUM_GRACE=60 gives judging 60 seconds more now"
+    assert told in lines(Observations((left,)))
+    assert len([*lines(Observations((replace(left, annotated=False),)))]) == 1
+
+
+def test_functions_are_looked_at_less_the_more_often_nothing_was_new() -> None:
+    seen = Seen(test_a_function_without_tensors_is_soon_left_alone.__code__, "ops")
+    looks = []
+    for _ in range(4):
+        seen.looks = 0
+        seen.look_again()
+        looks.append(seen.looks)
+    assert looks == [3, 1, 1, 1]
+
+
+def test_garbage_is_collected_rarely_while_a_call_is_looked_at() -> None:
+    usual = gc.get_threshold()
+    with collected_rarely():
+        assert gc.get_threshold() > usual
+    assert gc.get_threshold() == usual
+
+
+def test_a_program_that_collects_no_garbage_goes_on_so() -> None:
+    usual = gc.get_threshold()
+    gc.set_threshold(0)
+    try:
+        with collected_rarely():
+            assert gc.get_threshold()[0] == 0
+    finally:
+        gc.set_threshold(*usual)
 
 
 def test_a_call_of_a_function_that_was_not_followed_comes_before_others() -> None:

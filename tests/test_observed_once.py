@@ -170,9 +170,17 @@ def test_a_budget_is_a_share_of_what_the_program_takes(monkeypatch: pytest.Monke
     with allowed.counted():
         now = 13.0
         assert (allowed.spent, allowed.left) == (3.0, 4.0)
-        with allowed.uncounted():
-            now = 20.0
-        now = 21.0
+        now = 14.0
     assert (allowed.spent, allowed.left) == (4.0, 3.0)
-    now = 25.0
+    now = 18.0
     assert (allowed.spent, allowed.left) == (4.0, 5.0)
+
+
+def test_functions_of_which_nothing_is_known_have_some_seconds_in_any_case(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(budget, "process_time", lambda: 10.0)
+    allowed = Budget(share=0.1, grace=0.0, at_first=4.0)
+    assert (allowed.left_for(is_new=False), allowed.left_for(is_new=True)) == (1.0, 4.0)
+    monkeypatch.setattr(budget, "process_time", lambda: 100.0)
+    assert (allowed.left_for(is_new=False), allowed.left_for(is_new=True)) == (10.0, 10.0)

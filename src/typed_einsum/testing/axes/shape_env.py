@@ -9,11 +9,11 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
 from typing import Any, Literal
 
-import beartype
 import jaxtyping
 import sympy
 import torch
@@ -28,8 +28,14 @@ def _folder(module: Any) -> str:
     return str(Path(module.__file__).parent)
 
 
+def _beartype() -> str:
+    """The folder of beartype, which is not imported for it; a file that there is not, where it is missing."""
+    spec = find_spec("beartype")
+    return "<beartype" if spec is None or spec.origin is None else str(Path(spec.origin).parent)
+
+
 TORCH = (_folder(torch), _folder(sympy), "<frozen")
-CHECKS = (_folder(typed_einsum), "<typed_einsum", _folder(jaxtyping), _folder(beartype), "<@beartype")
+CHECKS = (_folder(typed_einsum), "<typed_einsum", _folder(jaxtyping), _beartype(), "<@beartype")
 """What compares shapes with annotations, and demands nothing of them."""
 
 VIEWS = (

@@ -10,40 +10,35 @@ from time import process_time
 
 @dataclass
 class Budget:
-    """A share of the time of the program itself, and some seconds in any case."""
+    """A share of the time of the program itself, and some seconds in any case: the `grace`.
+
+    Functions of which nothing is known yet get the seconds `at_first` where the rest is less.
+    """
 
     share: float
     grace: float
+    at_first: float = 0.0
     _taken: float = 0.0
     _since: float | None = None
-    _besides: float = 0.0
 
     @property
     def spent(self) -> float:
         """Seconds that judging has taken."""
-        return self._taken + (0.0 if self._since is None else self._now() - self._since)
-
-    def _now(self) -> float:
-        return process_time() - self._besides
+        return self._taken + (0.0 if self._since is None else process_time() - self._since)
 
     @property
     def allowed(self) -> float:
         """Seconds that judging may take altogether, as things are."""
-        return self.grace + self.share * (self._now() - self.spent)
+        return self.grace + self.share * (process_time() - self.spent)
 
     @property
     def left(self) -> float:
         """Seconds that judging may still take."""
         return self.allowed - self.spent
 
-    @contextmanager
-    def uncounted(self) -> Iterator[None]:
-        """Leave out what a block takes, once: it is neither the program's time nor that of judging."""
-        begun = process_time()
-        try:
-            yield
-        finally:
-            self._besides += process_time() - begun
+    def left_for(self, *, is_new: bool) -> float:
+        """Seconds that one function may still take; it `is_new` where nothing is known of it yet."""
+        return max(self.allowed, self.at_first if is_new else 0.0) - self.spent
 
     @contextmanager
     def counted(self) -> Iterator[None]:
@@ -51,7 +46,7 @@ class Budget:
         if self._since is not None:
             yield
             return
-        self._since = self._now()
+        self._since = process_time()
         try:
             yield
         finally:

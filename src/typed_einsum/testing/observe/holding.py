@@ -10,7 +10,7 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -19,13 +19,15 @@ from typed_einsum.decorate.definition import Definition, definition_of
 from typed_einsum.diagnostics import Place
 from typed_einsum.errors import TypedEinsumError
 from typed_einsum.locations import definition_place
-from typed_einsum.testing.audit import Finding
 from typed_einsum.testing.calls.call import Call
 from typed_einsum.testing.inputs.recipe import Recipe
 from typed_einsum.testing.observe.places import below
 from typed_einsum.testing.observe.records import Extent, Found, Pattern
 from typed_einsum.testing.process.outcome import first_line
 from typed_einsum.testing.running.invoke import random_numbers_kept
+
+if TYPE_CHECKING:
+    from typed_einsum.testing.audit.findings import Finding
 
 SHAPES = ("TE1", "TE2", "TE3")
 """The codes of what annotations say wrongly. What others say of a call is no matter of shapes."""
@@ -85,6 +87,8 @@ def _wrong(seen: Pattern, error: TypedEinsumError, place: Place, root: Path) -> 
     at = error.diagnostic.place or place
     if not error.code.startswith(SHAPES):
         return with_verdict(seen, "not judged", error.diagnostic.summary)
+    from typed_einsum.testing.audit.findings import Finding  # with all rules, which few runs need
+
     text = f"{error.diagnostic.summary}, in a call that the program makes"
     finding = Finding(error.code, "error", text, at.file, at.line, at.column or 1, str(error))
     return with_verdict(seen, "these sizes", "at the sizes seen", (found_of(finding, root),))

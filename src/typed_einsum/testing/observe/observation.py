@@ -14,6 +14,7 @@ from types import CodeType, FrameType, ModuleType
 from typing import TYPE_CHECKING
 
 from typed_einsum.testing.observe.budget import Budget
+from typed_einsum.testing.observe.garbage import collected_rarely
 from typed_einsum.testing.observe.monitoring import Monitoring
 from typed_einsum.testing.observe.places import below, line_of_def
 from typed_einsum.testing.observe.probes import OFF, Answer, Probe
@@ -45,10 +46,16 @@ class Observation:
     """
 
     def __init__(
-        self, sources: Sources, folder: Path, *, keeps_objects: bool = False, grace: float = GRACE
+        self,
+        sources: Sources,
+        folder: Path,
+        *,
+        keeps_objects: bool = False,
+        grace: float = GRACE,
+        at_first: float = 0.0,
     ) -> None:
         self.sources = sources
-        self._budget = Budget(SHARE, _grace(grace))
+        self._budget = Budget(SHARE, _grace(grace), at_first)
         self._keeps_objects = keeps_objects
         self.folder = folder
         self.observer: Observer | None = None
@@ -150,7 +157,8 @@ class Observation:
         The last time, functions with shape annotations that were not called are written down, too.
         """
         if os.getpid() == self._process:
-            write(self.folder, self.observations(is_last), self._name)
+            with collected_rarely():
+                write(self.folder, self.observations(is_last), self._name)
             self._saved = monotonic()
 
     def observations(self, is_last: bool) -> Observations:

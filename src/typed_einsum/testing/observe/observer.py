@@ -17,6 +17,7 @@ from typed_einsum.testing.observe.busy import Busy
 from typed_einsum.testing.observe.earlier import Earlier
 from typed_einsum.testing.observe.frames import arguments_of, builds, given
 from typed_einsum.testing.observe.functions import function_of, is_annotated
+from typed_einsum.testing.observe.garbage import import_to_stay
 from typed_einsum.testing.observe.places import below
 from typed_einsum.testing.observe.probes import OFF, Answer
 from typed_einsum.testing.observe.records import BARE, ENOUGH, NO_TIME, Function, Json, Pattern
@@ -62,8 +63,8 @@ class Observer:
     def _verdicts(self) -> Verdicts:
         """What judges calls. To import it takes long, and where all is known nothing is judged."""
         if self._lazy is None:
-            with self._budget.uncounted():
-                from typed_einsum.testing.observe.verdicts import Verdicts
+            import_to_stay("typed_einsum.testing.observe.verdicts")
+            from typed_einsum.testing.observe.verdicts import Verdicts
 
             self._lazy = Verdicts(self.root, self._budget, self._listings, self._signatures)
         return self._lazy
@@ -105,7 +106,8 @@ class Observer:
             self._constructed(seen, arguments)
             return None
         pattern = _patterns_of(arguments)
-        is_owed = pattern in seen.owed and not seen.waiting and is_main() and self._budget.left > 0
+        left = self._budget.left_for(is_new=seen.judged == 0)
+        is_owed = pattern in seen.owed and not seen.waiting and is_main() and left > 0
         if not is_owed and (pattern in seen.patterns or len(seen.patterns) >= MOST_PATTERNS):
             seen.looks -= 1
             return None
@@ -116,7 +118,7 @@ class Observer:
         self, seen: Seen, frame: FrameType, arguments: Mapping[str, Any], pattern: Hashable
     ) -> Answer:
         seen.owed.discard(pattern)
-        seen.looks = LOOKS
+        seen.looks, seen.quiet = LOOKS, 0
         has_tensors = any(map(holds_tensor, arguments.values()))
         self._find(seen, frame, arguments, has_tensors)
         if self._keeps_objects:
@@ -199,8 +201,8 @@ class Observer:
 
     def _held(self, begun: Begun, result: Any, returned: Pattern) -> Call | Pattern:
         """Hold a call to its annotations. A caller may have changed since the function was judged."""
-        with self._budget.uncounted():
-            from typed_einsum.testing.observe.holding import held
+        import_to_stay("typed_einsum.testing.observe.holding")
+        from typed_einsum.testing.observe.holding import held
 
         assert begun.seen.function is not None
         return held(begun.seen.function, dict(begun.arguments or {}), result, returned, self.root)
@@ -279,8 +281,8 @@ class Observer:
         """Look at functions again: their next calls may be of new patterns."""
         self.settle()
         for seen in self._seen.values():
-            if len(seen.patterns) < MOST_PATTERNS and not seen.reason:
-                seen.looks = max(seen.looks, LOOKS // 4)
+            if seen.looks < LOOKS // 4 and len(seen.patterns) < MOST_PATTERNS and not seen.reason:
+                seen.look_again()
 
     def functions(self) -> Iterator[Function]:
         """What was seen, as plain data."""

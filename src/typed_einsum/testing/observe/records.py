@@ -6,8 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
-ENOUGH, NO_TIME = "enough calls were judged", "judging took too long"
+ENOUGH, NO_TIME = "enough calls were judged", "judging it is left to the next run"
 """Reasons why a pattern is not judged."""
+
+TOO_LONG = "ran for more than"
+"""Part of the reason where judging was begun, and took too long."""
 
 BARE = "it has no shape annotations"
 LATE = f"{BARE}, and the time for following calls ran out before its turn"
@@ -135,6 +138,12 @@ class Observations:
         line = ", ".join([*parts, f"{advice} advice"] if advice else parts)
         missed = sum(function.annotated and not function.observed for function in self.functions)
         return f"{line}; {missed} more with shape annotations not seen" if missed else line
+
+    @property
+    def left(self) -> int:
+        """How many functions with shape annotations the next run is to judge, since time was short."""
+        reasons = [each.text for each in self.functions if each.annotated and each.extent == "not judged"]
+        return sum(each == NO_TIME or TOO_LONG in each for each in reasons)
 
     def judged_share(self) -> float:
         """How many percent of the functions with shape annotations were judged; 100 where there are none."""

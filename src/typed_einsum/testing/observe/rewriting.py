@@ -14,6 +14,7 @@ from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from types import CodeType, ModuleType
 
+from typed_einsum.testing.observe.garbage import collected_rarely
 from typed_einsum.testing.observe.probes import OFF, Listener, Started
 from typed_einsum.testing.observe.sources import Sources
 
@@ -72,9 +73,10 @@ class Rewriting:
 
     def compiled(self, source: bytes | str, file: str) -> CodeType:
         """The code of a module whose functions report themselves."""
-        tree = ast.parse(source, file)
-        _Functions(file, source, self._refused).rewrite(tree)
-        code: CodeType = compile(tree, file, "exec", dont_inherit=True)
+        with collected_rarely():
+            tree = ast.parse(source, file)
+            _Functions(file, source, self._refused).rewrite(tree)
+            code: CodeType = compile(tree, file, "exec", dont_inherit=True)
         return code
 
     def loaded(self, spec: ModuleSpec | None) -> ModuleSpec | None:

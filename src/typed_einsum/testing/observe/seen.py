@@ -32,12 +32,14 @@ MOST_FOLLOWED = 2
 class Seen:
     """What was seen of one function so far. `function` is None where it was not found.
 
-    `owed` are patterns that there was no time to judge; a later call may be judged instead.
+    `owed` are patterns that there was no time to judge; a later call may be judged instead. `looks` are
+    the calls that are still looked at before it is known; it was so `quiet` times in a row.
     """
 
     code: CodeType
     module: str
     looks: int = LOOKS
+    quiet: int = 0
     is_searched: bool = False
     function: Callable[..., Any] | None = None
     annotated: bool = False
@@ -47,6 +49,11 @@ class Seen:
     patterns: dict[Hashable, Pattern | None] = field(default_factory=dict)
     owed: set[Hashable] = field(default_factory=set)
     reason: str = ""
+
+    def look_again(self) -> None:
+        """Look at a few calls of a function that was known: at fewer, the more often none of them was new."""
+        self.quiet += self.looks <= 0
+        self.looks = max(self.looks, LOOKS // 4 >> min(self.quiet, 2))
 
     @property
     def name(self) -> str:

@@ -20,6 +20,7 @@ from typed_einsum import __version__
 from typed_einsum.testing.observe.records import (
     ENOUGH,
     NO_TIME,
+    TOO_LONG,
     Function,
     Json,
     Observations,
@@ -68,7 +69,7 @@ def _keep_for_later(folder: Path) -> None:
     write(folder / EARLIER, Observations(functions, {}, {**before.digests, **last.digests}), "judged")
 
 
-UNDECIDED = (ENOUGH, NO_TIME, "ran for more than", "no shape annotations", "forked", "main thread")
+UNDECIDED = (ENOUGH, NO_TIME, TOO_LONG, "no shape annotations", "forked", "main thread")
 """Parts of reasons that may not hold in another run."""
 
 OF_CALLERS = ("TE1", "TE2", "TE3")

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from typed_einsum.testing.axes.below import Below, Entered, collected
 from typed_einsum.testing.observe import judging, unannotated
 from typed_einsum.testing.observe.budget import Budget
-from typed_einsum.testing.observe.records import DROPPED, ENOUGH, LATE, NO_TIME
+from typed_einsum.testing.observe.garbage import collected_rarely
+from typed_einsum.testing.observe.records import DROPPED, ENOUGH, LATE, NO_TIME, TOO_LONG
 from typed_einsum.testing.observe.seen import Ended, Place, Seen
 from typed_einsum.testing.observe.waiting import Waiting
 from typed_einsum.testing.process.outcome import first_line
@@ -32,10 +33,11 @@ time, and from following another call of a function that was followed."""
 AUDITS = "TYPED_EINSUM_AUDITS"
 """The variable of the environment that is `off` where calls are followed for their shapes alone."""
 
-AT_ONCE = 0.25
-"""The share of what is left that one call may take, with all that judging it calls."""
+AT_ONCE = 0.1
+"""The share of what is left that one call may take, with all that judging it calls. One that needs more waits
+until the program ends."""
 
-LEAST = 0.5
+LEAST = 0.25
 """Seconds that a judgement which has begun may take in any case."""
 
 FOR_NUMBERS = 0.3
@@ -56,6 +58,7 @@ class Verdicts:
         self._below: Below | None = None
         self._on_following = 0.0
         self._is_last = False
+        self._long: list[Ended] = []
 
     def take(self, seen: Seen, pattern: Hashable, arguments: dict[str, Any], call: Call | None) -> None:
         """Take a call that has returned; the arguments are copies. Without annotations, it has no `call`."""
@@ -77,17 +80,17 @@ class Verdicts:
         Until it `is_last`, time is kept for functions that are yet to come: see `KEPT`.
         """
         self._is_last = is_last
-        while self.budget.left > 0 and (ended := self._next(is_last)) is not None:
+        with collected_rarely():
+            self._settle(is_last)
+
+    def _settle(self, is_last: bool) -> None:
+        while (ended := self._next(is_last)) is not None:
             self._waiting.remove(ended)
-            try:
-                if ended.call is None:
-                    self._follow(ended)
-                else:
-                    self._judge(ended)
-            except Exception as error:  # ours: the program goes on
-                self._say(ended, f"looking at it raised {first_line(error)}")
+            self._look_at(ended)
             for each in self._waiting.enough():
                 self._let_go(each, ENOUGH)
+        while is_last and self._long and self.budget.left_for(is_new=True) > 0:
+            self._look_at(self._long.pop(0), share=1.0)
         for each in self._waiting.too_many(self._followed.signatures):
             if not each.is_judged:
                 each.seen.owed.add(each.pattern)
@@ -96,14 +99,31 @@ class Verdicts:
             if not each.seen.annotated:
                 self._say(each, LATE)
 
+    def _look_at(self, ended: Ended, share: float = AT_ONCE) -> None:
+        try:
+            if ended.call is None:
+                self._follow(ended)
+            else:
+                self._judge(ended, share)
+        except Exception as error:  # ours: the program goes on
+            self._say(ended, f"looking at it raised {first_line(error)}")
+
     def _next(self, is_last: bool) -> Ended | None:
         """The call to look at now; None where the others may wait."""
-        left = 1.0 if is_last else self.budget.left / self.budget.allowed
-        if left < KEPT:
-            return self._waiting.fresh()
+        seconds = self.budget.left
+        left = 1.0 if is_last else seconds / max(self.budget.allowed, LEAST)
+        if left < KEPT or seconds <= 0:
+            return self._next_new(is_last)
         follows = self._left_to_follow > 0
         again = follows and left >= KEPT_FROM_FOLLOWING
         return self._waiting.next(self._followed.signatures, follows=follows, again=again)
+
+    def _next_new(self, is_last: bool) -> Ended | None:
+        """The call to look at where the rest of the time is for functions of which nothing is known."""
+        if self.budget.left_for(is_new=True) <= 0:
+            return None
+        fresh = self._waiting.fresh()
+        return self._waiting.bare(self._followed.signatures) if fresh is None and is_last else fresh
 
     @property
     def _left_to_follow(self) -> float:
@@ -122,20 +142,22 @@ class Verdicts:
         if told is not None and not ended.is_judged:
             ended.seen.patterns[ended.pattern] = replace(told, text=reason)
 
-    def _judge(self, ended: Ended) -> None:
+    def _judge(self, ended: Ended, share: float = AT_ONCE) -> None:
         seen, told = ended.seen, ended.seen.patterns[ended.pattern]
         assert ended.call is not None
         assert told is not None
+        left = self.budget.left_for(is_new=seen.judged == 0 or share == 1.0)
         seen.judged += 1
-        left = self.budget.left
-        limit, most = min(AT_MOST, max(left, LEAST)), max(left * AT_ONCE, LEAST)
-        numbers_too = self.budget.left > FOR_NUMBERS * len(self._waiting.calls)
+        limit, most = min(AT_MOST, max(left, LEAST)), max(left * share, LEAST)
+        numbers_too = left > FOR_NUMBERS * len(self._waiting.calls)
         try:
             with collected() as self._below:
                 found = judging.judged_call(
                     ended.call, told, self._root, limit, most, numbers_too=numbers_too
                 )
             seen.patterns[ended.pattern] = found
+            if share < 1.0 and found.extent == "not judged" and TOO_LONG in found.text:
+                self._long.append(ended)
             self._take_those_below(self._below)
         finally:
             self._below = None
@@ -160,7 +182,9 @@ class Verdicts:
         assert seen.function is not None
         seen.followed += 1
         begun = self.budget.left
-        limit = min(max(AT_MOST_FOLLOWED, self.budget.grace / 4), max(self._left_to_follow, LEAST))
+        is_new = not seen.annotated and seen.place not in self._followed.signatures
+        left = max(self._left_to_follow, self.budget.left_for(is_new=is_new) / 4, LEAST)
+        limit = min(max(AT_MOST_FOLLOWED, self.budget.grace / 4), left)
         audit = not seen.annotated and os.environ.get(AUDITS) != "off"
         looked = unannotated.looked_at(seen.function, ended.arguments, self._root, limit, audit=audit)
         self._followed.add(looked)

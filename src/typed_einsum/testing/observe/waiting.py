@@ -23,11 +23,14 @@ class Waiting:
 
     calls: dict[tuple[int, Hashable], Ended] = field(default_factory=dict)
     _numbers: dict[tuple[int, Hashable], int] = field(default_factory=dict)
+    _all_numbers: int = 0
 
     def add(self, ended: Ended) -> None:
         """Take a call."""
         key = id(ended.seen.code), ended.pattern
+        self._all_numbers -= self._numbers.get(key, 0)
         self.calls[key], self._numbers[key] = ended, _numbers(ended)
+        self._all_numbers += self._numbers[key]
         ended.seen.waiting += 1
 
     def of(self, code: int, pattern: Hashable) -> Ended | None:
@@ -38,7 +41,7 @@ class Waiting:
         """Let go of a call."""
         if self.calls.pop((id(ended.seen.code), ended.pattern), None) is not None:
             ended.seen.waiting -= 1
-        self._numbers.pop((id(ended.seen.code), ended.pattern), None)
+        self._all_numbers -= self._numbers.pop((id(ended.seen.code), ended.pattern), 0)
 
     def next(self, followed: Container[Place], *, follows: bool, again: bool) -> Ended | None:
         """The call to look at now: of functions of which nothing is known yet first, the outermost of them.
@@ -61,16 +64,27 @@ class Waiting:
         judged = (each for each in reversed(self.calls.values()) if each.call is not None)
         return next((each for each in judged if each.seen.judged == 0), None)
 
+    def bare(self, followed: Container[Place]) -> Ended | None:
+        """The outermost call of a function without annotations that no call has `followed` yet."""
+        bare = (each for each in reversed(self.calls.values()) if not each.seen.annotated)
+        return next((each for each in bare if each.seen.place not in followed), None)
+
     def enough(self) -> Iterator[Ended]:
         """The calls of functions of which enough is known."""
         return (each for each in list(self.calls.values()) if each.seen.is_enough)
 
     def too_many(self, followed: Container[Place]) -> Iterator[Ended]:
         """The first calls, as long as too many wait: of functions that were `followed` before others."""
+        if not self._are_too_many:
+            return
         for each in sorted(self.calls.values(), key=lambda each: each.seen.place not in followed):
-            if len(self.calls) <= MOST_WAITING and sum(self._numbers.values()) <= MOST_NUMBERS:
-                return
             yield each
+            if not self._are_too_many:
+                return
+
+    @property
+    def _are_too_many(self) -> bool:
+        return len(self.calls) > MOST_WAITING or self._all_numbers > MOST_NUMBERS
 
 
 def _numbers(ended: Ended) -> int:

@@ -9,14 +9,15 @@ from typing import Any
 import pytest
 
 from typed_einsum.testing.observe import store
-from typed_einsum.testing.observe.observation import Observation
+from typed_einsum.testing.observe.observation import LONGER, Observation
 from typed_einsum.testing.observe.records import Found, Json, Observations
 from typed_einsum.testing.observe.sources import TEST_FILES, NoSuchPackage, sources
 from typed_einsum.testing.references.suggestions import suggestion
 
 REPORT = "typed-einsum report"
-GRACE = 5.0
-"""Seconds that judging may take beside its share of the tests' own processor time."""
+AT_FIRST = 4.0
+"""Seconds that judging may take in any case, of functions of which nothing is known: for the rest, it has its
+share of the tests' own processor time."""
 
 CONTRACTS = "shape_contracts"
 """The setting for contracts, which take the objects that tests have made."""
@@ -38,7 +39,11 @@ class ShapesObserved:
             observed = sources(packages, root, test_files=[*test_files])
             serves_contracts = bool(config.known_args_namespace.shape_contracts or config.getini(CONTRACTS))
             observation = Observation(
-                observed, root / store.FOLDER, keeps_objects=serves_contracts, grace=GRACE
+                observed,
+                root / store.FOLDER,
+                keeps_objects=serves_contracts,
+                grace=0.0,
+                at_first=AT_FIRST,
             )
             observation.begin()
         except NoSuchPackage as error:
@@ -103,6 +108,8 @@ def lines(seen: Observations) -> Iterator[str]:
     """What is told of a run: the counts, the findings, and references to compare with."""
     found = list(dict.fromkeys(each for function in seen.functions for each in function.findings))
     yield f"shapes: {seen.summary()}; `{REPORT}` lists them"
+    if seen.left:
+        yield f"  {seen.left} left to judge in the next run; {LONGER}=60 gives judging 60 seconds more now"
     yield from (f"  {_line(each)}" for each in found)
     yield from (f"  {line}" for line in _references(seen))
 
