@@ -107,7 +107,7 @@ def short_name(name: str, legend: Mapping[str, tuple[str, int]]) -> tuple[str, i
 
 
 def shared_name(names: Sequence[str], legend: Mapping[str, tuple[str, int]]) -> tuple[str, int] | None:
-    """The entry for what several letters are by turns: `tokens` for `tokens (source)` and `tokens (target)`."""
+    """The entry for what letters are by turns: `tokens`, for `tokens (source)` and `tokens (target)`."""
     words = {short: {word.lower() for word in WORD.findall(told)} for short, (told, _) in legend.items()}
     if len(names) < 2 or not all(name in words for name in names):
         return None
