@@ -36,7 +36,9 @@ from typed_einsum.testing.annotate.planning import ONE_RANK, Definition, Planned
 from typed_einsum.testing.annotate.project import Project
 from typed_einsum.testing.annotate.structure import CannotSay, structure_of
 from typed_einsum.testing.annotate.telling import diff_of, lines_of, summary
+from typed_einsum.testing.annotate.words import Words, habits_of
 from typed_einsum.testing.annotate.writing import written
+from typed_einsum.testing.names.vocabulary import equations_of
 from typed_einsum.testing.observe import store
 from typed_einsum.testing.observe.records import (
     DROPPED,
@@ -74,7 +76,7 @@ def plan_of(source: str, patterns: list[Pattern], signatures: list[Any], **more:
     function = Function(
         "m.py", node.lineno, node.name, patterns=tuple(patterns), signatures=tuple(signatures)
     )
-    return planned(function, node)
+    return planned(function, node, more.get("words"))
 
 
 def texts(plan: Planned) -> dict[str, str]:
@@ -158,6 +160,39 @@ def test_a_letter_for_two_axes_names_neither_that_has_another_name() -> None:
     }
     plan = plan_of("def f(x, y):\n    return x\n", [pattern(x=f32(2, 3), y=f32(2, 5))], [told])
     assert texts(plan) == {"x": 'Float[Tensor, "n d"]', "y": 'Float[Tensor, "n dp"]'}
+
+
+def test_letters_that_stand_for_one_axis_by_turns_come_after_its_name() -> None:
+    names = [said("i", "equation", 9, 9, 9), said("j", "role", 9, 9, 9), said("n", "equation", 1, 1, 0)]
+    told = {**signature(x=axes("i"), origins="i"), "names": {"i": names}}
+    seen = [pattern(x=f32(3))]
+    words = Words(equations_of(ast.parse("rearrange(x, 'b i j -> b j i'); rearrange(x, 'b n -> n b')")))
+    assert texts(plan_of("def f(x):\n    return x\n", seen, [told]))["x"] == 'Float[Tensor, "i"]'
+    assert texts(plan_of("def f(x):\n    return x\n", seen, [told], words=words))["x"] == 'Float[Tensor, "n"]'
+
+
+def test_the_names_in_equations_and_patterns_are_read_from_source() -> None:
+    source = (
+        "einsum('bij,jk->bik', x, y); rearrange(x, 'b (h d) ... -> b h d ...'); pack([x], 'b n *'); f('a b')"
+    )
+    assert [*map(sorted, equations_of(ast.parse(source)))] == [[*"bijk"], [*"bdh"], [*"bn"]]
+
+
+def test_an_axis_that_nothing_names_is_what_a_parameter_of_the_name_has_elsewhere() -> None:
+    source = "def f(mask, other, x):\n    return x\n"
+    known = plan_of(source, [pattern(mask=f32(2, 3))], [signature(mask=axes("b n"), origins="b n")] * 2)
+    habits = habits_of([known])
+    assert habits == {("mask", 2, 0): ("b", "`mask` in f"), ("mask", 2, 1): ("n", "`mask` in f")}
+    unlike = plan_of(source, [pattern(mask=f32(2, 3))], [signature(mask=axes("b m"), origins="b m")])
+    assert habits_of([known, unlike]) == {("mask", 2, 0): ("b", "`mask` in f")}
+
+    told = {**signature(x=axes("b d"), mask=axes("mask0 mask1"), origins="b d")}
+    told["origins"] |= {each: ["place", "its place in the argument"] for each in ("mask0", "mask1")}
+    plan = plan_of(source, [pattern(x=f32(2, 5), mask=f32(2, 3))], [told], words=Words((), habits))
+    assert texts(plan) == {"mask": 'Float[Tensor, "b n"]', "x": 'Float[Tensor, "b d"]'}
+    assert plan.origins["n"] == "`mask` in f"
+    plan = plan_of(source, [pattern(x=f32(7, 5), mask=f32(2, 3))], [told], words=Words((), habits))
+    assert texts(plan)["mask"] == 'Float[Tensor, "mask0 n"]'
 
 
 def test_axes_that_a_function_calls_the_same_are_one_where_they_are_equal() -> None:
@@ -376,7 +411,7 @@ def test_two_calls_that_name_an_axis_differently_take_the_more_telling_name() ->
         Followed({slots[0]: "batch"}, {"batch": ["comment", "comment in f, line 3"]}),
         Followed({slots[0]: "b"}, {"b": ["local", "local in g, line 3"]}),
     ]
-    assert merged(slots, calls, [], {}).texts == {slots[0]: "b"}
+    assert merged(slots, calls, [], Words()).texts == {slots[0]: "b"}
 
 
 # Writing

@@ -1,7 +1,6 @@
-"""Which axes of a function are one, in all calls that were followed and all that were seen, and their names.
+"""Which axes of a function are one, and their names.
 
-A call that was followed says which axes are one. A call that was only seen can say that two are not, by
-their sizes.
+A call that was followed says which axes are one. A call that was only seen can say that two are not.
 """
 
 from __future__ import annotations
@@ -12,20 +11,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from typed_einsum.testing.annotate.candidates import TIERS, Candidate
 from typed_einsum.testing.annotate.signatures import PARTS, WORD
 from typed_einsum.testing.annotate.structure import Path
+from typed_einsum.testing.annotate.words import HABIT, Words
 from typed_einsum.testing.names.evidence import Kind
 from typed_einsum.testing.names.gathering import applied
 
 Json = Any
 Slot = tuple[str, Path, int]
 """An axis: the parameter, or `return`, the path to the tensor in it, and the number of the axis."""
-
-ORDER = ("annotation", "local", "equation", "comment", "role", "attribute", Kind.GLOSSARY.word, "place")
-"""How telling evidence is, by the word for its kind, the most telling first."""
-
-TIERS = (("annotation",), ("local", "equation", "comment"), ("role",))
-"""Kinds between whose names it matters which is the more frequent, not the kind."""
 
 
 @dataclass
@@ -42,44 +37,6 @@ class Axis:
         """The digits that it is in every call; empty where it is none."""
         found = {*self.labels.values()}
         return found.pop() if len(found) == 1 and next(iter(found)).isdigit() else ""
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A name for an axis, and how many lines say it: in all, in the function's file, and in the function.
-
-    `common` says how many equations of the file have it; `is_ambiguous` that the function has it twice.
-    """
-
-    name: str
-    kind: str
-    origin: str
-    every: int = 1
-    near: int = 0
-    own: int = 0
-    common: int = 0
-    is_ambiguous: bool = False
-
-    @property
-    def rank(self) -> tuple[int, ...]:
-        """The better name comes first: by its kind, and of what code calls an axis, the more frequent."""
-        tier = next((at for at, kinds in enumerate(TIERS) if self.kind in kinds), len(TIERS) + self.order)
-        return (tier, self.is_ambiguous, -self.common - self.near - self.own, -self.every, self.order)
-
-    @property
-    def order(self) -> int:
-        """How telling its kind is."""
-        return ORDER.index(self.kind)
-
-    def with_more(self, other: Candidate) -> Candidate:
-        """The same name as two calls know it."""
-        best = min(self, other, key=lambda each: each.order)
-        every, near, own = map(max, self._counts, other._counts)
-        return replace(best, every=every, near=near, own=own)
-
-    @property
-    def _counts(self) -> tuple[int, int, int]:
-        return self.every, self.near, self.own
 
 
 @dataclass(frozen=True)
@@ -103,14 +60,11 @@ def merged(
     slots: Sequence[Slot],
     followed: Sequence[Followed],
     seen: Sequence[Mapping[Slot, int]],
-    vocabulary: Mapping[str, int],
+    words: Words,
 ) -> Merged:
-    """Names for axes: `slots` are those of arguments, in their order, and then those of the result.
-
-    `vocabulary` says how many equations of the file have each name.
-    """
+    """Names for axes: `slots` are those of arguments, in their order, and then those of the result."""
     known = [slot for slot in slots if any(slot in each.labels for each in followed)]
-    axes = _Axes(known, followed, seen, vocabulary)
+    axes = _Axes(known, followed, seen, words)
     return Merged(dict(axes.texts()), {axis.name: axis.origin for axis in axes.axes if axis.name})
 
 
@@ -120,9 +74,10 @@ class _Axes:
         slots: Sequence[Slot],
         followed: Sequence[Followed],
         seen: Sequence[Mapping[Slot, int]],
-        vocabulary: Mapping[str, int],
+        words: Words,
     ) -> None:
-        self._followed, self._seen, self._vocabulary = followed, seen, vocabulary
+        self._followed, self._seen, self._words = followed, seen, words
+        self._ranks = Counter((name, path) for name, path, _ in slots)
         self._ambiguous: set[str] = set()
         self.axes: list[Axis] = []
         for slot in slots:
@@ -155,11 +110,19 @@ class _Axes:
         return all(each[one] == each[other] for each in self._seen if one in each and other in each)
 
     def _join_by_name(self) -> None:
-        """Make one of axes that the function itself calls the same, and that are equal in all calls."""
+        """Make one of axes that are equal in all calls, and for which code has the same name.
+
+        It is the function itself that has it, or it is the best name: one of its file, or what the axes of
+        parameters of this name have in other functions.
+        """
         for axis in list(self.axes):
-            names = self._own_names(axis)
-            for other in self.axes[: self.axes.index(axis)] if names else ():
-                if names & self._own_names(other) and self._are_equal(axis, other):
+            names = self._own_names(axis) | {
+                each.name for each in self._candidates(axis)[:1] if each.near or each.kind == HABIT
+            }
+            for other in self.axes if names and not self._is_number(axis) else ():
+                theirs = self._own_names(other) | {each.name for each in self._candidates(other)[:1]}
+                is_other = other is not axis and not self._is_number(other)
+                if is_other and names & theirs and self._are_equal(axis, other):
                     other.slots += axis.slots
                     other.labels = axis.labels | other.labels
                     self.axes.remove(axis)
@@ -211,13 +174,21 @@ class _Axes:
             for each in self._said(at, label) if label.isidentifier() else ():
                 known = found.get(each.name)
                 found[each.name] = each if known is None else known.with_more(each)
+        said = {each.name for each in found.values() if each.kind in (*TIERS[1], *TIERS[2])}
+        for name, each in list(found.items()):
+            if each.kind == "equation" and self._words.are_by_turns(name, said):
+                found[name] = replace(each, kind="role")
+        for name, path, at in axis.slots:
+            habit = self._words.habits.get((name, self._ranks[name, path], at)) if not path else None
+            if habit is not None:
+                found.setdefault(habit[0], Candidate(habit[0], HABIT, habit[1]))
         return sorted(found.values(), key=lambda each: each.rank)
 
     def _said(self, at: int, label: str) -> Iterator[Candidate]:
         """What one call says of an axis: all that names it, or the one name that it has there."""
         followed = self._followed[at]
         for name, kind, origin, every, near, own in followed.names.get(label, ()):
-            common, is_ambiguous = self._vocabulary.get(name, 0), name in self._ambiguous
+            common, is_ambiguous = self._words.count(name), name in self._ambiguous
             yield Candidate(name, kind, origin, every, near, own, common, is_ambiguous)
         kind, origin = followed.origins.get(label, ("place", Kind.PLACE.word))
         if label not in {each[0] for each in followed.names.get(label, ())}:

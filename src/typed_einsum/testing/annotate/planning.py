@@ -1,15 +1,16 @@
-"""Which annotations a function gets, and what is left out with its reason: from plain data, without torch."""
+"""Which annotations a function gets, and what is left out with its reason: from plain data."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from typed_einsum.testing.annotate.hints import Hint, shapes_of
 from typed_einsum.testing.annotate.merging import Followed, Merged, Slot, merged
-from typed_einsum.testing.annotate.spreads import Place, spread_texts
+from typed_einsum.testing.annotate.spreads import Place, are_alike, spread_texts
 from typed_einsum.testing.annotate.structure import (
     SPREAD,
     SPREAD_AT,
@@ -17,10 +18,12 @@ from typed_einsum.testing.annotate.structure import (
     Found,
     aligned_at_start,
     has_tensor,
+    narrowed,
     structure_of,
     tensors_in,
     with_axes,
 )
+from typed_einsum.testing.annotate.words import Words
 from typed_einsum.testing.observe.records import BARE, DROPPED, LATE, Function, Pattern
 from typed_einsum.testing.observe.rewriting import COMPILERS
 
@@ -72,16 +75,13 @@ class Parameter:
     may_be_none: bool = False
 
 
-def planned(function: Function, node: Definition, vocabulary: Mapping[str, int] | None = None) -> Planned:
-    """The annotations of a function that was observed, where it has none.
-
-    `vocabulary` says how many equations of its file have each name of an axis.
-    """
+def planned(function: Function, node: Definition, words: Words | None = None) -> Planned:
+    """The annotations of a function that was observed, where it has none, in the words of its project."""
     seen = [pattern for pattern in function.patterns if pattern.ended == "returned"]
     reason = _why_not(function, node, seen)
     if reason:
         return Planned(function, left=(Left("", reason),))
-    return _Plan(function, node, seen, vocabulary or {}).made()
+    return _Plan(function, node, seen, words or Words()).made()
 
 
 def _why_not(function: Function, node: Definition, seen: Sequence[Pattern]) -> str:
@@ -108,10 +108,8 @@ def _why_not_followed(what: str, seen: Sequence[Pattern]) -> str:
 
 
 class _Plan:
-    def __init__(
-        self, function: Function, node: Definition, seen: Sequence[Pattern], vocabulary: Mapping[str, int]
-    ) -> None:
-        self._function, self._node, self._seen, self._vocabulary = function, node, seen, vocabulary
+    def __init__(self, function: Function, node: Definition, seen: Sequence[Pattern], words: Words) -> None:
+        self._function, self._node, self._seen, self._words = function, node, seen, words
         self._left: list[Left] = []
         self._stars = {each.name for each in parameters(node) if each.stars}
         self._structures = dict(self._structured())
@@ -136,17 +134,25 @@ class _Plan:
         return Planned(self._function, hints, origins, tuple(self._left))
 
     def _merged(self) -> Merged:
-        return merged(self._slots(), [*self._followed()], [*self._sizes()], self._vocabulary)
+        return merged(self._slots(), [*self._followed()], [*self._sizes()], self._words)
 
     def _aligned(self, at_end: Merged) -> Merged:
-        """Tensors of several ranks have their last axes in common, or their first: what others share."""
+        """Tensors of several ranks have their last axes in common, or their first: what others share.
+
+        Only axes that have one name in calls of all ranks are in common.
+        """
         before = self._structures
         self._structures = {name: aligned_at_start(each) for name, each in before.items()}
-        at_start = self._merged()
-        if _shared(at_start) > _shared(at_end):
-            return at_start
-        self._structures = before
-        return at_end
+        if _shared(self._merged()) <= _shared(at_end):
+            self._structures = before
+        for name, each in self._structures.items():
+            told = [
+                (tensor, one.get("names", {}))
+                for one in self._function.signatures
+                for tensor in self._tensors(name, _of_signature(one, name), each)
+            ]
+            self._structures[name] = narrowed(each, partial(are_alike, told))
+        return self._merged()
 
     def _annotation(self, name: str) -> ast.expr | None:
         if name == RESULT:
@@ -182,20 +188,14 @@ class _Plan:
         """All axes, in the order of the parameters."""
         found: dict[Slot, None] = {}
         for name, structure in self._structures.items():
-            values = [*self._values(name), *self._texts(name)]
-            for value in values:
+            seen = [_of_pattern(each, name) for each in self._seen]
+            for value in [*seen, *(_of_signature(each, name) for each in self._function.signatures)]:
                 for each in self._tensors(name, value, structure):
                     found |= dict.fromkeys((name, each.path, at) for at in each.axes)
         return list(found)
 
     def _tensors(self, name: str, value: Json, structure: Hint) -> list[Found]:
         return tensors_in(value, structure, is_star=name in self._stars)
-
-    def _values(self, name: str) -> list[Json]:
-        return [_of_pattern(pattern, name) for pattern in self._seen]
-
-    def _texts(self, name: str) -> list[Json]:
-        return [_of_signature(each, name) for each in self._function.signatures]
 
     def _spreads(self, found: Merged) -> dict[Place, str]:
         """What is written for axes that some calls alone have; nothing unless two ranks were followed."""

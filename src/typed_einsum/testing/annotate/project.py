@@ -5,15 +5,15 @@ from __future__ import annotations
 import ast
 import os
 import tomllib
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from typed_einsum.testing.annotate.planning import Definition, Left, Planned, planned
+from typed_einsum.testing.annotate.words import Place, Words, habits_of
 from typed_einsum.testing.annotate.writing import can_parse, written
-from typed_einsum.testing.names.vocabulary import vocabulary_of
+from typed_einsum.testing.names.vocabulary import equations_of
 from typed_einsum.testing.observe.records import Found, Function, Observations
 from typed_einsum.testing.observe.store import CHANGED, read
 
@@ -58,15 +58,22 @@ class Project:
         }
 
     @cached_property
-    def _vocabularies(self) -> dict[str, Counter[str]]:
-        return {file: vocabulary_of(ast.parse(text)) for file, text in self.sources.items()}
+    def _equations(self) -> dict[str, tuple[frozenset[str], ...]]:
+        return {file: equations_of(ast.parse(text)) for file, text in self.sources.items()}
+
+    @cached_property
+    def _habits(self) -> dict[Place, tuple[str, str]]:
+        return habits_of(self._planned(each, {}) for each in self.functions)
 
     def plan(self, function: Function) -> Planned:
         """The annotations of one function."""
+        return self._planned(function, self._habits)
+
+    def _planned(self, function: Function, habits: Mapping[Place, tuple[str, str]]) -> Planned:
         node = self._definitions.get((function.file, function.line))
         if node is None:
             return Planned(function, left=(Left("", "there is no `def` in its line"),))
-        return planned(function, node, self._vocabularies[function.file])
+        return planned(function, node, Words(self._equations[function.file], habits))
 
     def texts(self, plans: Sequence[Planned], decorator: str = "") -> dict[str, str]:
         """The files that change, with their new texts."""

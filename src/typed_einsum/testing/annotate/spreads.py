@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import count
+from typing import Any
+
+from typed_einsum.testing.annotate.structure import Found
 
 Place = tuple[str, tuple[str, ...]]
 """A parameter, or `return`, and the path to the tensor in it."""
@@ -30,6 +33,20 @@ def spread_texts(told: Mapping[Place, Sequence[Spread | None]], taken: Collectio
         text = "..." if len(group) == 1 else f"*{next(names)}"
         texts |= dict.fromkeys(group, text)
     return texts
+
+
+def are_alike(told: Sequence[tuple[Found, Mapping[str, Sequence[Sequence[Any]]]]], at: int) -> bool:
+    """Whether calls of different ranks have one name for an axis of a tensor.
+
+    `told` are the tensors of these calls, with the names that each call has for its labels.
+    """
+    names: dict[int, set[str]] = {}
+    for tensor, said in told:
+        label = tensor.axes.get(at, "")
+        known = said.get(label, ())
+        near = {each[0] for each in (*known[:1], *(each for each in known if each[5]))}
+        names.setdefault(len(tensor.spread or ()), set()).update({label, *near})
+    return not names or bool(set.intersection(*names.values()))
 
 
 def _are_one(one: Sequence[Spread | None], other: Sequence[Spread | None]) -> bool:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 from typed_einsum.testing.annotate.hints import Hint, Listed, Maybe, Plain, Shaped, Tupled, kind_of
@@ -114,6 +115,22 @@ def _tuple(values: list[Json]) -> Hint:
     if len(lengths) == 1 and lengths < {*range(1, MOST_ITEMS)}:
         return Tupled(tuple(_of(list(items)) for items in zip(*map(_items, values), strict=True)))
     return Tupled((_of([item for value in values for item in _items(value)]),), is_open=True)
+
+
+def narrowed(hint: Hint, alike: Callable[[int], bool]) -> Hint:
+    """An annotation of a tensor of several ranks with those axes that are `alike` in calls of all ranks.
+
+    It is `b ...`, and not `b n ...`, where what follows `b` is a length in some calls and a window in others.
+    """
+    match hint:
+        case Maybe(inner):
+            return Maybe(narrowed(inner, alike))
+        case Shaped(kind, axes) if SPREAD in axes:
+            named = [axis for axis in axes if axis != SPREAD]
+            outer = named if axes[-1] == SPREAD else named[::-1]
+            kept = [*takewhile(lambda axis: alike(int(axis)), outer)]
+            return Shaped(kind, (*kept, SPREAD) if axes[-1] == SPREAD else (SPREAD, *kept[::-1]))
+    return hint
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import re
-from collections import Counter
 from collections.abc import Iterator
 
 from typed_einsum.testing.names.equations import axes_written
@@ -17,9 +16,9 @@ PATTERNED = {
 PATTERN = re.compile(r"[\w\s,.()\[\]>*\u2026-]+")
 
 
-def vocabulary_of(tree: ast.AST) -> Counter[str]:
-    """How many equations and patterns of a file have each name of an axis."""
-    return Counter(name for text in _patterns(tree) for name in _names(text))
+def equations_of(tree: ast.AST) -> tuple[frozenset[str], ...]:
+    """The names of axes in each equation and pattern of a file."""
+    return tuple(_names(text) for text in _patterns(tree))
 
 
 def _patterns(tree: ast.AST) -> Iterator[str]:
@@ -34,6 +33,6 @@ def _patterns(tree: ast.AST) -> Iterator[str]:
                 yield text
 
 
-def _names(text: str) -> set[str]:
+def _names(text: str) -> frozenset[str]:
     axes = [axis for side in re.split(r",|->", text) for axis in axes_written(re.sub(r"[\[\]]", " ", side))]
-    return {name for axis in axes for name in re.findall(r"[A-Za-z]\w*", axis)}
+    return frozenset(name for axis in axes for name in re.findall(r"[A-Za-z]\w*", axis))
