@@ -217,6 +217,19 @@ def in_windows(x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c*16 n"]:
     return x.unfold(2, 4, 4).unfold(3, 4, 4).permute(0, 1, 4, 5, 2, 3).flatten(1, 3).flatten(2)
 
 
+def in_an_order(
+    a: Float[Tensor, "b i j"], b: Float[Tensor, "b j k"], c: Float[Tensor, "b k d"]
+) -> Float[Tensor, "b i d"]:
+    """Of three operands, opt_einsum chooses the order by their sizes. The code needs none as a number."""
+    return torch.einsum("bij, bjk, bkd -> bid", a, b, c)
+
+
+def in_chunks(x: Float[Tensor, "b t d"]) -> Float[Tensor, "b t d"]:
+    """What is split and joined again is as long as it was."""
+    split = x.reshape(x.shape[0], x.shape[1] // 6, 6, x.shape[2])
+    return split.cumsum(2).flatten(1, 2)
+
+
 @pytest.mark.parametrize(
     ("function", "known"),
     [
@@ -226,6 +239,8 @@ def in_windows(x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c*16 n"]:
         (two_ways, "t <= 40"),
         (convolved, ""),
         (in_windows, ""),
+        (in_an_order, ""),
+        (in_chunks, "t % 6 == 0"),
     ],
 )
 def test_what_sizes_must_be_is_said_in_plain_conditions(function: Callable[..., Any], known: str) -> None:

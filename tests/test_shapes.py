@@ -186,3 +186,19 @@ def test_a_function_without_source_is_said_to_have_none() -> None:
     said = "no source can be shown: write the function with `def`, in a file or a notebook"
     assert str(listing).splitlines()[0] == said
     assert "<p>no source can be shown" in listing._repr_html_()
+
+
+def scanned(x, decay):
+    b, t, d = x.shape
+    x = x.reshape(b, t // 6, 6, d)
+    decay = decay.reshape(b, t // 6, 6)
+    state = torch.einsum("bcld, bcl, bcld -> bcd", x, decay, x)
+    return (x + state[:, :, None]).flatten(1, 2), decay.flatten(1, 2)
+
+
+def test_axes_that_are_split_alike_and_meet_are_one() -> None:
+    listing = shapes(scanned, torch.zeros(2, 24, 5), torch.zeros(2, 24))
+    notes = {note.names: note.text for line in listing.functions[0].lines for note in line.notes}
+    assert (notes["x",], notes["decay",]) == ("(b, c, l, d)", "(b, c, l)")
+    assert listing.functions[0].result == "((b, t, d), (b, t))"
+    assert listing.extent == "for all sizes with t % 6 == 0"

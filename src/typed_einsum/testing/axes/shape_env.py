@@ -7,7 +7,7 @@ import math
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,10 +18,12 @@ import jaxtyping
 import sympy
 import torch
 from torch.fx.experimental.symbolic_shapes import ShapeEnv
-from torch.utils._sympy.functions import FloorDiv
+from torch.utils._sympy.functions import FloorDiv, Mod
 from torch.utils._sympy.printers import PythonPrinter
 
 import typed_einsum
+from typed_einsum.testing.axes.broadcast import equal_unless_one
+from typed_einsum.testing.axes.quotients import divided_exactly, multiplied_out, without_quotients
 
 
 def _folder(module: Any) -> str:
@@ -52,6 +54,9 @@ COMPUTES = tuple(
 
 FOLLOWS = str(Path(__file__).parent / "remembering.py")
 """What runs operations in the place of torch."""
+
+ORDERS = "/site-packages/opt_einsum/"
+"""What chooses the order in which torch.einsum contracts three operands or more: it needs numbers."""
 
 Asker = Literal["annotation", "code", "value", "operation", "path"]
 Place = tuple[str, int]
@@ -153,19 +158,6 @@ def _compiled(expression: sympy.Basic) -> Any:
 _PRINTER = PythonPrinter()
 
 
-@lru_cache(maxsize=65536)
-def without_quotients(expression: Any) -> Any:
-    """An expression without quotients that are whole for all sizes, such as `n**2 // n`."""
-    if not isinstance(expression, sympy.Basic) or not expression.has(FloorDiv):
-        return expression
-    return expression.replace(FloorDiv, _quotient, simultaneous=False)
-
-
-def _quotient(base: Any, divisor: Any) -> Any:
-    exact = base / divisor
-    return exact if exact.is_integer else FloorDiv(base, divisor)
-
-
 class Asked(ShapeEnv):
     """A shape environment in which every axis is its own symbol, and every question is kept.
 
@@ -202,20 +194,48 @@ class Asked(ShapeEnv):
             return super().evaluate_expr(orig_expr, *args, **kwargs)
         asker, frame = asked_by(sys._getframe(1))
         place = ("", 0) if frame is None else (frame.f_code.co_filename, frame.f_lineno)
-        is_number = not getattr(orig_expr, "is_Boolean", False)
-        if (asker == "annotation" or is_number) and names_of(orig_expr) <= self.sizes.keys():
+        if names_of(orig_expr) <= self.sizes.keys():
             outcome = value_at(orig_expr, self.sizes)
             if outcome is not None:
                 asker = "value" if asker == "code" and _is_for_a_value(frame) else asker
-                self.questions.append(Question(orig_expr, outcome, place, asker))
+                equal = equal_unless_one(orig_expr, outcome, lambda part: value_at(part, self.sizes))
+                said = Question(orig_expr, outcome, place, asker)
+                self._keep(said if equal is None else replace(said, asked=equal, outcome=True))
                 return sympy.sympify(outcome)
         known = len(self.guards)
         found = super().evaluate_expr(orig_expr, *args, **kwargs)
         if len(self.guards) > known:
             is_condition = found in (sympy.true, sympy.false)
             outcome = bool(found) if is_condition else int(found)
-            self.questions.append(Question(orig_expr, outcome, place, asker))
+            self._keep(Question(orig_expr, outcome, place, asker))
         return found
+
+    def _keep(self, question: Question) -> None:
+        self.questions.append(question)
+        if question.is_equality and question.asker != "annotation":
+            self._conclude(question)
+
+    def _conclude(self, question: Question) -> None:
+        """Which sizes are divisible, as a view of `t` as `(t//4, 4)` needs it of `t`."""
+        left, right = question.asked.args
+        if isinstance(left, Mod) and right == 0:
+            self._add_divisible(left)
+        for base, divisor in divided_exactly(left, right):
+            rest = Mod(base, divisor)
+            self._add_divisible(rest)
+            self.questions.append(replace(question, asked=sympy.Eq(rest, 0), outcome=True))
+
+    @property
+    def settled(self) -> tuple[Question, ...]:
+        """The questions with what is known in the end, without those that this answers."""
+        asked = {each.asked for each in self.questions if each.asked.has(FloorDiv)}
+        known = {each: self.known(each) for each in asked}
+        found = (replace(each, asked=known.get(each.asked, each.asked)) for each in self.questions)
+        return tuple(each for each in found if each.is_number or each.asked.free_symbols)
+
+    def known(self, size: sympy.Basic) -> sympy.Basic:
+        """A size, or a condition, with no division by what it is multiplied with."""
+        return multiplied_out(self.simplify(size))
 
     def guard_or_defer_runtime_assert(  # type: ignore[override]
         self, orig_expr: Any, *args: Any, **kwargs: Any
@@ -281,7 +301,7 @@ def _kind(file: str) -> str:
         return "dispatch" if file.endswith(DISPATCH) else "torch"
     if file.startswith(VIEWS):
         return "view"
-    if file.startswith(COMPUTES):
+    if file.startswith(COMPUTES) or ORDERS in file:
         return "computes"
     if file.startswith(CHECKS):
         return "check"

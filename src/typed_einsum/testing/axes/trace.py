@@ -115,7 +115,7 @@ def trace(call: Call) -> Trace:
         except Exception as raised:  # the user's code, or torch's symbolic shapes: both are looked at again
             error = raised
     env = symbols.env
-    return Trace(call, dict(symbols.names), dict(env.sizes), tuple(env.questions), error)
+    return Trace(call, dict(symbols.names), dict(env.sizes), env.settled, error)
 
 
 LOUD = ("torch._subclasses.fake_tensor", "torch.fx.experimental.symbolic_shapes", "torch.__trace")

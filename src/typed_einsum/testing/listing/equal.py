@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from itertools import permutations
 
 import sympy
 
+from typed_einsum.testing.axes.quotients import same_quotients, simplified
 from typed_einsum.testing.axes.shape_env import Question
 from typed_einsum.testing.listing.values import Size
 
@@ -22,11 +22,12 @@ def paired(
     order, found = list(sizes), dict[sympy.Symbol, sympy.Basic]()
     numbers: set[sympy.Symbol] = set()
     for each in questions:
-        if each.is_number:
+        if each.is_number and each.asker != "path":
             numbers |= each.asked.free_symbols
         if not each.is_equality or not isinstance(each.asked, sympy.Eq):
             continue
-        sides = _without_common_terms([simplified(side.xreplace(found)) for side in each.asked.args])
+        asked = same_quotients(*each.asked.args) or each.asked.args
+        sides = _without_common_terms([simplified(side.xreplace(found)) for side in asked])
         if (alone := _determined(sides, order)) is not None:
             if numbers & each.asked.free_symbols:  # what is compared may be the number that Python has needed
                 continue
@@ -59,25 +60,6 @@ def _determined(
 def size_of_expression(expression: sympy.Expr) -> Size:
     """A number where an expression is one."""
     return int(expression) if expression.is_Integer else expression
-
-
-@lru_cache(maxsize=4096)
-def simplified(size: sympy.Expr) -> sympy.Expr:
-    """An expression in which quotients that are whole are so: `(t**2)//t` is `t`."""
-    if isinstance(size, int) or not size.has(sympy.Function):
-        return size
-    return size.replace(lambda each: type(each).__name__ in ("FloorDiv", "CleanDiv"), _quotient)
-
-
-def _quotient(size: sympy.Expr) -> sympy.Expr:
-    base, divisor = size.args
-    quotient = sympy.cancel(base / divisor)
-    is_whole = sympy.fraction(quotient)[1] == 1 and quotient.is_polynomial(*quotient.free_symbols)
-    return (
-        quotient
-        if is_whole and all(each.is_integer for each in quotient.as_coefficients_dict().values())
-        else size
-    )
 
 
 def _without_common_terms(sides: Sequence[sympy.Expr]) -> list[sympy.Expr]:

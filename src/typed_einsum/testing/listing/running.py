@@ -203,17 +203,15 @@ def _on_symbols(
             raised = _started(start, bound, recorder, symbols.mode)
     env = symbols.env
     sizes = {symbol: env.sizes[symbol.name] for symbol in symbols.made}
-    equal = paired(env.questions, sizes)
+    equal = paired(env.settled, sizes)
 
     def final(size: Size) -> Size:
-        return (
-            size
-            if isinstance(size, int)
-            else size_of_expression(simplified(simplified(env.replace(size)).xreplace(equal)))
-        )
+        if isinstance(size, int):
+            return size
+        return size_of_expression(simplified(simplified(env.known(size)).xreplace(equal)))
 
     places = {symbol: symbols.names[symbol.name] for symbol in symbols.made}
-    traced = Trace(call, dict(symbols.names), dict(env.sizes), tuple(env.questions), raised)
+    traced = Trace(call, dict(symbols.names), dict(env.sizes), env.settled, raised)
     seen = {place: sizes[symbol] for symbol, place in places.items()}
     return Ran(recorder, places, sizes, final, raised, trace=traced, seen=seen)
 
