@@ -8,8 +8,9 @@ from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 from torch.utils._sympy.functions import FloorDiv
 
 from typed_einsum.testing.axes.judge import judge
+from typed_einsum.testing.axes.quotients import without_quotients
 from typed_einsum.testing.axes.remembering import Remembering
-from typed_einsum.testing.axes.shape_env import Asked, without_quotients
+from typed_einsum.testing.axes.shape_env import Asked
 from typed_einsum.testing.contracts.check import Check
 from typed_einsum.testing.contracts.promises import Promises
 

@@ -18,13 +18,14 @@ from typed_einsum.checked import shape_checked
 from typed_einsum.decorate.definition import definition_of
 from typed_einsum.errors import TypedEinsumError
 from typed_einsum.testing.axes.conditions import conditions
+from typed_einsum.testing.axes.quotients import simplified
 from typed_einsum.testing.axes.symbols import Symbols
 from typed_einsum.testing.axes.trace import Trace, is_untraceable, undisturbed
 from typed_einsum.testing.calls.call import Call
 from typed_einsum.testing.calls.variation import copied
 from typed_einsum.testing.inputs.recipe import CannotMake, Recipe
 from typed_einsum.testing.listing.einx_calls import einx_on_symbols
-from typed_einsum.testing.listing.equal import paired, simplified, size_of_expression
+from typed_einsum.testing.listing.equal import paired, size_of_expression
 from typed_einsum.testing.listing.project import sources_near
 from typed_einsum.testing.listing.recorder import Recorder
 from typed_einsum.testing.listing.values import Size
