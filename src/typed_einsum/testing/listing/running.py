@@ -209,7 +209,8 @@ def _on_symbols(
     def final(size: Size) -> Size:
         if isinstance(size, int):
             return size
-        return size_of_expression(simplified(simplified(env.known(size)).xreplace(equal)))
+        as_one = simplified(env.known(size)).xreplace(equal)
+        return size_of_expression(simplified(env.known(as_one)))
 
     places = {symbol: symbols.names[symbol.name] for symbol in symbols.made}
     traced = Trace(call, dict(symbols.names), dict(env.sizes), env.settled, raised)
