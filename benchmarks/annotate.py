@@ -39,7 +39,10 @@ PROJECTS = {
         "alphafold3_pytorch",
         "tests/test_af3.py -k 'not (test_alphafold3 or selection or ranking or rasa or readme or 4- or 2-)'",
     ),
-    "nerfstudio": ("nerfstudio", "tests/field_components tests/model_components tests/cameras tests/utils"),
+    "nerfstudio": (
+        "nerfstudio",
+        "-n0 tests/field_components tests/model_components tests/cameras tests/utils",
+    ),
 }
 """The package of each project, and the tests that are run."""
 

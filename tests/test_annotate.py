@@ -11,7 +11,7 @@ import sys
 from dataclasses import replace
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import pytest
 import torch
@@ -593,6 +593,35 @@ def test_functions_of_files_that_contracts_cannot_run_are_left_out(
         "check_contract could not run its file: KeyError: 'HOME'",
         "check_contract could not run its file: TE702 importing the file ended it",
     ]
+
+
+class Forced(ThreeFiles):
+    """Says once that two axes are one."""
+
+    said: ClassVar[list[str]] = []
+
+    def check(self, file: Path) -> list[Outcome]:
+        self.said.append(file.name)
+        text = "this needs `d` and `e` to be one size, which no annotation says: give both axes one name"
+        return (
+            [Outcome("finding", str(file), name="f", text=text, code="TE719")] if len(self.said) == 1 else []
+        )
+
+
+def test_axes_that_contracts_find_to_be_one_are_proved_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "m.py").write_text(MATMUL)
+    monkeypatch.setattr(proving, "Supervisor", Forced)
+    project = project_of(tmp_path, matmul("m.py"))
+    (plan,), proofs = annotating._proved(project, None, 0)
+    assert texts(plan) == {
+        "x": 'Float[Tensor, "b d"]',
+        "y": 'Float[Tensor, "d d"]',
+        "return": 'Float[Tensor, "b d"]',
+    }
+    assert Forced.said == ["m.py", "m.py"]
+    assert proofs[-1] == "check_contract"
 
 
 def test_a_run_proves_where_it_was_started_and_claims_what_it_has_checked(
