@@ -11,8 +11,10 @@ from typed_einsum.testing.axes.judge import judge
 from typed_einsum.testing.axes.quotients import without_quotients
 from typed_einsum.testing.axes.remembering import Remembering
 from typed_einsum.testing.axes.shape_env import Asked
+from typed_einsum.testing.calls.variation import copied
 from typed_einsum.testing.contracts.check import Check
 from typed_einsum.testing.contracts.promises import Promises
+from typed_einsum.testing.inputs.draw import Variant
 
 
 def followed(function):
@@ -117,3 +119,34 @@ def test_rows_of_pairs_need_nothing():
 
     found = followed(rows)
     assert (found.extent, found.conditions, found.findings) == ("all sizes", (), ())
+
+
+def test_the_empty_parts_of_a_copy_are_its_own():
+    """Hooks that are registered on a copy do not reach the module, and what was shared stays shared."""
+    module = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3))
+    module[0].kept = module[1].kept = {}
+    made = copied(module, "meta")
+    made[0].register_forward_hook(lambda *_: None)
+    made[0].kept["a"] = 1
+    assert not module[0]._forward_hooks
+    assert not made[1]._forward_hooks
+    assert (module[0].kept, made[1].kept) == ({}, {"a": 1})
+
+
+def test_what_is_only_looked_at_is_built_once():
+    """One object has numbers and one has none; what is run on no numbers is a copy."""
+    built = []
+
+    class Counted(nn.Module):
+        def __init__(self, width: int = 56) -> None:
+            super().__init__()
+            built.append(width)
+            self.layer = nn.Linear(width, width)
+
+        def forward(self, x: Float[Tensor, "b d"]) -> Float[Tensor, "b d"]:
+            return self.layer(x)
+
+    check = Check.of(Counted, Promises())
+    judgement = check._judgement(Variant.FULL, numbers_too=False)
+    assert judgement.extent == "all sizes"
+    assert len(built) == 2

@@ -18,6 +18,7 @@ from typed_einsum.testing.axes.remembering import Remembering
 from typed_einsum.testing.axes.shape_env import Asked
 from typed_einsum.testing.calls.call import Call
 from typed_einsum.testing.calls.shapes import size_at, with_axes
+from typed_einsum.testing.calls.variation import empty_parts
 from typed_einsum.testing.inputs.arrays import axis_by_size, sizes_of_array, tensors_inside
 
 
@@ -59,14 +60,13 @@ class Symbols:
 
     def without_numbers(self, owner: Any) -> Any:
         """A copy of an object whose parameters and buffers are fake, with the sizes that they have."""
-        memo: dict[int, Any] = {}
+        memo = empty_parts(owner)
         if isinstance(owner, nn.Module):
             with self.mode:
                 for parameter in owner.parameters():
-                    made = torch.empty_like(parameter, device=_device(parameter))
-                    memo[id(parameter)] = nn.Parameter(made, parameter.requires_grad)
+                    memo[id(parameter)] = nn.Parameter(_blank(parameter), parameter.requires_grad)
                 for buffer in owner.buffers():
-                    memo[id(buffer)] = torch.empty_like(buffer, device=_device(buffer))
+                    memo[id(buffer)] = _blank(buffer)
             for tensor in (*owner.parameters(), *owner.buffers()):
                 self._give_values(memo[id(tensor)], tensor)
         return copy.deepcopy(owner, memo)
@@ -104,6 +104,15 @@ class Symbols:
         self.names[symbol.name] = name
         self.env.sizes[symbol.name] = size
         return self.env.create_symintnode(symbol, hint=size, source=source)
+
+
+def _blank(tensor: Tensor) -> Tensor:
+    """A tensor like another one, for which the other one need not be faked."""
+    if tensor.layout is not torch.strided:
+        return torch.empty_like(tensor, device=_device(tensor))
+    return torch.empty_strided(
+        shape_of(tensor), tensor.stride(), dtype=dtype_of(tensor), device=_device(tensor)
+    )
 
 
 def _device(tensor: Tensor) -> torch.device:

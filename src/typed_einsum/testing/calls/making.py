@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -11,11 +12,12 @@ from typing import Any
 from torch import nn
 
 from typed_einsum.testing.calls.call import Call
+from typed_einsum.testing.calls.variation import copied
 from typed_einsum.testing.inputs.arrays import ArraySizes, known_to, sizes_of_array
 from typed_einsum.testing.inputs.draw import Draw, Variant, numbers_in, primes
-from typed_einsum.testing.inputs.recipe import Recipe
+from typed_einsum.testing.inputs.recipe import CannotMake, Recipe
 from typed_einsum.testing.running.invoke import reseed
-from typed_einsum.testing.running.weights import count_parameters
+from typed_einsum.testing.running.weights import count_parameters, is_unfinished
 
 MOST_PARAMETERS = 10**8
 """A module with more gets no numbers."""
@@ -44,10 +46,10 @@ class Maker:
     ) -> Call:
         """A call at these sizes; `others` are the candidates for the rest. Raises `CannotMake`.
 
-        The object of a method is made anew, unless `owner` is passed.
+        The object of a method is one of its own, unless `owner` is passed.
         """
         if self.owner is not None and owner is None:
-            owner = self.owner(device)
+            owner = self._made(device)
         own = self._known_to(owner)
         known = {**own.sizes, **self.given, **sizes}
         draw = Draw(others or primes(11), device, variant, known, self.numbers, own.ranks)
@@ -66,25 +68,34 @@ class Maker:
             maker=self,
         )
 
+    def _made(self, device: str) -> Any:
+        """An object of a call's own, which it may change: a copy, where that is of no numbers."""
+        assert self.owner is not None
+        seen = self.without_numbers if device == "meta" else None
+        if isinstance(seen, nn.Module) and not is_unfinished(seen) and _has_no_numbers(seen):
+            with suppress(CannotMake):
+                return copied(seen, "meta")
+        return self.owner(device)
+
     @cached_property
     def object(self) -> Any:
         """The object of a method; on `meta` if it is too large to hold numbers. It is not to be changed."""
-        return self._without_numbers if self.is_large or self.owner is None else self.owner("cpu")
+        return self.without_numbers if self.is_large or self.owner is None else self.owner("cpu")
 
     @cached_property
     def is_large(self) -> bool:
         """Whether the object of a method is too large to be built with numbers, and run on them."""
-        return is_large(self._without_numbers)
+        return is_large(self.without_numbers)
 
     @cached_property
-    def _without_numbers(self) -> Any:
+    def without_numbers(self) -> Any:
         """The object of a method on `meta`. It is not to be changed."""
         return None if self.owner is None else self.owner("meta")
 
     @cached_property
     def numbers(self) -> frozenset[int]:
         """The whole numbers that the function may compute with: no axis gets such a size by chance."""
-        return numbers_in(inspect.unwrap(self.function), self.recipe.signature, self._without_numbers)
+        return numbers_in(inspect.unwrap(self.function), self.recipe.signature, self.without_numbers)
 
     @cached_property
     def own_shape(self) -> Mapping[str, int]:
@@ -104,6 +115,11 @@ class Maker:
     def _known_to(self, owner: Any) -> ArraySizes:
         """What the object of a method knows of axes."""
         return ArraySizes() if owner is None else known_to(owner, self.recipe.arrays.get(self._first))
+
+
+def _has_no_numbers(module: nn.Module) -> bool:
+    """Whether all that a module computes with is on `meta`."""
+    return all(each.is_meta for each in (*module.parameters(), *module.buffers()))
 
 
 def is_large(owner: Any) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -70,11 +71,25 @@ def _with_shape(tensor: Tensor, shape: list[int], device: str) -> Tensor:
     return tensor.clone()
 
 
+def empty_parts(owner: Any) -> dict[int, Any]:
+    """Copies of what a module keeps and is empty, by identity, for `deepcopy`.
+
+    Every module of torch has a dozen dictionaries for hooks: to copy these takes most of the time otherwise.
+    """
+    if not isinstance(owner, nn.Module):
+        return {}
+    kept = (value for module in owner.modules() for value in vars(module).values())
+    return {id(value): type(value)() for value in kept if type(value) in CONTAINERS and not value}
+
+
+CONTAINERS = (OrderedDict, dict, set)
+
+
 def copied(owner: Any, device: str) -> Any:
     """A copy of an object; of a module on `meta`, without its numbers. Raises `CannotMake`."""
     # Python copies no tensor that torch has computed with gradients.
     computed = [each for each in tensors_inside(owner) if not each.is_leaf]
-    memo: dict[int, Any] = {id(each): each.detach().clone() for each in computed}
+    memo: dict[int, Any] = {**empty_parts(owner), **{id(each): each.detach().clone() for each in computed}}
     if device == "meta" and isinstance(owner, nn.Module):
         for parameter in owner.parameters():
             memo[id(parameter)] = nn.Parameter(

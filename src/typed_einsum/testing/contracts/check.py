@@ -151,7 +151,8 @@ class Check:
             yield f"the same axes under {names}"
 
     def _judgement(self, variant: Variant, *, numbers_too: bool) -> Judgement:
-        call = self.maker.call({}, variant=variant)
+        # What is run is made anew from this one, whose object is only looked at.
+        call = self.maker.call({}, variant=variant, owner=self.maker.without_numbers)
         if reason := self._does_not_fit(call):
             return Judgement(self.name, self.place.file, self.place.line, "not judged", reason=reason)
         return judge(call, self.promises, numbers_too=numbers_too)
