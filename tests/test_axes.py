@@ -457,3 +457,17 @@ def by_residue(
 def test_a_tensor_of_many_axes_is_judged_where_some_sizes_would_make_it_too_large() -> None:
     [(code, _, text)] = told(check_contract(by_residue))
     assert (code, text) == ("TE110", "letter `b` stands for `out` in operand 1 but for `inp` in operand 2")
+
+
+def test_a_selection_of_nothing_is_no_fault_of_the_function() -> None:
+    """A chain that does not occur was made up; a slice that leaves nothing is the function's own."""
+
+    def usual_type(chain: int, chains: Int[Tensor, " n"], types: Int[Tensor, " n"]) -> int:
+        usual = types[chains == chain].mode()
+        return int(usual.values.item())
+
+    def late(x: Float[Tensor, "b 3"]) -> Float[Tensor, " b"]:
+        return x[:, 3:].max(1).values
+
+    assert "selects nothing" in check_contract(usual_type).skipped
+    assert [finding.code for finding in check_contract(late).findings] == ["TE701"]

@@ -68,6 +68,9 @@ def excuse(ran: Attempt) -> str:
         return f"with {guesses}, a guess, it raised {said}"
     if reason := excuse_of(ran.error, ran.call.function):
         return reason
+    is_of_values = ran.call.maker is not None and ran.call.on == "cpu" and 0 not in ran.call.sizes.values()
+    if is_of_values and NOTHING.search(said):
+        return f"what was made up for it selects nothing: {said}{at}"
     if ran.refused:
         return f"it refused all inputs tried: {said}{at}"
     is_large = ran.call.maker is not None and ran.call.maker.is_large
@@ -84,6 +87,12 @@ def _is_of_dtypes(ran: Attempt) -> bool:
         hint.dtypes is None or {torch.float32, torch.int64} <= hint.dtypes for hint in ran.call.recipe.tensors
     )
     return is_open and re.search(r"scalar types?\b|dtype", str(ran.error)) is not None
+
+
+NOTHING = re.compile(
+    r"non-zero size|numel\(\) == 0|zero-size (array|tensor)|(tensor|list) is empty|empty (tensor|sequence)"
+)
+"""What is said of a tensor without entries: on numbers, and where no axis is 0, values have left none."""
 
 
 def raised_at(file: str, error: BaseException) -> Place | None:
