@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from time import process_time
 from types import FrameType, ModuleType
@@ -21,7 +22,7 @@ import torch
 from typed_einsum.testing.observe import store
 from typed_einsum.testing.observe.budget import Budget
 from typed_einsum.testing.observe.earlier import Earlier
-from typed_einsum.testing.observe.garbage import collected_rarely
+from typed_einsum.testing.observe.garbage import collected_once_at_exit, collected_rarely
 from typed_einsum.testing.observe.observation import LONGER, Observation
 from typed_einsum.testing.observe.observer import Observer
 from typed_einsum.testing.observe.probes import OFF
@@ -313,6 +314,14 @@ def test_garbage_is_collected_rarely_while_a_call_is_looked_at() -> None:
     with collected_rarely():
         assert gc.get_threshold() > usual
     assert gc.get_threshold() == usual
+
+
+def test_garbage_is_collected_before_none_is_looked_for_at_exit(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+    for name in ("collect", "freeze"):
+        monkeypatch.setattr(gc, name, partial(done.append, name))
+    collected_once_at_exit()
+    assert done == ["collect", "freeze"]
 
 
 def test_a_program_that_collects_no_garbage_goes_on_so() -> None:

@@ -38,6 +38,8 @@ LONGER = "TYPED_EINSUM_GRACE"
 
 NOT_CALLED = "it was not called"
 
+VERDICTS = "typed_einsum.testing.observe.verdicts"
+
 
 class Observation:
     """What one process sees of a project, written to a folder. It does not import torch by itself.
@@ -94,6 +96,11 @@ class Observation:
         if self.observer is not None:
             self.observer.forget()
         multiprocessing.util.Finalize(None, self.save, exitpriority=0)
+
+    @property
+    def has_judged(self) -> bool:
+        """Whether something was judged, which imports much."""
+        return VERDICTS in sys.modules
 
     def stop(self) -> None:
         """Stop observing."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import copy
 from collections.abc import Generator, Iterator, Sequence
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from typed_einsum.testing.observe import store
+from typed_einsum.testing.observe.garbage import collected_once_at_exit
 from typed_einsum.testing.observe.observation import LONGER, Observation
 from typed_einsum.testing.observe.records import Found, Json, Observations
 from typed_einsum.testing.observe.sources import TEST_FILES, NoSuchPackage, sources
@@ -76,6 +78,8 @@ class ShapesObserved:
             self._observation.end()
         except OSError as error:  # the tests are not to fail for it
             self._observation.failure = f"what was observed cannot be written: {error}"
+        if self._observation.has_judged and not hasattr(session.config, "workerinput"):
+            atexit.register(collected_once_at_exit)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
