@@ -14,6 +14,8 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from typed_einsum import einsum, errors, shape_checked, shaped
+from typed_einsum.annotations import read_or_any
+from typed_einsum.checked import attributes
 from typed_einsum.testing import check_contract, example_inputs
 
 
@@ -278,3 +280,18 @@ def test_a_decorated_module_checks_every_annotated_method() -> None:
 def test_examples_and_contracts_take_the_sizes_of_the_object() -> None:
     assert example_inputs(Linear())["x"].shape[1] == 3
     assert check_contract(Linear()).ok
+
+
+def test_what_torch_annotates_in_every_module_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Scaled(nn.Module):
+        scale: Float[Tensor, "d"]
+
+    read: list[Any] = []
+
+    def reading(annotation: Any) -> Any:
+        read.append(annotation)
+        return read_or_any(annotation)
+
+    monkeypatch.setattr(attributes, "read_or_any", reading)
+    assert attributes.ATTRIBUTES.find(Scaled) is not None
+    assert [getattr(each, "dim_str", each) for each in read] == ["d"]

@@ -110,6 +110,10 @@ def _is_lazy(value: Any) -> bool:
     return isinstance(value, UninitializedParameter | UninitializedBuffer)
 
 
+OF_TORCH = frozenset(inspect.get_annotations(nn.Module))
+"""What torch annotates in every module, such as `training`: to read it takes long, and none has a shape."""
+
+
 def _checks_of(kind: type) -> AttributeChecks | None:
     """The checks of a module's class, or of a decorated class; None where no attribute has a shape."""
     hint = RecordHint(kind, read=_read)
@@ -137,6 +141,8 @@ def _read(hint: RecordHint) -> Mapping[str, RecordField]:
     """The annotated attributes; not those that are computed when they are asked for."""
     fields: dict[str, RecordField] = {}
     for name, annotation in resolved_fields(hint.kind).items():
+        if name in OF_TORCH:
+            continue
         part = None if isinstance(annotation, Unresolved) else read_or_any(annotation)
         is_computed = isinstance(inspect.getattr_static(hint.kind, name, None), property)
         if part is not None and not is_computed and any(True for _ in tensors_in(part)):

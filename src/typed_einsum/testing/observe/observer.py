@@ -106,8 +106,8 @@ class Observer:
             self._constructed(seen, arguments)
             return None
         pattern = _patterns_of(arguments)
-        left = self._budget.left_for(is_new=seen.judged == 0)
-        is_owed = pattern in seen.owed and not seen.waiting and is_main() and left > 0
+        is_owed = pattern in seen.owed and not seen.waiting and is_main()
+        is_owed = is_owed and self._budget.left_for(is_new=seen.judged == 0) > 0
         if not is_owed and (pattern in seen.patterns or len(seen.patterns) >= MOST_PATTERNS):
             seen.looks -= 1
             return None
