@@ -382,3 +382,19 @@ def test_a_legend_says_what_letters_are_by_turns() -> None:
 
 def test_a_legend_that_cannot_be_read_has_nothing() -> None:
     assert legend_of(("def f(:\n",)) == {}
+
+
+def with_first(x):
+    sums = x.cumsum(1)
+    longer = torch.cat([sums[:, :1], sums], 1)
+    return triangle(x), triangle(longer)
+
+
+def triangle(x):
+    T = x.size(1)
+    return x[:, None, :] * torch.ones(T, T).tril()
+
+
+def test_what_a_function_calls_several_sizes_names_none_elsewhere() -> None:
+    found = notes(with_first, torch.zeros(3, 4))
+    assert found["longer"] == "(x0, T+1)"

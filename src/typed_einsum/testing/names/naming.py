@@ -57,6 +57,9 @@ class Names:
             if _is_name(each.name):
                 by_size[each.size].append(each)
         self._by_size = by_size
+        said = {(each.source, each.name, size) for size, found in by_size.items() for each in found}
+        turns = Counter((source, name) for source, name, _ in said)
+        self._by_turns = {each for each, sizes_named in turns.items() if sizes_named > 1}
         self._taken: set[str] = set()
         self.symbols = {symbol: self._of_symbol(symbol, place) for symbol, place in places.items()}
         self._groups = {
@@ -82,8 +85,8 @@ class Names:
 
     def text(self, size: Size, source: Source | None) -> str:
         """A size as a reader of a function's source names it."""
-        if not self._is_composed(size):
-            return self._whole(size)
+        if (whole := self._whole(size, source)) is not None:
+            return whole
         return written(size, lambda leaf: self._leaf(leaf, source), list(self.symbols))
 
     def own(self, size: Size, source: Source) -> Named | None:
@@ -109,12 +112,19 @@ class Names:
             return next(self._chosen(size, source), [])
         return _ranked(self._by_size.get(size, ()))
 
-    def _is_composed(self, size: Size) -> bool:
-        """Whether an expression is shown as it is computed: a product is, unlike what a local sums up."""
-        return isinstance(size, int) or size.is_Symbol or size.is_Mul or not self._by_size.get(size)
+    def _whole(self, size: Size, source: Source | None) -> str | None:
+        """The name of a sum or a quotient; None for what is shown as it is computed, as a product is.
 
-    def _whole(self, size: Size) -> str:
-        return _ranked(self._by_size[size])[0].name
+        Another function's name for it is none if that function calls other sizes by it, too.
+        """
+        if isinstance(size, int) or size.is_Symbol or size.is_Mul:
+            return None
+        found = [
+            each
+            for each in _ranked(self._by_size.get(size, ()))
+            if each.source == source or (each.source, each.name) not in self._by_turns
+        ]
+        return found[0].name if found else None
 
     def _leaf(self, size: Size, source: Source | None) -> str:
         if not isinstance(size, int):
