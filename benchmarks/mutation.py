@@ -289,6 +289,10 @@ def _import_once() -> None:
     """What the library and its tests import of others, once for all the processes that are forked."""
     for name in ("hypothesis", "sybil", "typed_einsum.testing.contracts.api"):
         importlib.import_module(name)
+    import torch
+
+    with torch.device("meta"):
+        torch.empty(2).roll(1)  # whose first call imports hundreds of modules
     for name in [name for name in sys.modules if name.partition(".")[0] == "typed_einsum"]:
         del sys.modules[name]
 
