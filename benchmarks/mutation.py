@@ -37,23 +37,31 @@ CODES = {
     "assignments": "TE734",
     "averages": "TE743",
     "booleans": "TE708",
+    "broadcasting": "TE704",
     "coordinates": "TE733",
     "cutting": "TE735",
     "defaults": "TE744",
     "diagonals": "TE715",
+    "einsums": "TE715",
     "fractions": "TE706",
     "indexing": "TE714",
     "losses": "TE705",
     "masking": "TE745",
+    "no_effect": "TE717",
+    "normalisation": "TE706",
+    "ordering": "TE739 TE741",
+    "picking": "TE716",
+    "precision": "TE707",
     "products": "TE732",
+    "reshaping": "TE703",
     "scaling": "TE743",
     "shifting": "TE742",
     "splitting": "TE731",
 }
-"""The code of each module of rules that is changed."""
+"""The codes of each module of rules."""
 
-AUDITED = {"coordinates", "splitting"}
-"""Modules of rules of which some tests run a whole contract."""
+OTHERS = {"coordinates": ("follows_the_layout", "aspect"), "splitting": ("rotary", "split_in_two")}
+"""Which tests of whole contracts there are of a module of rules, besides those of single operations."""
 
 TESTS = {
     "typed_einsum.solver": (
@@ -67,11 +75,10 @@ TESTS = {
     ),
     **{
         f"typed_einsum.testing.audit.rules.{name}": (
-            (f"test_rules -k {code}",),
-            ("test_rules",),
-            *([("test_audit",)] if name in AUDITED else []),
+            *((f"test_rules -k {code}",) for code in codes.split()),
+            *((f"test_audit -k {part}",) for part in OTHERS.get(name, ())),
         )
-        for name, code in CODES.items()
+        for name, codes in CODES.items()
     },
 }
 """The tests of each module, with options of pytest, the fast ones first."""

@@ -45,6 +45,14 @@ def set_to(x: Tensor, key: object, value: object = 1.0) -> None:
     x[key] = value  # type: ignore[index, assignment]
 
 
+def turned(x: Tensor, *, by_halves: bool, in_halves: bool) -> Tensor:
+    angles = torch.arange(x.shape[1])[:, None] / torch.arange(1, 7)
+    spread = torch.cat([angles, angles], -1) if in_halves else angles.repeat_interleave(2, -1)
+    if by_halves:
+        return x * spread.cos() + torch.cat((-x[..., 6:], x[..., :6]), -1) * spread.sin()
+    return x * spread.cos() + torch.stack([-x[..., 1::2], x[..., ::2]], -1).flatten(-2) * spread.sin()
+
+
 def causal(x: Tensor) -> Tensor:
     return torch.ones(x.shape[1], x.shape[1], dtype=torch.bool).tril()
 
@@ -258,6 +266,8 @@ SEEN: list[Case] = [
     ("TE704", lambda x: x.exp() / x.exp().sum(2), {"x": "n n n"}),
     # TE731
     ("TE731", lambda x, y: (x.view(2, 7, 17) + 1, y.view(7, 2, 17) + 1), {"x": "even d", "y": "even d"}),
+    ("TE731", partial(turned, by_halves=True, in_halves=False), {"x": "n t 12"}),
+    ("TE731", partial(turned, by_halves=False, in_halves=True), {"x": "n t 12"}),
     ("TE731", lambda x: (x.view(2, 7, 17) + 1).view(14, 17).view(7, 2, 17) + 1, {"x": "even d"}),
 ]
 
@@ -457,6 +467,8 @@ LEFT: list[Case] = [
     ("TE704", lambda x: x / x.sum((0, 1)), {"x": "n n"}),
     ("TE704", lambda x: x[None] / x.sum(0)[:, None], {"x": "n n"}),
     ("TE731", lambda x: (x.view(2, 7, 17) + 1, x.view(2, 7, 17) + 1), {"x": "even d"}),
+    ("TE731", partial(turned, by_halves=True, in_halves=True), {"x": "n t 12"}),
+    ("TE731", partial(turned, by_halves=False, in_halves=False), {"x": "n t 12"}),
     ("TE731", lambda x: (x.view(2, 7, 17).mT + 1, x.view(7, 2, 17) + 1), {"x": "even d"}),
 ]
 
@@ -728,7 +740,7 @@ MESSAGES: list[tuple[Callable[..., object], dict[str, str], tuple[str, str, str]
 
 @pytest.mark.filterwarnings("ignore:Implicit dimension")
 @pytest.mark.filterwarnings("ignore:Using a target size")
-@pytest.mark.parametrize(("function", "shapes", "message"), MESSAGES)
+@pytest.mark.parametrize(("function", "shapes", "message"), MESSAGES, ids=[each[2][0] for each in MESSAGES])
 def test_what_a_rule_says(
     function: Callable[..., object], shapes: dict[str, str], message: tuple[str, str, str]
 ) -> None:
