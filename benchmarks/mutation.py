@@ -92,9 +92,8 @@ WAITING = 20 * SECONDS
 ARGUED: dict[str, str] = {
     "diagonals: in `diagonal`, `True` becomes `False`": "an einsum with these letters does not fail",
     "fractions: `16` becomes `17`": "how many sums are remembered is a bound, and no promise",
-    "fractions: in `over_other_weights`, `not tensors or not results` becomes `not tensors and (not results)`": (
-        "all that is looked at has operands and a result"
-    ),
+    "fractions: in `over_other_weights`, `not tensors or not results` becomes "
+    "`not tensors and (not results)`": "all that is looked at has operands and a result",
     "indexing: `7` becomes `8`": "the sizes of named axes begin above",
     "indexing: in `at_a_size`, `item >= SMALLEST` becomes `item > SMALLEST`": "the sizes begin above",
     "losses: in `unequal`, `1` becomes `2`": "a mean or a sum has one tensor",
@@ -114,6 +113,7 @@ ARGUED: dict[str, str] = {
     ),
     "shifting: in `_added_up`, `type(axis) is not int or not -rank <= axis < rank` becomes "
     "`type(axis) is not int and (not -rank <= axis < rank)`": "torch refuses every other axis before",
+    "shifting: in `_cuts`, `start < stop` becomes `start <= stop`": "a result without entries is not looked at",
     "shifting: in `_cut`, `fact.by > 0` becomes `fact.by >= 0`": "a shift by 0 is left out in the next line",
     "solver: in `placed`, `i < spread` becomes `i <= spread`": "the axis at `spread` is left out",
     "solver: in `broadcast_shapes`, `True` becomes `False`": "both shapes were padded to one length",

@@ -142,6 +142,7 @@ SEEN: list[Case] = [
     ("TE716", lambda x: x.flatten(1).argmax(1) % 29, {"x": "b h w"}),
     # TE742
     ("TE742", lambda x: x.roll(1, 1)[:, :, 1:], {"x": "b t d"}),
+    ("TE742", lambda x: x.roll(1, 1)[:, :, 1::1], {"x": "b t d"}),
     ("TE742", lambda x: (torch.roll(x, -1, 1) - torch.roll(x, 1, 1))[..., 1:-1], {"x": "b d t"}),
     ("TE742", lambda x: x.roll(-2, dims=-2)[..., :-2], {"x": "b t d"}),
     ("TE742", lambda x: x.roll(1, 2)[1:], {"x": "b t d"}),
@@ -355,6 +356,8 @@ LEFT: list[Case] = [
     ("TE742", lambda x: (lambda y: (y.cumsum(1), y.cumsum(0)))(torch.cat([x[:1], x[:-1]])), {"x": "n s"}),
     ("TE742", lambda x: torch.cat([torch.ones(1, 40), x[:-1, 1:]]).cumprod(-1), {"x": "n s"}),
     ("TE742", lambda x: x.roll(1, 1)[None, :, 1:], {"x": "b t d"}),
+    ("TE742", lambda x: x.roll(1, 1)[..., 0], {"x": "b t d"}),
+    ("TE742", lambda x: x.roll(1, 1)[:, :, 1::2], {"x": "b t d"}),
     ("TE742", lambda x: x.roll(1, 2)[..., 1:], {"x": "b t d"}),
     ("TE742", lambda x: x.roll(1, 2)[:, ..., 1:], {"x": "b t d"}),
     ("TE742", lambda x: torch.cat([x[:1], x[:-1]]).cumsum(0).cumsum(1), {"x": "n s"}),
