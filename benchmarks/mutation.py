@@ -2,7 +2,8 @@
 
 One small change at a time is made to the solver, to the lint of equations and to rules of the audit, in
 memory, and the tests run on it in a process of its own until one fails. The record, mutation.json, lists the
-changes that no test notices; `ARGUED` says of each why nobody can. Takes half an hour; modules can be named.
+changes that no test notices; `ARGUED` says of each why nobody can. Takes an hour; modules can be named.
+After tests were added, `--again` tries the changes that no test had noticed.
 """
 
 from __future__ import annotations
@@ -113,7 +114,9 @@ ARGUED: dict[str, str] = {
     ),
     "shifting: in `_added_up`, `type(axis) is not int or not -rank <= axis < rank` becomes "
     "`type(axis) is not int and (not -rank <= axis < rank)`": "torch refuses every other axis before",
-    "shifting: in `_cuts`, `start < stop` becomes `start <= stop`": "a result without entries is not looked at",
+    "shifting: in `_cuts`, `start < stop` becomes `start <= stop`": (
+        "a result without entries is not looked at"
+    ),
     "shifting: in `_cut`, `fact.by > 0` becomes `fact.by >= 0`": "a shift by 0 is left out in the next line",
     "solver: in `placed`, `i < spread` becomes `i <= spread`": "the axis at `spread` is left out",
     "solver: in `broadcast_shapes`, `True` becomes `False`": "both shapes were padded to one length",
@@ -262,8 +265,8 @@ def _chosen(test: str) -> list[str]:
     return [f"tests/{file}.py", *options]
 
 
-def measured(name: str) -> dict[str, Any]:
-    """One module: how many changes, and which of them nobody notices."""
+def measured(name: str, known: Sequence[str] | None = None) -> dict[str, Any]:
+    """One module: how many changes, and which of them nobody notices; of those alone that are `known`."""
     file = ROOT / "src" / Path(*name.split(".")).with_suffix(".py")
     source = file.read_text(encoding="utf-8")
     stages = TESTS[name]
@@ -273,6 +276,8 @@ def measured(name: str) -> dict[str, Any]:
     every = list(mutants(source))
     survivors = []
     for number, mutant in enumerate(every, 1):
+        if known is not None and mutant.change not in known:
+            continue
         if not any(notices(name, file, mutant.source, stage) for stage in stages):
             survivors.append(mutant.change)
             print(f"{number}/{len(every)} {name}: {mutant.change}", flush=True)
@@ -318,8 +323,9 @@ def main(names: Sequence[str]) -> None:
     """Change every module, and write which changes nobody noticed."""
     _import_once()
     record = json.loads(RECORD.read_text(encoding="utf-8")) if RECORD.exists() else {}
+    again, names = "--again" in names, [name for name in names if name != "--again"]
     for name in names or TESTS:
-        record[name] = measured(name)
+        record[name] = measured(name, record[name]["survivors"] if again else None)
         RECORD.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     fill(PAGE, tables(record))
     print(*tables(record).values(), sep="\n\n")
