@@ -95,6 +95,7 @@ ARGUED: dict[str, str] = {
     "fractions: `16` becomes `17`": "how many sums are remembered is a bound, and no promise",
     "fractions: in `over_other_weights`, `not tensors or not results` becomes "
     "`not tensors and (not results)`": "all that is looked at has operands and a result",
+    "fractions: in `_divided`, `2` becomes `3`": "a division has two operands",
     "indexing: `7` becomes `8`": "the sizes of named axes begin above",
     "indexing: in `at_a_size`, `item >= SMALLEST` becomes `item > SMALLEST`": "the sizes begin above",
     "losses: in `unequal`, `1` becomes `2`": "a mean or a sum has one tensor",
@@ -118,6 +119,12 @@ ARGUED: dict[str, str] = {
         "a result without entries is not looked at"
     ),
     "shifting: in `_cut`, `fact.by > 0` becomes `fact.by >= 0`": "a shift by 0 is left out in the next line",
+    "splitting: in `split_otherwise`, `True` becomes `False`": "each tensor has its dimensions",
+    "splitting: in `split_otherwise`, `piece.whole.size // piece.size` becomes "
+    "`piece.whole.size * piece.size`": "the outer piece, which lies beside the inner one, says the same",
+    "splitting: in `_note_rotation`, `not tensors or not results` becomes `not tensors and (not results)`": (
+        "all that is looked at has operands and a result"
+    ),
     "solver: in `placed`, `i < spread` becomes `i <= spread`": "the axis at `spread` is left out",
     "solver: in `broadcast_shapes`, `True` becomes `False`": "both shapes were padded to one length",
 }

@@ -53,6 +53,14 @@ def turned(x: Tensor, *, by_halves: bool, in_halves: bool) -> Tensor:
     return x * spread.cos() + torch.stack([-x[..., 1::2], x[..., ::2]], -1).flatten(-2) * spread.sin()
 
 
+def turned_chunks(x: Tensor, *chunk: int, count: int, **options: int) -> Tensor:
+    """Two chunks, exchanged along the last axis, times angles that are repeated for neighbours."""
+    one, two, *_ = x.chunk(*chunk, **options)
+    back = torch.cat((-two, one), **({"dim": -1} if count else {}))
+    angles = torch.arange(back.shape[-1] // 2).repeat_interleave(2, -1)
+    return back * angles.cos()
+
+
 def causal(x: Tensor) -> Tensor:
     return torch.ones(x.shape[1], x.shape[1], dtype=torch.bool).tril()
 
@@ -266,10 +274,18 @@ SEEN: list[Case] = [
     ("TE704", lambda x: x.sum(1) * x, {"x": "n n"}),
     ("TE704", lambda x: x / x.sum(2)[:, None], {"x": "b n n"}),
     ("TE704", lambda x: x.exp() / x.exp().sum(2), {"x": "n n n"}),
+    (
+        "TE706",
+        lambda x, m: torch.einsum("btd,bt->bd", x, m) / m.sum(0).mean(),
+        {"x": "b t d", "m": "b t"},
+    ),
     # TE731
     ("TE731", lambda x, y: (x.view(2, 7, 17) + 1, y.view(7, 2, 17) + 1), {"x": "even d", "y": "even d"}),
     ("TE731", partial(turned, by_halves=True, in_halves=False), {"x": "n t 12"}),
     ("TE731", partial(turned, by_halves=False, in_halves=True), {"x": "n t 12"}),
+    ("TE731", lambda x: turned_chunks(x, 2, -1, count=1), {"x": "n t 12"}),
+    ("TE731", lambda x: turned_chunks(x, 2, count=1, dim=2), {"x": "n t 12"}),
+    ("TE731", lambda x: turned_chunks(x, 2, count=0), {"x": "12"}),
     ("TE731", lambda x: (x.view(2, 7, 17) + 1).view(14, 17).view(7, 2, 17) + 1, {"x": "even d"}),
 ]
 
@@ -408,6 +424,8 @@ LEFT: list[Case] = [
     ("TE717", lambda q: attended(q, causal(q)), {"q": "b t d"}),
     ("TE706", lambda x, m: (x * m).sum(1) * m.sum(0).mean(), {"x": "b t", "m": "b t"}),
     ("TE706", lambda x, m: x * m / m.sum(1, keepdim=True), {"x": "b t", "m": "b t"}),
+    ("TE706", lambda x, m, y: (x * m).sum(1) / y.sum(0).mean(), {"x": "b t", "m": "b t", "y": "b t"}),
+    ("TE706", lambda x, m: x.sum() / ((x * m).sum(1) + m.sum(0).mean()), {"x": "b t", "m": "b t"}),
     ("TE706", lambda x, m: (x + m).sum(1) / m.sum(0).mean(), {"x": "b t", "m": "b t"}),
     ("TE706", lambda x, m: (x * m[..., None]).sum(1) / m.sum(1, keepdim=True), {"x": "b t d", "m": "b t"}),
     ("TE706", lambda x, m: (x * m[..., None]).sum(1) / m.sum(), {"x": "b t d", "m": "b t"}),
@@ -481,6 +499,15 @@ LEFT: list[Case] = [
     ("TE704", lambda x: x[None] / x.sum(0)[:, None], {"x": "n n"}),
     ("TE731", lambda x: (x.view(2, 7, 17) + 1, x.view(2, 7, 17) + 1), {"x": "even d"}),
     ("TE731", partial(turned, by_halves=True, in_halves=True), {"x": "n t 12"}),
+    ("TE731", lambda x: turned_chunks(x, 2, count=1), {"x": "even 12"}),
+    ("TE731", lambda x: turned_chunks(x, 2, 0, count=1), {"x": "even 12"}),
+    ("TE731", lambda x: turned_chunks(x, 3, -1, count=1), {"x": "n t 12"}),
+    (
+        "TE731",
+        lambda x, s: torch.cat((s * x[..., 6:], x[..., :6]), -1) * torch.arange(6).repeat_interleave(2),
+        {"x": "n t 12", "s": "t 6"},
+    ),
+    ("TE731", lambda x: turned_chunks(x, 2, -1, count=0), {"x": "n even 12"}),
     ("TE731", partial(turned, by_halves=False, in_halves=False), {"x": "n t 12"}),
     ("TE731", lambda x: (x.view(2, 7, 17).mT + 1, x.view(7, 2, 17) + 1), {"x": "even d"}),
 ]
