@@ -61,6 +61,15 @@ def turned_chunks(x: Tensor, *chunk: int, count: int, **options: int) -> Tensor:
     return back * angles.cos()
 
 
+def exchanged(x: Tensor, dim: int = -1) -> Tensor:
+    half = x.shape[-1] // 2
+    return torch.cat((-x[..., half:], x[..., :half]), dim)
+
+
+def beside(size: int) -> Tensor:
+    return torch.arange(size // 2).repeat_interleave(2, -1)
+
+
 def causal(x: Tensor) -> Tensor:
     return torch.ones(x.shape[1], x.shape[1], dtype=torch.bool).tril()
 
@@ -284,6 +293,8 @@ SEEN: list[Case] = [
     ("TE731", partial(turned, by_halves=True, in_halves=False), {"x": "n t 12"}),
     ("TE731", partial(turned, by_halves=False, in_halves=True), {"x": "n t 12"}),
     ("TE731", lambda x: turned_chunks(x, 2, -1, count=1), {"x": "n t 12"}),
+    ("TE731", lambda x: exchanged(x, 2) * beside(12), {"x": "n t 12"}),
+    ("TE731", lambda x: exchanged(x) * beside(10), {"x": "n t 10"}),
     ("TE731", lambda x: turned_chunks(x, 2, count=1, dim=2), {"x": "n t 12"}),
     ("TE731", lambda x: turned_chunks(x, 2, count=0), {"x": "12"}),
     ("TE731", lambda x: (x.view(2, 7, 17) + 1).view(14, 17).view(7, 2, 17) + 1, {"x": "even d"}),
@@ -502,9 +513,19 @@ LEFT: list[Case] = [
     ("TE731", lambda x: turned_chunks(x, 2, count=1), {"x": "even 12"}),
     ("TE731", lambda x: turned_chunks(x, 2, 0, count=1), {"x": "even 12"}),
     ("TE731", lambda x: turned_chunks(x, 3, -1, count=1), {"x": "n t 12"}),
+    ("TE731", lambda x: turned_chunks(x, 2, -1, count=0), {"x": "even 12"}),
+    ("TE731", lambda x, y: torch.cat((-x[..., 6:], y), -1) * beside(12), {"x": "n t 12", "y": "n t 6"}),
     (
         "TE731",
-        lambda x, s: torch.cat((s * x[..., 6:], x[..., :6]), -1) * torch.arange(6).repeat_interleave(2),
+        lambda x: torch.stack((-x[..., 6:], x[..., :6]), -1).flatten(-2) * torch.arange(6).repeat(2),
+        {"x": "n t 12"},
+    ),
+    ("TE731", lambda x, y: y.view_as(exchanged(x)) * beside(12), {"x": "n t 12", "y": "n t 12"}),
+    ("TE731", lambda x: x[6:] * 2, {"x": "12"}),
+    ("TE731", lambda x: x[..., 6:] * beside(6), {"x": "n t 12"}),
+    (
+        "TE731",
+        lambda x, s: torch.cat((s * x[..., 6:], x[..., :6]), -1) * beside(12),
         {"x": "n t 12", "s": "t 6"},
     ),
     ("TE731", lambda x: turned_chunks(x, 2, -1, count=0), {"x": "n even 12"}),
