@@ -125,6 +125,7 @@ ARGUED: dict[str, str] = {
     "splitting: in `_note_rotation`, `not tensors or not results` becomes `not tensors and (not results)`": (
         "all that is looked at has operands and a result"
     ),
+    "splitting: in `_repeated`, `continue` becomes `break`": "a tensor was put together once",
     "splitting: in `_pair`, `last[0] < 4` becomes `last[0] <= 4`": "four entries are two pairs either way",
     "splitting: in `_pair`, `4` becomes `5`": "four entries are two pairs either way",
     "solver: in `placed`, `i < spread` becomes `i <= spread`": "the axis at `spread` is left out",

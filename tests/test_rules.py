@@ -522,6 +522,9 @@ LEFT: list[Case] = [
     ),
     ("TE731", lambda x, y: y.view_as(exchanged(x)) * beside(12), {"x": "n t 12", "y": "n t 12"}),
     ("TE731", lambda x: x[6:] * 2, {"x": "12"}),
+    ("TE731", lambda x, y: exchanged(x) * y, {"x": "n t 12", "y": "12"}),
+    ("TE731", lambda x: exchanged(x) * torch.arange(4).repeat_interleave(3, -1), {"x": "n t 12"}),
+    ("TE731", lambda x: exchanged(x) * beside(4), {"x": "n t 4"}),
     ("TE731", lambda x: x[..., 6:] * beside(6), {"x": "n t 12"}),
     (
         "TE731",
@@ -806,3 +809,11 @@ def test_what_a_rule_says(
     function: Callable[..., object], shapes: dict[str, str], message: tuple[str, str, str]
 ) -> None:
     assert message in seen(function, shapes)
+
+
+@pytest.mark.parametrize(("by_halves", "split"), [(True, ("6*2", "2*6")), (False, ("2*6", "6*2"))])
+def test_a_turn_says_how_its_axis_is_split_TE731(by_halves: bool, split: tuple[str, str]) -> None:
+    function = partial(turned, by_halves=by_halves, in_halves=not by_halves)
+    (message,) = {message for code, _, message in seen(function, {"x": "n t 12"}) if code == "TE731"}
+    here, there = split
+    assert message.startswith(f"an axis of 12 entries is split as {here} here but as {there} in line ")
