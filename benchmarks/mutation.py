@@ -91,6 +91,11 @@ WAITING = 20 * SECONDS
 """So has one that makes them wait; a busy machine makes every test wait for some time."""
 
 ARGUED: dict[str, str] = {
+    "alignment: in `along_the_reduced`, `not tensors or not operation.results` becomes "
+    "`not tensors and (not operation.results)`": "all that is looked at has operands and a result",
+    "alignment: in `_own_reduction`, `continue` becomes `break`": "a tensor is left by one reduction",
+    "alignment: in `_met`, `continue` becomes `break`": "a tensor is left by one reduction",
+    "alignment: in `_carry`, `continue` becomes `break`": "a tensor is left by one reduction",
     "diagonals: in `diagonal`, `True` becomes `False`": "an einsum with these letters does not fail",
     "fractions: `16` becomes `17`": "how many sums are remembered is a bound, and no promise",
     "fractions: in `over_other_weights`, `not tensors or not results` becomes "

@@ -80,13 +80,14 @@ def _met(operation: Operation, facts: Facts, code: str) -> None:
     for tensor, short in (operation.tensors, operation.tensors[::-1]):
         shape = shape_of(tensor)
         for fact in facts.of(Left, [short]):
-            if fact.origin is not origin_of(tensor, facts) or len(fact.axes) > len(shape):
+            rank = 1 + len(fact.axes) - fact.axes.count(None)
+            if fact.origin is not origin_of(tensor, facts) or rank != len(shape):
                 continue
             places = dict(enumerate(fact.axes, len(shape) - len(fact.axes)))
             left, key = places.get(fact.over), Aligned(fact.origin, fact.over)
             if left is None:
                 facts.clear(key)
-            elif left != fact.over and shape[fact.over] > 1:
+            elif shape[fact.over] > 1:
                 text = (
                     f"a reduction over axis {fact.over} is used along axis {fact.over} of what it was "
                     f"computed from, and not along axis {left}: only for a symmetric matrix is that the same"
