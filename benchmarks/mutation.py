@@ -96,6 +96,8 @@ ARGUED: dict[str, str] = {
     "alignment: in `_own_reduction`, `continue` becomes `break`": "a tensor is left by one reduction",
     "alignment: in `_met`, `continue` becomes `break`": "a tensor is left by one reduction",
     "alignment: in `_carry`, `continue` becomes `break`": "a tensor is left by one reduction",
+    "averages: in `over_another_count`, `not tensors or not results` becomes "
+    "`not tensors and (not results)`": "all that is looked at has operands and a result",
     "diagonals: in `diagonal`, `True` becomes `False`": "an einsum with these letters does not fail",
     "fractions: `16` becomes `17`": "how many sums are remembered is a bound, and no promise",
     "fractions: in `over_other_weights`, `not tensors or not results` becomes "

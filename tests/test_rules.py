@@ -490,6 +490,7 @@ LEFT: list[Case] = [
     ("TE743", lambda x: x.sum(1) / x.shape[1], {"x": "b c"}),
     ("TE743", lambda x: (x.sum(1) / x.shape[0]).sum(), {"x": "b c"}),
     ("TE743", lambda x: x.sum(1).sum(0) / x.shape[0], {"x": "b c"}),
+    ("TE743", lambda x: x.sum(1) * x.shape[0], {"x": "b c"}),
     ("TE743", lambda x: x.sum() / x.shape[0], {"x": "b c"}),
     ("TE743", lambda x: x.sum(1) / 7, {"x": "b c"}),
     ("TE743", lambda x: x.sum(1) / 2.0, {"x": "b c"}),
@@ -825,3 +826,18 @@ def test_a_turn_says_how_its_axis_is_split_TE731(by_halves: bool, split: tuple[s
     (message,) = {message for code, _, message in seen(function, {"x": "n t 12"}) if code == "TE731"}
     here, there = split
     assert message.startswith(f"an axis of 12 entries is split as {here} here but as {there} in line ")
+
+
+@pytest.mark.parametrize(
+    ("function", "severity"),
+    [
+        (lambda x: x.sum(1) / x.shape[0], "advice"),
+        (lambda x: (x.sum(1) / x.shape[0]).mean(), "error"),
+        (lambda x: (-x.sum(1) / x.shape[0] + 1).mean(0), "error"),
+        (lambda x: (x.sum(1) / x.shape[0]).exp().mean(0), "advice"),
+    ],
+)
+def test_a_sum_that_is_divided_twice_is_one_error_TE743(
+    function: Callable[[Tensor], Tensor], severity: str
+) -> None:
+    assert [found for _, found, _ in seen(function, {"x": "b c"})] == [severity]
