@@ -98,6 +98,7 @@ ARGUED: dict[str, str] = {
     "alignment: in `_carry`, `continue` becomes `break`": "a tensor is left by one reduction",
     "averages: in `over_another_count`, `not tensors or not results` becomes "
     "`not tensors and (not results)`": "all that is looked at has operands and a result",
+    "averages: in `_new`, `0` becomes `1`": "both operands have the axis that is summed",
     "diagonals: in `diagonal`, `True` becomes `False`": "an einsum with these letters does not fail",
     "fractions: `16` becomes `17`": "how many sums are remembered is a bound, and no promise",
     "fractions: in `over_other_weights`, `not tensors or not results` becomes "
