@@ -504,6 +504,12 @@ def test_imports_are_added_once_and_names_of_the_file_are_not_taken() -> None:
 # Telling
 
 
+def test_names_are_counted_by_what_says_them() -> None:
+    origins = {"b": "equation in f, line 2", "d": "legend's word for `dim`, line 3", "n": "`mask` in g"}
+    text = summary([replace(forward(), origins=origins)], ["A"], "annotated").splitlines()[1]
+    assert text == "names: 1 from equations, 1 from legends, 1 from other code"
+
+
 def test_the_whole_text() -> None:
     out = plan_of(MATMUL, [pattern(x=f32(2))], [])
     found = Found("TE201", "error", "axis `b` is 2 in `x` but 3 in `y`", "m.py", 7)

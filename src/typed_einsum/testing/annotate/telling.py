@@ -92,6 +92,7 @@ def _kind(origin: str) -> str:
         "attribute": "attributes",
         "layer": "layers",
         "the": "the glossary",
+        "legend's": "legends",
         "its": "places of arguments",
     }
     return words.get(origin.split(" ")[0], "other code")

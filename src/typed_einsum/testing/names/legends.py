@@ -49,7 +49,7 @@ def aliases(evidence: Sequence[Evidence]) -> Iterator[Evidence]:
         if found is not None:
             short, line = found
             told = " and ".join(f"`{name}`" for name in names) if each.is_role else f"`{each.name}`"
-            yield Evidence(each.size, short, Kind.COMMENT, each.source, line, f"the legend's word for {told}")
+            yield Evidence(each.size, short, Kind.COMMENT, each.source, line, f"legend's word for {told}")
 
 
 @lru_cache(maxsize=64)
