@@ -5,6 +5,8 @@ from __future__ import annotations
 import linecache
 import math
 import random
+import sys
+import types
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -471,3 +473,31 @@ def test_a_selection_of_nothing_is_no_fault_of_the_function() -> None:
 
     assert "selects nothing" in check_contract(usual_type).skipped
     assert [finding.code for finding in check_contract(late).findings] == ["TE701"]
+
+
+def test_a_library_that_asks_for_numbers_in_its_patterns_is_followed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """einx takes every size as a number: its letters say which axes they are, and which must be one."""
+
+    def product(pattern: str, left: Tensor, right: Tensor) -> Tensor:
+        assert pattern == "b i, b j -> b i j"
+        sizes = [*map(int, left.shape), int(right.shape[1])]
+        return (left[:, :, None] * right[:, None, :]).reshape(sizes)
+
+    library = types.ModuleType("einx")
+    vars(library)["product"] = product
+    monkeypatch.setitem(sys.modules, "einx", library)
+
+    def outer(x: Float[Tensor, "b i"], y: Float[Tensor, "b j"]) -> Float[Tensor, "b i j"]:
+        return product("b i, b j -> b i j", x, y)
+
+    def named(x: Float[Tensor, "b i"], y: Float[Tensor, "b j"]) -> Float[Tensor, "b i j"]:
+        einx: Any = sys.modules["einx"]
+        return einx.product("b i, b j -> b i j", x, y)  # type: ignore[no-any-return]
+
+    def crossed(x: Float[Tensor, "b i"], y: Float[Tensor, "c j"]) -> Float[Tensor, "b i j"]:
+        einx: Any = sys.modules["einx"]
+        return einx.product("b i, b j -> b i j", x, y)  # type: ignore[no-any-return]
+
+    assert check_contract(outer).conditions is None
+    assert check_contract(named).conditions == ()
+    assert [finding.code for finding in check_contract(crossed).findings] == ["TE719"]

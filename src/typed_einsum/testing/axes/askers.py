@@ -35,6 +35,7 @@ CHECKS = (_folder(typed_einsum), "<typed_einsum", _folder(jaxtyping), _beartype(
 
 VIEWS = (
     str(Path(typed_einsum.__file__).parent / "operations" / "patterns"),
+    str(Path(typed_einsum.__file__).parent / "testing" / "listing" / "einx_calls"),
     "<typed_einsum rearrange",
     "<typed_einsum repeat",
 )

@@ -18,6 +18,7 @@ from typed_einsum.testing.axes.below import following
 from typed_einsum.testing.axes.shape_env import Point, Question
 from typed_einsum.testing.axes.symbols import Symbols
 from typed_einsum.testing.calls.call import Call
+from typed_einsum.testing.listing.einx_calls import einx_on_symbols
 from typed_einsum.testing.process.outcome import first_line
 from typed_einsum.testing.running.invoke import random_numbers_kept, run
 
@@ -110,7 +111,7 @@ def trace(call: Call) -> Trace:
         bound = inspect.BoundArguments(call.recipe.signature, OrderedDict(arguments))
         try:
             # Composites are followed in Python: some of those in C++ turn sizes into numbers.
-            with symbols.mode, enable_python_dispatcher(), following(symbols.env):
+            with symbols.mode, enable_python_dispatcher(), following(symbols.env), einx_on_symbols():
                 run(call.function, bound)
         except Exception as raised:  # the user's code, or torch's symbolic shapes: both are looked at again
             error = raised
