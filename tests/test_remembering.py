@@ -124,7 +124,7 @@ def test_rows_of_pairs_need_nothing():
 def test_the_empty_parts_of_a_copy_are_its_own():
     """Hooks that are registered on a copy do not reach the module, and what was shared stays shared."""
     module = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3))
-    module[0].kept = module[1].kept = {}
+    module[0].kept = module[1].kept = {}  # type: ignore[assignment]
     made = copied(module, "meta")
     made[0].register_forward_hook(lambda *_: None)
     made[0].kept["a"] = 1

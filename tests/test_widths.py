@@ -17,7 +17,7 @@ resized = importlib.import_module("typed_einsum.testing.axes.resized")
 
 def traced(monkeypatch):
     """The sizes of all traces from here on, each with whether it ran through."""
-    found = []
+    found: list[tuple[dict[str, int], bool]] = []
 
     def trace(call):
         ran = torch_trace(call)
