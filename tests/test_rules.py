@@ -673,7 +673,7 @@ MESSAGES: list[tuple[Callable[..., object], dict[str, str], tuple[str, str, str]
     ),
     (
         lambda x: x - x.masked_fill(x > 0, 0).logsumexp(1),
-        {"x": "n n"},
+        {"x": "2 2"},
         (
             "TE704",
             "error",
