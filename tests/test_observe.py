@@ -378,7 +378,7 @@ def test_a_program_ends_with_its_own_status(tmp_path: Path, ending: str, status:
         (("shop",), "cannot run shop: it is a folder"),
         (("-m", "nowhere"), "cannot run -m nowhere: there is no such module, or it cannot be run"),
         (("-m", "shop"), "cannot run -m shop: there is no such module, or it cannot be run"),
-        (("--source", "nowhere", "x.py"), "--source: there is no package 'nowhere'"),
+        (("--source", "nowhere", "x.py"), "--source: there is no package, folder or file 'nowhere'"),
     ],
 )
 def test_what_cannot_be_run_is_refused(tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
@@ -412,6 +412,13 @@ def test_packages_can_be_named(tmp_path: Path) -> None:
     assert [name for name in names if found.holds_file(str(tmp_path / name))] == names[:2]
     with pytest.raises(NoSuchPackage, match=r"shop\.mm"):
         sources(["shop.mm"], tmp_path)
+
+
+def test_folders_and_files_can_be_named_as_for_coverage(tmp_path: Path) -> None:
+    project(tmp_path, **{"vendored-code/deep/layers": "", "scripts/train": ""})
+    found = sources(["vendored-code", str(tmp_path / "scripts" / "train.py")], tmp_path)
+    names = ["vendored-code/deep/layers.py", "scripts/train.py", "scripts/other.py", "another.py"]
+    assert [name for name in names if found.holds_file(str(tmp_path / name))] == names[:2]
 
 
 # The import hook of Python 3.11
@@ -735,7 +742,7 @@ def test_a_package_that_is_not_there_is_refused(pytester: pytest.Pytester) -> No
     pytester.makepyfile("def test_nothing(): pass")
     done = pytester.runpytest_subprocess("--shapes=nowhere")
     assert done.ret == pytest.ExitCode.USAGE_ERROR
-    done.stderr.fnmatch_lines(["ERROR: --shapes: there is no package 'nowhere'"])
+    done.stderr.fnmatch_lines(["ERROR: --shapes: there is no package, folder or file 'nowhere'"])
 
 
 CONTRACT = """\

@@ -23,7 +23,7 @@ LIBRARY = Path(__file__).resolve().parents[2]
 
 
 class NoSuchPackage(Exception):
-    """A package that was asked for is not there; the text is its name."""
+    """A package, folder or file that was asked for is not there; the text is its name."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def sources(
     scripts: Iterable[Path] = (),
     test_files: Sequence[str] = TEST_FILES,
 ) -> Sources:
-    """The files of packages, or of the whole project at a folder. Raises `NoSuchPackage`."""
+    """The files of packages, folders and files, or of the whole project. Raises `NoSuchPackage`."""
     root = root.resolve()
     places = [root, root / "src"]
     folders: list[Path] = []
@@ -85,7 +85,12 @@ def sources(
             continue
         spec = find_package(name, places)
         if spec is None:
-            raise NoSuchPackage(name)
+            place = (root / name).resolve()
+            if not place.exists():
+                raise NoSuchPackage(name)
+            folders += [place] if place.is_dir() else []
+            files |= {place} if place.is_file() else set()
+            continue
         folders += [Path(place).resolve() for place in spec.submodule_search_locations or ()]
         if spec.submodule_search_locations is None and spec.origin is not None:
             files.add(Path(spec.origin).resolve())
