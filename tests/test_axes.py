@@ -501,3 +501,23 @@ def test_a_library_that_asks_for_numbers_in_its_patterns_is_followed(monkeypatch
     assert check_contract(outer).conditions is None
     assert check_contract(named).conditions == ()
     assert [finding.code for finding in check_contract(crossed).findings] == ["TE719"]
+
+
+def test_an_axis_of_what_is_left_out_may_be_meant() -> None:
+    """A mask is as long as the context, or as `x` where there is none: two names cannot say that."""
+
+    class Attend(nn.Module):
+        def forward(
+            self,
+            x: Float[Tensor, "b i d"],
+            mask: Float[Tensor, "b n"] | None = None,
+            context: Float[Tensor, "b j d"] | None = None,
+            needed: Float[Tensor, "b j"] | None = None,
+        ) -> Float[Tensor, "b i d"]:
+            assert needed is None
+            context = x if context is None else context
+            scores = x @ context.mT
+            scores = scores if mask is None else scores + mask[:, None]
+            return scores.softmax(-1) @ context
+
+    assert not [each for each in check_contract(Attend()).findings if each.severity == "error"]

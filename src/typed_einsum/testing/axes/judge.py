@@ -139,10 +139,21 @@ def _forced(call: Call, fit: Fit, place: Place) -> Judgement:
         return _judged(place, "these sizes", ran, _once_a_line(ran.findings))
     if call.stand_ins and ran.error is not None:
         return _judged(place, "not judged", ran, [], reason=excuse(ran))
+    if _lacks_axes(call):
+        reason = (
+            f"it runs where axes have one size, which may be that of what it is called without ({call.at})"
+        )
+        return _judged(place, "not judged", ran, [], reason=reason)
     at = None if ran.error is None else raised_at(file_of(call), ran.error)
     return _judged(
         place, "these sizes", ran, [forced(each, at or place, call, ran.failed) for each in fit.forced]
     )
+
+
+def _lacks_axes(call: Call) -> bool:
+    """Whether an argument is left out whose axes no other one has: where `context` takes the place of `x`, a
+    mask has the axis of the one that is there, and no name says so."""
+    return call.variant.passed != "all" and not call.recipe.axis_names <= call.sizes.keys()
 
 
 def _least_mixed(call: Call, fit: Fit) -> tuple[Fit, Attempt]:
@@ -164,7 +175,7 @@ def _followed(
     call: Call, fit: Fit, ran: Attempt, promises: Promises, place: Place, numbers_too: bool
 ) -> Judgement:
     """A call that symbolic shapes follow: for all sizes, unless the run at some says otherwise."""
-    wrong = [] if call.stand_ins else [*forced_by(fit.trace, place)]
+    wrong = [] if call.stand_ins or _lacks_axes(call) else [*forced_by(fit.trace, place)]
     if ran.error is not None:
         ran = ran if ran.names_axes or _is_large(call) else attempt(at(call, fit.small.sizes, "cpu"))
     if ran.error is not None:
