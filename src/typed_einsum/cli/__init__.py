@@ -117,8 +117,8 @@ def _add_run(commands: Any) -> None:
         action="append",
         default=[],
         metavar="PKG",
-        help="look at this package, folder or file alone; may be given more than once (default: the files below "
-        "this folder that are no tests)",
+        help="look at this package, folder or file alone; may be given more than once (default: the files "
+        "below this folder that are no tests)",
     )
     run.add_argument("--append", action="store_true", help="keep what earlier runs have seen")
     run.add_argument("-m", dest="module", nargs=argparse.REMAINDER, metavar="MODULE", help="run a module")
