@@ -182,5 +182,8 @@ def test_functions_of_which_nothing_is_known_have_some_seconds_in_any_case(
     monkeypatch.setattr(budget, "process_time", lambda: 10.0)
     allowed = Budget(share=0.1, grace=0.0, at_first=4.0)
     assert (allowed.left_for(is_new=False), allowed.left_for(is_new=True)) == (1.0, 4.0)
+    assert allowed.allows(is_new=True, has_begun=False)
+    assert allowed.allows(is_new=False, has_begun=True)
+    assert not allowed.allows(is_new=False, has_begun=False)
     monkeypatch.setattr(budget, "process_time", lambda: 100.0)
     assert (allowed.left_for(is_new=False), allowed.left_for(is_new=True)) == (10.0, 10.0)

@@ -7,6 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from time import process_time
 
+BEGINNING = 2.0
+"""Seconds without which nothing is judged of functions that are known: to import what judges takes most."""
+
 
 @dataclass
 class Budget:
@@ -39,6 +42,10 @@ class Budget:
     def left_for(self, *, is_new: bool) -> float:
         """Seconds that one function may still take; it `is_new` where nothing is known of it yet."""
         return max(self.allowed, self.at_first if is_new else 0.0) - self.spent
+
+    def allows(self, *, is_new: bool, has_begun: bool) -> bool:
+        """Whether a call may be judged; to begin with it, for a function that is known, takes long."""
+        return self.left_for(is_new=is_new) > (0.0 if is_new or has_begun else BEGINNING)
 
     @contextmanager
     def counted(self) -> Iterator[None]:

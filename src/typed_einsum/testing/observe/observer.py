@@ -32,11 +32,8 @@ if TYPE_CHECKING:
 MOST_PATTERNS = 8
 """How many patterns of one function are kept."""
 
-MOST_WAITING = 3
-"""How many calls of one function wait to be judged."""
-
-MOST_OBJECTS = 3
-"""How many arguments of a constructor are kept."""
+MOST_WAITING, MOST_OBJECTS = 3, 3
+"""How many calls of one function wait to be judged, and how many arguments of a constructor are kept."""
 
 NO_END = "the call raised an exception"
 """What is said of a call as long as it has not returned. What it was passed may be wrong on purpose."""
@@ -106,8 +103,7 @@ class Observer:
             self._constructed(seen, arguments)
             return None
         pattern = _patterns_of(arguments)
-        is_owed = pattern in seen.owed and not seen.waiting and is_main()
-        is_owed = is_owed and self._budget.left_for(is_new=seen.judged == 0) > 0
+        is_owed = pattern in seen.owed and not seen.waiting and is_main() and self._has_time_for(seen)
         if not is_owed and (pattern in seen.patterns or len(seen.patterns) >= MOST_PATTERNS):
             seen.looks -= 1
             return None
@@ -196,8 +192,13 @@ class Observer:
             self._accept(seen, begun.pattern, call)
         elif begun.known is not None:
             self._accept(seen, begun.pattern, begun.known)
+        elif self._lazy is None and not self._has_time_for(seen):
+            seen.owed.add(begun.pattern)
         else:
             self._verdicts.take(seen, begun.pattern, begun.arguments, call)
+
+    def _has_time_for(self, seen: Seen) -> bool:
+        return self._budget.allows(is_new=seen.is_new, has_begun=self._lazy is not None)
 
     def _held(self, begun: Begun, result: Any, returned: Pattern) -> Call | Pattern:
         """Hold a call to its annotations. A caller may have changed since the function was judged."""

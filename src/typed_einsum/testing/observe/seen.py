@@ -61,6 +61,11 @@ class Seen:
         return self.code.co_qualname.replace("<locals>.", "")
 
     @property
+    def is_new(self) -> bool:
+        """Whether no call of it was judged or followed."""
+        return not (self.judged or self.followed)
+
+    @property
     def is_enough(self) -> bool:
         """Whether enough calls of it were judged or followed."""
         return self.judged >= MOST_JUDGED if self.annotated else self.followed >= MOST_FOLLOWED
