@@ -463,6 +463,8 @@ LEFT: list[Case] = [
     ("TE745", lambda x, m: (x.relu() * m).amax(1), {"x": "b t", "m": "b t:bool"}),
     ("TE745", lambda x, m: (x.pow(2).sum(-1).sqrt() * m).amax(1), {"x": "b t d", "m": "b t:bool"}),
     ("TE745", lambda x, m: (x.clamp(min=0) * m).amax(1), {"x": "b t", "m": "b t:bool"}),
+    ("TE745", lambda x, m: (x.clamp(0) * m).amax(1), {"x": "b t", "m": "b t:bool"}),
+    ("TE745", lambda x, m: (x.pow(2) * m).amax(1), {"x": "b t", "m": "b t:bool"}),
     ("TE745", lambda x, m: ((x.abs() * x.exp())[:, :3] * m[:, :3]).amax(1), {"x": "b t", "m": "b t:bool"}),
     ("TE745", lambda x, m: (x * m).sum(1) / m.sum(1), {"x": "b t", "m": "b t:bool"}),
     ("TE745", lambda x, m: (x * m).sum(1) / 7, {"x": "b t", "m": "b t:bool"}),
