@@ -108,6 +108,10 @@ ARGUED: dict[str, str] = {
     "indexing: in `at_a_size`, `item >= SMALLEST` becomes `item > SMALLEST`": "the sizes begin above",
     "losses: in `unequal`, `1` becomes `2`": "a mean or a sum has one tensor",
     "masking: in `is_mask`, `False` becomes `True`": "all operands that are asked about are tensors",
+    "masking: in `_reduce`, `1` becomes `2`": "a reduction has one tensor",
+    "masking: in `_reduce`, `axis < len(fact.varies)` becomes `axis <= len(fact.varies)`": (
+        "a mask is compared with all axes of what it is multiplied with"
+    ),
     "products: in `summed_apart`, `1` becomes `2`": "a sum has one tensor",
     "products: in `_note`, `left and right` becomes `left or right`": "a sum must be over both",
     "products: in `_alone`, `size_of(dimension) > 1` becomes `size_of(dimension) >= 1`": (

@@ -219,6 +219,7 @@ SEEN: list[Case] = [
     # TE745
     ("TE745", lambda x, m: (x * m[:, None]).softmax(-1), {"x": "b t s", "m": "b s:bool"}),
     ("TE745", lambda x, m: (m[:, None] * x).softmax(2), {"x": "b t s", "m": "b s:bool"}),
+    ("TE745", lambda x, m: (x * m).softmax(-1), {"x": "b 2", "m": "b 2:bool"}),
     ("TE745", lambda x, m: (x * m.float()[:, None, :]).logsumexp(-1), {"x": "b t s", "m": "b s:bool"}),
     ("TE745", lambda x, m: F.log_softmax(x.masked_fill(m[:, None], 0), -1), {"x": "b t s", "m": "b s:bool"}),
     ("TE745", lambda x, m: torch.where(m[:, None], x, 0.0).softmax(-1), {"x": "b t s", "m": "b s:bool"}),
@@ -464,6 +465,10 @@ LEFT: list[Case] = [
     ("TE745", lambda x, m: (x.pow(2).sum(-1).sqrt() * m).amax(1), {"x": "b t d", "m": "b t:bool"}),
     ("TE745", lambda x, m: (x.clamp(min=0) * m).amax(1), {"x": "b t", "m": "b t:bool"}),
     ("TE745", lambda x, m: (x.clamp(0) * m).amax(1), {"x": "b t", "m": "b t:bool"}),
+    ("TE745", lambda x, m: (x * m).softmax(0), {"x": "b s", "m": "s:bool"}),
+    ("TE745", lambda x, m: (x * m).sum(1).cumsum(0) / 13, {"x": "b t", "m": "b t:bool"}),
+    ("TE745", lambda x, m, y: (y + (x * m).sum(1)) / 13, {"x": "b t", "m": "b t:bool", "y": "b"}),
+    ("TE745", lambda x, m: (x * m).abs(), {"x": "b t", "m": "b t:bool"}),
     ("TE745", lambda x, m: (x.pow(2) * m).amax(1), {"x": "b t", "m": "b t:bool"}),
     ("TE745", lambda x, m: ((x.abs() * x.exp())[:, :3] * m[:, :3]).amax(1), {"x": "b t", "m": "b t:bool"}),
     ("TE745", lambda x, m: (x * m).sum(1) / m.sum(1), {"x": "b t", "m": "b t:bool"}),
