@@ -108,7 +108,8 @@ ARGUED: dict[str, str] = {
     "indexing: in `at_a_size`, `item >= SMALLEST` becomes `item > SMALLEST`": "the sizes begin above",
     "losses: in `unequal`, `1` becomes `2`": "a mean or a sum has one tensor",
     "masking: in `is_mask`, `False` becomes `True`": "all operands that are asked about are tensors",
-    "masking: in `_reduce`, `1` becomes `2`": "a reduction has one tensor",
+    "masking: in `_reduce`, `1` becomes `2`": "a reduction has one tensor, and a sum one result",
+    "masking: in `_reduce`, `continue` becomes `break`": "signs are the same under every mask",
     "masking: in `_reduce`, `axis < len(fact.varies)` becomes `axis <= len(fact.varies)`": (
         "a mask is compared with all axes of what it is multiplied with"
     ),
