@@ -451,3 +451,19 @@ def test_a_loop_over_an_axis_may_come_by_the_size_of_another() -> None:
 
     assert check_contract(steps).findings == ()
     assert "TE714" in {finding.code for finding in check_contract(position).findings}
+
+
+def test_numpys_indices_are_no_error_of_the_function() -> None:
+    """What is compared with an array is no truth: a rule that compares an index with None is not to fail."""
+
+    def ends(x: Float[Tensor, "n n"]) -> Float[Tensor, "2"]:
+        row_sums = x.sum(1)
+        return row_sums[numpy.array([0, -1])]
+
+    def without_ends(x: Float[Tensor, "t d"]) -> Float[Tensor, "t d"]:
+        kept = x.clone()
+        kept[numpy.array([0, -1])] = 0
+        return kept
+
+    assert check_contract(ends).ok
+    assert check_contract(without_ends).ok

@@ -150,3 +150,14 @@ def test_what_is_only_looked_at_is_built_once():
     judgement = check._judgement(Variant.FULL, numbers_too=False)
     assert judgement.extent == "all sizes"
     assert len(built) == 2
+
+
+def test_what_inference_mode_has_made_is_not_taken_for_what_may_have_gradients():
+    """One operation, in inference mode and outside of it: tensors of the first may not be saved for backward."""
+    with Remembering(shape_env=Asked(), allow_non_fake_inputs=True):
+        weight = nn.Parameter(torch.empty(3))
+        with torch.inference_mode():
+            assert torch.ones(3).exp().is_inference()
+        plain = torch.ones(3).exp()
+        assert not plain.is_inference()
+        (weight * plain).sum().backward()

@@ -46,7 +46,8 @@ class Remembering(FakeTensorMode):  # type: ignore[no-untyped-call]
         if self.propagate_real_tensors or not _is_of_shapes(func):
             return super().dispatch(func, types, args, options)
         try:
-            key = func, torch.get_default_dtype(), self._key(args), self._key(tuple(options.items()))
+            around = torch.get_default_dtype(), torch.is_inference_mode_enabled()
+            key = func, around, self._key(args), self._key(tuple(options.items()))
         except NotComparable:
             return super().dispatch(func, types, args, options)
         if key in self.known:

@@ -66,8 +66,8 @@ def _carry(operation: Operation, facts: Facts) -> None:
         elif operation.name == "__getitem__":
             key = operation.arguments[1]
             items = key if isinstance(key, tuple) else (key,)
-            if items.count(None) != len(items) - items.count(slice(None)):
-                continue
+            if not all(item is None or (type(item) is slice and item == slice(None)) for item in items):
+                continue  # what is not of Python, such as an array, has an `==` of its own
             own = iter(axes)
             axes = [None if item is None else next(own) for item in items] + list(own)
         elif operation.name not in ENTRYWISE:
