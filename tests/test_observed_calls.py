@@ -316,6 +316,27 @@ def test_garbage_is_collected_rarely_while_a_call_is_looked_at() -> None:
     assert gc.get_threshold() == usual
 
 
+def test_what_the_program_sets_while_a_call_is_looked_at_stays() -> None:
+    usual = gc.get_threshold()
+    try:
+        with collected_rarely():
+            gc.set_threshold(321)
+        assert gc.get_threshold()[0] == 321
+    finally:
+        gc.set_threshold(*usual)
+
+
+def test_blocks_of_two_threads_leave_what_was_usual() -> None:
+    """The second begins within the first and ends after it."""
+    usual = gc.get_threshold()
+    first, second = collected_rarely(), collected_rarely()
+    for block in (first, second):
+        block.__enter__()
+    for block in (first, second):
+        block.__exit__(None, None, None)
+    assert gc.get_threshold() == usual
+
+
 def test_garbage_is_collected_before_none_is_looked_for_at_exit(monkeypatch: pytest.MonkeyPatch) -> None:
     done: list[str] = []
     for name in ("collect", "freeze"):

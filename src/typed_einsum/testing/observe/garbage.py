@@ -17,14 +17,21 @@ The usual 700 make Python go through all objects of the program again and again 
 
 @contextmanager
 def collected_rarely() -> Iterator[None]:
-    """For the length of a block, garbage is collected rarely; a program that collects none goes on so."""
+    """For the length of a block, garbage is collected rarely; a program that collects none goes on so.
+
+    What the program itself sets within the block stays, and so does what another thread's block has set.
+    """
     usual = gc.get_threshold()
-    if usual[0] and usual < RARELY:
-        gc.set_threshold(*RARELY)
+    if not usual[0] or usual >= RARELY:
+        yield
+        return
+    gc.set_threshold(*RARELY)
+    own = gc.get_threshold()
     try:
         yield
     finally:
-        gc.set_threshold(*usual)
+        if gc.get_threshold() == own:
+            gc.set_threshold(*usual)
 
 
 def import_to_stay(name: str) -> None:
