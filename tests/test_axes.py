@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from typed_einsum import attention, einsum, shape_checked, shaped
 from typed_einsum.testing import Report, check_contract
+from typed_einsum.testing.axes import askers
 from typed_einsum.testing.observe.judging import judged
 from typed_einsum.testing.observe.records import Pattern
 
@@ -521,3 +522,19 @@ def test_an_axis_of_what_is_left_out_may_be_meant() -> None:
             return scores.softmax(-1) @ context
 
     assert not [each for each in check_contract(Attend()).findings if each.severity == "error"]
+
+
+def test_einops_is_known_wherever_it_is_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its folder, and not by `site-packages`, which other systems call otherwise."""
+    for name in ("einops", "einops_exts"):
+        (tmp_path / "dist-packages" / name).mkdir(parents=True)
+        (tmp_path / "dist-packages" / name / "__init__.py").touch()
+    monkeypatch.syspath_prepend(tmp_path / "dist-packages")
+    monkeypatch.delitem(sys.modules, "einops", raising=False)
+    there = askers._folder_of("einops")
+    assert f"{tmp_path / 'dist-packages' / 'einops' / 'einops.py'}".startswith(there)
+    assert not f"{tmp_path / 'dist-packages' / 'einops_exts' / 'torch.py'}".startswith(there)
+    monkeypatch.setattr(askers, "EINOPS", there)
+    assert askers._kind(f"{there}einops.py") == "library"
+    assert askers._kind(f"{tmp_path}/dist-packages/einops_exts/torch.py") == "user"
+    assert askers._folder_of("no_such_package") == "<no_such_package"

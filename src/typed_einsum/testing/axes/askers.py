@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import linecache
+import os
 import re
 from functools import lru_cache
 from importlib.util import find_spec
@@ -23,14 +24,17 @@ def _folder(module: Any) -> str:
     return str(Path(module.__file__).parent)
 
 
-def _beartype() -> str:
-    """The folder of beartype, which is not imported for it; a file that there is not, where it is missing."""
-    spec = find_spec("beartype")
-    return "<beartype" if spec is None or spec.origin is None else str(Path(spec.origin).parent)
+def _folder_of(package: str) -> str:
+    """The folder of a package, which is not imported for it; a file that there is not, where it is missing.
+
+    It ends as a folder does: `einops_exts`, beside `einops`, is another one.
+    """
+    spec = find_spec(package)
+    return f"<{package}" if spec is None or spec.origin is None else f"{Path(spec.origin).parent}{os.sep}"
 
 
 TORCH = (_folder(torch), _folder(sympy), "<frozen")
-CHECKS = (_folder(typed_einsum), "<typed_einsum", _folder(jaxtyping), _beartype(), "<@beartype")
+CHECKS = (_folder(typed_einsum), "<typed_einsum", _folder(jaxtyping), _folder_of("beartype"), "<@beartype")
 """What compares shapes with annotations, and demands nothing of them."""
 
 VIEWS = (
@@ -46,10 +50,13 @@ COMPUTES = tuple(
 )
 """What computes by loops of its own, for which it needs sizes as numbers."""
 
+EINOPS = _folder_of("einops")
+"""What splits axes, too; it asks by torch."""
+
 FOLLOWS = str(Path(__file__).parent / "remembering.py")
 """What runs operations in the place of torch."""
 
-ORDERS = "/site-packages/opt_einsum/"
+ORDERS = _folder_of("opt_einsum")
 """What chooses the order in which torch.einsum contracts three operands or more: it needs numbers."""
 
 
@@ -107,8 +114,8 @@ def _kind(file: str) -> str:
         return "dispatch" if file.endswith(DISPATCH) else "torch"
     if file.startswith(VIEWS):
         return "view"
-    if file.startswith(COMPUTES) or ORDERS in file:
+    if file.startswith((*COMPUTES, ORDERS)):
         return "computes"
     if file.startswith(CHECKS):
         return "check"
-    return "library" if "/site-packages/einops/" in file else "user"
+    return "library" if file.startswith(EINOPS) else "user"
