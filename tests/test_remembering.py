@@ -153,7 +153,7 @@ def test_what_is_only_looked_at_is_built_once():
 
 
 def test_what_inference_mode_has_made_is_not_taken_for_what_may_have_gradients():
-    """Tensors of inference mode may not be saved for backward; those of the same operation outside of it may."""
+    """What was made in inference mode may not be saved for backward."""
     with Remembering(shape_env=Asked(), allow_non_fake_inputs=True):
         weight = nn.Parameter(torch.empty(3))
         with torch.inference_mode():
