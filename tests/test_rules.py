@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
 import pytest
@@ -13,6 +13,8 @@ from torch import Tensor
 
 from typed_einsum.testing.audit import Watch
 from typed_einsum.testing.audit.dimensions import WRITTEN_ONE, Dimension, Factor, TrackedAxes
+from typed_einsum.testing.audit.findings import Flaw
+from typed_einsum.testing.audit.rules import registry
 
 SIZES = {"b": 11, "t": 13, "d": 17, "n": 19, "c": 23, "h": 29, "w": 31, "e": 37, "s": 41, "v": 43, "m": 47}
 SIZES |= {"even": 14, "heads": 53}
@@ -56,7 +58,7 @@ def turned(x: Tensor, *, by_halves: bool, in_halves: bool) -> Tensor:
 def turned_chunks(x: Tensor, *chunk: int, count: int, **options: int) -> Tensor:
     """Two chunks, exchanged along the last axis, times angles that are repeated for neighbours."""
     one, two, *_ = x.chunk(*chunk, **options)
-    back = torch.cat((-two, one), **({"dim": -1} if count else {}))
+    back = torch.cat((-two, one), dim=-1) if count else torch.cat((-two, one))
     angles = torch.arange(back.shape[-1] // 2).repeat_interleave(2, -1)
     return back * angles.cos()
 
@@ -852,3 +854,15 @@ def test_a_sum_that_is_divided_twice_is_one_error_TE743(
     function: Callable[[Tensor], Tensor], severity: str
 ) -> None:
     assert [found for _, found, _ in seen(function, {"x": "b c"})] == [severity]
+
+
+def test_a_rule_that_fails_is_no_failure_of_the_function(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is told as a warning, and what other rules say is told all the same."""
+
+    def fails(operation: object, tracked: object, facts: object) -> Iterator[Flaw]:
+        raise ValueError("the truth value is ambiguous")
+
+    monkeypatch.setattr(registry, "RULES", {"TE700": fails, **registry.RULES})
+    with pytest.warns(RuntimeWarning, match=r"the rule of TE700 failed at `\w+` with ValueError: the truth"):
+        ((code, severity, _),) = seen(lambda x: x / x.sum(1), {"x": "n n"})
+    assert (code, severity) == ("TE704", "error")

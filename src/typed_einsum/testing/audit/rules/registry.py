@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 
 from typed_einsum.testing.audit.dimensions import TrackedAxes
@@ -36,7 +37,14 @@ def rule(code: str, *, before: bool = False) -> Callable[[Rule], Rule]:
 def judge(
     operation: Operation, tracked: TrackedAxes, facts: Facts, *, before: bool = False
 ) -> Iterator[tuple[str, Flaw]]:
-    """What all rules say of an operation: of one that is about to run, or of one that has run."""
+    """What all rules say of an operation: of one that is about to run, or of one that has run.
+
+    A rule that fails is no failure of the function that is watched: it is told as a warning.
+    """
     for code, judged in RULES.items():
         if (code in BEFORE) is before:
-            yield from ((code, flaw) for flaw in judged(operation, tracked, facts))
+            try:
+                yield from ((code, flaw) for flaw in judged(operation, tracked, facts))
+            except Exception as error:
+                told = f"the rule of {code} failed at `{operation.name}` with {type(error).__name__}: {error}"
+                warnings.warn(f"typed_einsum: {told}; please report it", RuntimeWarning, stacklevel=2)
