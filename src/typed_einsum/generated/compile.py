@@ -10,7 +10,8 @@ from itertools import count
 from typing import Any
 
 _serial = count(1)
-_free: list[int] = []
+_free: list[tuple[int, str]] = []
+"""Numbers whose functions are gone, with the file names that they had."""
 
 GENERATED = "__typed_einsum__"
 """Marks the globals of generated functions. They have no `__name__`: torch.compile would import it."""
@@ -22,7 +23,11 @@ def definable(name: str, otherwise: str) -> str:
 
 
 def build(name: str, lines: Sequence[str], namespace: dict[str, Any]) -> tuple[Callable[..., Any], str]:
-    """Compile the source of one function. Its text lives in `linecache` as long as the function does."""
+    """Compile the source of one function.
+
+    Its text lives in `linecache` as long as the function does, and then until its number is used again: a
+    function may end while `linecache`, which a traceback calls, goes through all texts that it has.
+    """
     source = "\n".join(lines) + "\n"
     number = _free_number()
     filename = f"<typed_einsum {name} #{number}>"
@@ -39,11 +44,12 @@ def _free_number() -> int:
     """A number that no living source has. CPython keeps the file name of each compiled code for ever, so
     names are used again."""
     try:
-        return _free.pop()
+        number, filename = _free.pop()
     except IndexError:
         return next(_serial)
+    linecache.cache.pop(filename, None)
+    return number
 
 
 def _forget(filename: str, number: int) -> None:
-    linecache.cache.pop(filename, None)
-    _free.append(number)
+    _free.append((number, filename))
