@@ -291,7 +291,7 @@ def test_every_change_that_no_test_notices_is_argued() -> None:
     record = json.loads(mutation.RECORD.read_text(encoding="utf-8"))
     page = mutation.PAGE.read_text(encoding="utf-8")
     assert pages.filled(page, mutation.tables(record)) == page
-    assert set(record) == set(mutation.TESTS)
+    assert set(record) <= set(mutation.TESTS)
     assert "not argued" not in page
 
 
