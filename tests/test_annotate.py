@@ -927,3 +927,15 @@ def test_nothing_is_written_where_contracts_cannot_run(
     assert main(["annotate"]) == 2
     told = "check_contract could not run: the worker did not start in 120 seconds; nothing is written"
     assert capsys.readouterr().err == f"typed-einsum: {told}\n"
+
+
+def test_following_takes_ten_minutes_unless_the_environment_says_another_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An empty variable says nothing, as elsewhere."""
+    monkeypatch.setenv("TYPED_EINSUM_GRACE", "")
+    monkeypatch.setenv("TYPED_EINSUM_AUDITS", "on")
+    assert annotating._following() == {"TYPED_EINSUM_GRACE": "600", "TYPED_EINSUM_AUDITS": "on"}
+    monkeypatch.setenv("TYPED_EINSUM_GRACE", "30")
+    monkeypatch.delenv("TYPED_EINSUM_AUDITS")
+    assert annotating._following() == {"TYPED_EINSUM_GRACE": "30", "TYPED_EINSUM_AUDITS": "off"}

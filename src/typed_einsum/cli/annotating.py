@@ -13,6 +13,7 @@ from typed_einsum.cli.files import python_files
 from typed_einsum.cli.observed import CannotObserve, observe, program_of
 from typed_einsum.cli.reporting import NOTHING
 from typed_einsum.cli.statuses import CLEAN, COULD_NOT_RUN, FINDINGS
+from typed_einsum.testing.observe.observation import AUDITS, LONGER
 from typed_einsum.testing.observe.store import BadStore, folder_near
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ RUN = ("-m", "typed_einsum.cli.proving")
 
 DECORATOR = "typed_einsum.shape_checked"
 
-FOLLOWING = {"TYPED_EINSUM_GRACE": "600", "TYPED_EINSUM_AUDITS": "off"}
+FOLLOWING = {LONGER: "600", AUDITS: "off"}
 """What the program that is observed is told, unless the environment says another thing: calls are followed
 for ten minutes, and not audited."""
 
@@ -96,7 +97,7 @@ def run_annotate(options: argparse.Namespace) -> int:
 
 
 def _following() -> dict[str, str]:
-    return {name: os.environ.get(name, value) for name, value in FOLLOWING.items()}
+    return {name: os.environ.get(name) or value for name, value in FOLLOWING.items()}
 
 
 def _tell(

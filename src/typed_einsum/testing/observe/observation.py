@@ -36,6 +36,9 @@ SHARE, GRACE = 0.3, 20.0
 LONGER = "TYPED_EINSUM_GRACE"
 """The variable of the environment that gives other seconds."""
 
+AUDITS = "TYPED_EINSUM_AUDITS"
+"""The variable of the environment that is `off` where calls are followed for their shapes alone."""
+
 NOT_CALLED = "it was not called"
 
 VERDICTS = "typed_einsum.testing.observe.verdicts"

@@ -12,6 +12,7 @@ from typed_einsum.testing.axes.below import Below, Entered, collected
 from typed_einsum.testing.observe import judging, unannotated
 from typed_einsum.testing.observe.budget import Budget
 from typed_einsum.testing.observe.garbage import collected_rarely
+from typed_einsum.testing.observe.observation import AUDITS
 from typed_einsum.testing.observe.records import DROPPED, ENOUGH, LATE, NO_TIME, TOO_LONG
 from typed_einsum.testing.observe.seen import Ended, Place, Seen
 from typed_einsum.testing.observe.waiting import Waiting
@@ -29,9 +30,6 @@ AT_MOST_FOLLOWED = 10.0
 KEPT, KEPT_FROM_FOLLOWING = 0.5, 0.75
 """These shares of the time are kept while the program runs: for functions that are yet to be called the first
 time, and from following another call of a function that was followed."""
-
-AUDITS = "TYPED_EINSUM_AUDITS"
-"""The variable of the environment that is `off` where calls are followed for their shapes alone."""
 
 AT_ONCE = 0.1
 """The share of what is left that one call may take, with all that judging it calls. One that needs more waits
