@@ -202,3 +202,19 @@ def test_axes_that_are_split_alike_and_meet_are_one() -> None:
     assert (notes["x",], notes["decay",]) == ("(b, c, l, d)", "(b, c, l)")
     assert listing.functions[0].result == "((b, t, d), (b, t))"
     assert listing.extent == "for all sizes with t % 6 == 0"
+
+
+class Narrow(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(12, 12)
+
+    def forward(self, x):
+        return self.layer(x)
+
+
+def test_an_axis_that_is_shown_as_a_number_has_no_condition_of_its_own() -> None:
+    """`12 == 12` says nothing: the shape says 12."""
+    listing = shapes(Narrow(), torch.zeros(2, 5, 12))
+    assert listing.functions[0].result == "(x0, x1, 12)"
+    assert listing.extent == "for all sizes"

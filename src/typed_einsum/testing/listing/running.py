@@ -70,7 +70,13 @@ class Ran:
         asked = [replace(each, asked=each.asked.xreplace(merged)) for each in self.trace.questions]
         questions = tuple(each for each in asked if each.asked.free_symbols)
         found = conditions(Trace(self.trace.call, known, self.trace.sizes, questions, None))
-        return tuple(dict.fromkeys([*found, *fixed]))
+        return tuple(each for each in dict.fromkeys([*found, *fixed]) if not _is_of_a_number(each))
+
+
+def _is_of_a_number(condition: str) -> bool:
+    """Whether an axis that is shown as a number has to be that number, which the listing says."""
+    left, _, right = condition.partition(" == ")
+    return left == right
 
 
 def recorded(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Ran:
