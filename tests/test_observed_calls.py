@@ -23,7 +23,7 @@ from typed_einsum.testing.observe import store
 from typed_einsum.testing.observe.budget import Budget
 from typed_einsum.testing.observe.earlier import Earlier
 from typed_einsum.testing.observe.garbage import collected_once_at_exit, collected_rarely
-from typed_einsum.testing.observe.observation import LONGER, Observation
+from typed_einsum.testing.observe.observation import AUDITS, LONGER, Observation
 from typed_einsum.testing.observe.observer import Observer
 from typed_einsum.testing.observe.probes import OFF
 from typed_einsum.testing.observe.records import (
@@ -37,6 +37,7 @@ from typed_einsum.testing.observe.records import (
 )
 from typed_einsum.testing.observe.seen import LOOKS, Begun, Ended, Seen
 from typed_einsum.testing.observe.sources import sources
+from typed_einsum.testing.observe.unannotated import Looked
 from typed_einsum.testing.observe.verdicts import Verdicts
 from typed_einsum.testing.observe.waiting import Waiting
 from typed_einsum.testing.pytest.observation import lines
@@ -395,6 +396,26 @@ def test_a_call_that_was_not_followed_says_why(
         monkeypatch.setattr(Waiting, "too_many", lambda waiting, _: iter(list(waiting.calls.values())))
     verdicts.settle(is_last=is_last)
     assert getattr(seen.patterns["t c"], "text", None) == (LATE if is_last else DROPPED)
+
+
+@pytest.mark.parametrize(("said", "audits"), [("", True), ("on", True), ("off", False)])
+def test_calls_are_followed_for_their_shapes_alone_where_the_environment_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, audits: bool
+) -> None:
+    monkeypatch.setenv(AUDITS, said)
+    asked: list[bool] = []
+
+    def looked_at(*_: Any, audit: bool) -> Looked:
+        asked.append(audit)
+        return Looked()
+
+    monkeypatch.setattr("typed_einsum.testing.observe.verdicts.unannotated.looked_at", looked_at)
+    seen = Seen(test_a_function_without_tensors_is_soon_left_alone.__code__, "ops", function=print)
+    seen.patterns["t c"] = Pattern({}, text=BARE)
+    verdicts = Verdicts(tmp_path, Budget(0.0, 60.0), {}, {})
+    verdicts.take(seen, "t c", {}, None)
+    verdicts.settle()
+    assert asked == [audits]
 
 
 def test_all_calls_of_a_judgement_together_take_no_more_than_they_may() -> None:
