@@ -327,6 +327,40 @@ def test_einx_keeps_symbols_and_names_axes(monkeypatch: pytest.MonkeyPatch) -> N
     assert uses_einx(mask, x, y).shape == (2, 5)
 
 
+def sized_mean(pattern: str, x: Tensor, *, keepdims: bool = False) -> Tensor:
+    """As einx computes: every size is asked for as a number."""
+    sizes = [int(size) for size in x.shape]
+    return x.reshape(sizes).mean(1, keepdim=keepdims)
+
+
+def sized_softmax(pattern: str, x: Tensor) -> Tensor:
+    return x.reshape([int(size) for size in x.shape]).softmax(1)
+
+
+def without_arrows(x):
+    einx = sys.modules["einx"]
+    weights = einx.sized_softmax("b [t] d", x)
+    return einx.sized_mean("b [t] d", weights)
+
+
+def keeping_axes(x):
+    einx = sys.modules["einx"]
+    return einx.sized_mean("b [t] d", x, keepdims=True)
+
+
+def test_brackets_without_an_arrow_are_what_a_mean_drops_and_a_softmax_keeps(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Which of both is so the result says; where it is neither, einx is left to itself."""
+    library = types.ModuleType("einx")
+    vars(library).update(sized_mean=sized_mean, sized_softmax=sized_softmax)
+    monkeypatch.setitem(sys.modules, "einx", library)
+    told = notes(without_arrows, torch.ones(2, 3, 7))
+    assert (told["x"], told["weights"], told[""]) == ("(b, t, d)", "(b, t, d)", "(b, d)")
+    assert str(shapes(without_arrows, torch.ones(2, 3, 7))).endswith("for all sizes")
+    assert notes(keeping_axes, torch.ones(2, 3, 7))[""] == "(b, 1, d)"
+
+
 LEGEND = '''
 """
 ein notation:

@@ -19,6 +19,7 @@ from torch._subclasses.fake_tensor import FakeTensor
 from typed_einsum.tensors import device_of, dtype_of, is_tensor, shape_of
 
 TOKEN = re.compile(r"\([^()]*\)|\S+")
+BRACKETS = re.compile(r"\[[^\]]*\]")
 SPREAD = "..."
 
 
@@ -51,10 +52,9 @@ def _kept(function: Callable[..., Any]) -> Callable[..., Any]:
             return function(*args, **options)
         with_hints = [_at_hints(each) if isinstance(each, FakeTensor) else each for each in args]
         result = function(*with_hints, **options)
-        shape = sizes.shape_of_result()
-        if shape is None or not isinstance(result, FakeTensor) or [*map(_hint, shape)] != [*shape_of(result)]:
-            return function(*args, **options)
-        return _made(shape, result)
+        own = [*shape_of(result)] if isinstance(result, FakeTensor) else None
+        shape = next((each for each in sizes.shapes_of_result() if [*map(_hint, each)] == own), None)
+        return function(*args, **options) if shape is None else _made(shape, result)
 
     return einx_called
 
@@ -88,7 +88,7 @@ class _Sizes:
             name: size for name, size in options.items() if isinstance(size, int | torch.SymInt)
         }
         self._spread: Sequence[Any] | None = None
-        self._result: list[str] = []
+        self._results: list[list[str]] = []
 
     def read(self, args: Sequence[Any]) -> bool:
         """Take the axes of the operands; whether the pattern is one of those that are understood."""
@@ -102,10 +102,14 @@ class _Sizes:
             return False
         left, arrow, right = pattern.partition("->")
         sides = [TOKEN.findall(side.replace("[", " ").replace("]", " ")) for side in left.split(",")]
-        if len(sides) != len(operands) or "," in right or "[" in right or (not arrow and "[" in left):
+        if len(sides) != len(operands) or "," in right or "[" in right:
             return False
         widest = max(sides, key=len)
-        self._result = TOKEN.findall(right) if arrow else widest
+        self._results = [TOKEN.findall(right)] if arrow else [widest]
+        if not arrow and "[" in left:  # a mean drops what is in brackets, a softmax goes along it
+            if len(sides) > 1:
+                return False
+            self._results.append(TOKEN.findall(BRACKETS.sub(" ", left)))
         if not arrow and any(not {*side} <= {*widest} for side in sides):
             return False
         return all(
@@ -132,10 +136,13 @@ class _Sizes:
                 return False
         return True
 
-    def shape_of_result(self) -> list[Any] | None:
-        """The axes of the result; None where the pattern does not say one."""
+    def shapes_of_result(self) -> Iterator[list[Any]]:
+        """What the axes of the result may be, as far as the pattern says them."""
+        return (shape for each in self._results if (shape := self._shape_of(each)) is not None)
+
+    def _shape_of(self, axes: Sequence[str]) -> list[Any] | None:
         shape: list[Any] = []
-        for axis in self._result:
+        for axis in axes:
             if axis == SPREAD:
                 shape += self._spread or ()
                 continue
