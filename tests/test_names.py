@@ -343,6 +343,24 @@ def without_arrows(x):
     return einx.sized_mean("b [t] d", weights)
 
 
+def sized_split(pattern: str, x: Tensor, *, h: int) -> Tensor:
+    b, t, d = (int(size) for size in x.shape)
+    return x.reshape(b, t, h, d // h).transpose(1, 2)
+
+
+def split_by_einx(x):
+    return sys.modules["einx"].sized_split("b t (h k) -> b h t k", x, h=3)
+
+
+def test_an_axis_that_einx_splits_is_divisible(monkeypatch: pytest.MonkeyPatch) -> None:
+    library = types.ModuleType("einx")
+    vars(library).update(sized_split=sized_split)
+    monkeypatch.setitem(sys.modules, "einx", library)
+    told = notes(split_by_einx, torch.ones(2, 7, 15))
+    assert (told["x"], told[""]) == ("(b, t, x2)", "(b, h, t, k)")
+    assert shapes(split_by_einx, torch.ones(2, 7, 15)).extent == "for all sizes with x2 % 3 == 0"
+
+
 def keeping_axes(x):
     einx = sys.modules["einx"]
     return einx.sized_mean("b [t] d", x, keepdims=True)

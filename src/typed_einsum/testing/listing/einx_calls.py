@@ -132,9 +132,22 @@ class _Sizes:
         for axis, size in zip(side, shape, strict=True):
             if axis.isidentifier():
                 torch._check(self._known.setdefault(axis, size) == size)  # type: ignore[no-untyped-call]
-            elif not axis.isdigit() and not axis.startswith("("):
+            elif axis.startswith("("):
+                self._split(axis.strip("()").split(), size)
+            elif not axis.isdigit():
                 return False
         return True
+
+    def _split(self, parts: list[str], size: Any) -> None:
+        """Take what is left of an axis for the one of its parts that is not known yet."""
+        left, known = [], 1
+        for part in parts:
+            found = int(part) if part.isdigit() else self._known.get(part)
+            left += [part] if found is None else []
+            known = known if found is None else known * found
+        if len(left) == 1 and left[0].isidentifier():
+            torch._check(size % known == 0)  # type: ignore[no-untyped-call]
+            self._known[left[0]] = size // known
 
     def shapes_of_result(self) -> Iterator[list[Any]]:
         """What the axes of the result may be, as far as the pattern says them."""
