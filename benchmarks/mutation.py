@@ -38,12 +38,12 @@ CODES = {
     "assignments": "TE734",
     "averages": "TE743",
     "booleans": "TE708",
-    "broadcasting": "TE704",
+    "broadcasting": "TE704 TE706",
     "coordinates": "TE733",
     "cutting": "TE735",
     "defaults": "TE744",
     "diagonals": "TE715",
-    "einsums": "TE715",
+    "einsums": "TE101 TE108 TE110 TE201",
     "fractions": "TE706",
     "indexing": "TE714",
     "losses": "TE705",
@@ -61,7 +61,11 @@ CODES = {
 }
 """The codes of each module of rules."""
 
-OTHERS = {"coordinates": ("follows_the_layout", "aspect"), "splitting": ("rotary", "split_in_two")}
+OTHERS = {
+    "coordinates": ("follows_the_layout", "aspect"),
+    "einsums": ("rewritten",),
+    "splitting": ("rotary", "split_in_two"),
+}
 """Which tests of whole contracts there are of a module of rules, besides those of single operations."""
 
 TESTS = {

@@ -88,6 +88,12 @@ def warped(image: Tensor, grid: Tensor, *, is_right: bool) -> Tensor:
     return F.grid_sample(image[None], places[None], align_corners=False)
 
 
+def refused(equation: str, *tensors: Tensor) -> None:
+    """An einsum that torch refuses, so that a rule must have looked before."""
+    with pytest.raises(RuntimeError):
+        torch.einsum(equation, *tensors)
+
+
 Case = tuple[str, Callable[..., object], dict[str, str]]
 
 SEEN: list[Case] = [
@@ -308,6 +314,41 @@ SEEN: list[Case] = [
     ("TE731", lambda x: turned_chunks(x, 2, count=1, dim=2), {"x": "n t 12"}),
     ("TE731", lambda x: turned_chunks(x, 2, count=0), {"x": "12"}),
     ("TE731", lambda x: (x.view(2, 7, 17) + 1).view(14, 17).view(7, 2, 17) + 1, {"x": "even d"}),
+    # TE704, of all pairs that an index takes
+    ("TE704", lambda q, a: q[:, a].mean(), {"q": "b c", "a": "b:long"}),
+    ("TE704", lambda q, a: q[:, a].sum(), {"q": "b c d", "a": "b:long"}),
+    ("TE704", lambda x, y: x * y, {"x": "2 1", "y": "2"}),
+    (
+        "TE704",
+        lambda x, y: x.amax(1, keepdim=True) * y.max(1).indices,
+        {"x": "b d", "y": "b c"},
+    ),
+    # TE707
+    ("TE707", lambda x: x.bfloat16().float(), {"x": "b t"}),
+    ("TE707", lambda x: (x.half() * 2).double(), {"x": "b t"}),
+    ("TE707", lambda: torch.arange(9, dtype=torch.bfloat16).float(), {}),
+    ("TE707", lambda x: torch.cat([x.sin(), x.cos()]).int(), {"x": "b t"}),
+    # TE703, of axes that are merged in two orders
+    ("TE703", lambda x, y: x + y, {"x": "b*t", "y": "t*b"}),
+    ("TE703", lambda x, y: x * y, {"x": "d b*t", "y": "t*b"}),
+    ("TE703", lambda x, y: torch.where(x > 0, x, y), {"x": "b*t", "y": "t*b"}),
+    ("TE703", lambda x, y: torch.stack([x, x, x, y]), {"x": "b*t", "y": "t*b"}),
+    ("TE703", F.cross_entropy, {"input": "b*t c", "target": "t*b:long"}),
+    ("TE703", F.cross_entropy, {"input": "b c h*w", "target": "b w*h:long"}),
+    ("TE703", F.cross_entropy, {"input": "b*t c", "target": "t*b c"}),
+    ("TE703", lambda x, y: x @ y, {"x": "b h*w", "y": "w*h d"}),
+    ("TE703", lambda x, y: x @ y, {"x": "b h*w", "y": "w*h"}),
+    ("TE703", lambda x, y: x @ y, {"x": "b*t n d", "y": "t*b d m"}),
+    ("TE703", lambda x, y: torch.cat([x, y]), {"x": "n h*w", "y": "m w*h"}),
+    ("TE703", lambda x, y: torch.cat([x, y], 1), {"x": "h*w n", "y": "w*h m"}),
+    ("TE703", lambda x, y: torch.cat([x, y], dim=-1), {"x": "h*w n", "y": "w*h m"}),
+    ("TE703", lambda x, y: torch.einsum("na,ad->nd", x, y), {"x": "n h*w", "y": "w*h d"}),
+    # Equations
+    ("TE108", lambda x, y: torch.einsum("ab,ac->b", x, y), {"x": "n d", "y": "n e"}),
+    ("TE201", lambda x, y: torch.einsum("ab,bc->ac", x, y), {"x": "n d", "y": "1 e"}),
+    ("TE101", lambda x, y: refused("ba,cb", x, y), {"x": "n d", "y": "e h"}),
+    ("TE108", lambda x, y: refused("ab,ac->b", x, y), {"x": "n d", "y": "e h"}),
+    ("TE201", lambda x, y: refused("abe,bce->ac", x, y), {"x": "n d v", "y": "1 h m"}),
 ]
 
 LEFT: list[Case] = [
@@ -556,6 +597,47 @@ LEFT: list[Case] = [
     ("TE731", lambda x: turned_chunks(x, 2, -1, count=0), {"x": "n even 12"}),
     ("TE731", partial(turned, by_halves=False, in_halves=False), {"x": "n t 12"}),
     ("TE731", lambda x: (x.view(2, 7, 17).mT + 1, x.view(7, 2, 17) + 1), {"x": "even d"}),
+    ("TE704", lambda x, y: x.softmax(1) * y, {"x": "b d", "y": "d"}),
+    ("TE704", lambda x, y: torch.max(x, y), {"x": "b d", "y": "b d"}),
+    ("TE704", lambda q, a: q[:, a].mean(), {"q": "b c", "a": "n:long"}),
+    ("TE704", lambda q, a: q[:, a].mean(0), {"q": "b c", "a": "b:long"}),
+    ("TE704", lambda q, a: q[:, a].amax(), {"q": "b c", "a": "b:long"}),
+    ("TE704", lambda q, a: q[:, a].mean(), {"q": "b c", "a": "b n:long"}),
+    ("TE704", lambda q, a: q[None, :, a].mean(), {"q": "c b d", "a": "b:long"}),
+    ("TE704", lambda q, a, i: q[:, a, i].mean(), {"q": "b c d", "a": "b:long", "i": "b:long"}),
+    ("TE707", lambda x: (x * 1).float(), {"x": "b t:bfloat16"}),
+    ("TE707", lambda x: x.bfloat16().float(), {"x": "b t:long"}),
+    ("TE707", lambda x: x.half() * 2, {"x": "b t"}),
+    ("TE707", lambda x: x.half().bfloat16(), {"x": "b t"}),
+    ("TE707", lambda x: x.half().argmax(1), {"x": "b t"}),
+    ("TE707", lambda x: x.long(), {"x": "b t"}),
+    ("TE707", lambda x: (x.sin() * 5).long(), {"x": "b t"}),
+    ("TE707", lambda x: x.sin().double(), {"x": "b t"}),
+    ("TE707", lambda x: x.sin().to(torch.bool), {"x": "b t"}),
+    ("TE707", lambda x: x.sin().to(torch.complex64), {"x": "b t"}),
+    ("TE703", lambda x, y: x + y, {"x": "b*t", "y": "b*t"}),
+    ("TE703", lambda x, y: x + y, {"x": "b*t*d", "y": "b*221"}),
+    ("TE703", lambda x, y: x + y, {"x": "n*n*d", "y": "d*361"}),
+    ("TE703", lambda x, y: x + y, {"x": "d*361", "y": "n*n*d"}),
+    ("TE703", lambda x, y: x + y, {"x": "n*n*d", "y": "n*d*n"}),
+    ("TE703", lambda x, y: torch.outer(x, y), {"x": "h*w", "y": "w*h"}),
+    ("TE703", lambda x: x.mT, {"x": "b t"}),
+    ("TE703", lambda: torch.zeros(7, 9).reshape(9, 7), {}),
+    ("TE703", F.cross_entropy, {"input": "b*t c", "target": "b*t:long"}),
+    ("TE703", lambda x, y: torch.cat([x, y]), {"x": "h*w n", "y": "w*h n"}),
+    ("TE703", lambda x, y: torch.cat([x, y], dim=-1), {"x": "n h*w", "y": "n w*h"}),
+    (
+        "TE703",
+        lambda x, y: (torch.zeros(7)[:, None] * x).flatten() + (y[:, None] * torch.zeros(7)).flatten(),
+        {"x": "even", "y": "2*7"},
+    ),
+    ("TE101", lambda x, y: torch.einsum("ab,bc->ac", x, y), {"x": "n d", "y": "d e"}),
+    ("TE101", lambda x, y: torch.einsum(x, [0, 1], y, [1, 2], [0, 2]), {"x": "n d", "y": "d e"}),
+    ("TE110", lambda x, y: torch.einsum("ab,bc->ac", x, y), {"x": "n d", "y": "d e"}),
+    ("TE110", lambda x, y: torch.einsum("ab,bc->ac", x, y), {"x": "n d", "y": "1 e"}),
+    ("TE201", lambda x, y: torch.einsum("ab,bc->ac", x, y), {"x": "n d", "y": "d e"}),
+    ("TE201", lambda x, y: torch.einsum("ab,bc->ac", x, y), {"x": "n 1", "y": "1 e"}),
+    ("TE201", lambda x, y: refused("ab,bc->ac", x, y), {"x": "n d", "y": "e h"}),
 ]
 
 
@@ -821,6 +903,89 @@ MESSAGES: list[tuple[Callable[..., object], dict[str, str], tuple[str, str, str]
             "not add up to 1; divide by their sum over `t`",
         ),
     ),
+    (
+        lambda q, a: q[:, a].mean(),
+        {"q": "b c", "a": "b:long"},
+        (
+            "TE704",
+            "error",
+            "`x[:, index]` takes the index of every `b` for every `b`: to pick one entry for each, write "
+            "`x[arange(len(x)), index]` or use gather",
+        ),
+    ),
+    (
+        lambda x: x.bfloat16().float(),
+        {"x": "b t"},
+        (
+            "TE707",
+            "error",
+            "precision is lost: what becomes bf16 here becomes f32 again later, and neighbouring "
+            "values are equal by then",
+        ),
+    ),
+    (
+        lambda x: x.sin().long(),
+        {"x": "b t"},
+        ("TE707", "error", "`sin` returns at most 1, and becomes i64 here: only whole numbers are left"),
+    ),
+    (
+        lambda x, y: x + y,
+        {"x": "b*t", "y": "t*b"},
+        (
+            "TE703",
+            "error",
+            "`add` combines `b*t` with `t*b`: the same axes, merged in another order, so that entries are "
+            "matched wrongly; permute one before its reshape",
+        ),
+    ),
+    (
+        lambda x, y: torch.einsum("bd,td", x, y),
+        {"x": "b d", "y": "t d"},
+        ("TE101", "advice", "the equation has no `->`: torch implies the output `bt`"),
+    ),
+    (
+        lambda x, y: torch.einsum("td,bd", x, y),
+        {"x": "t d", "y": "b d"},
+        (
+            "TE101",
+            "error",
+            "the equation has no `->`: torch implies the output `bt`, in the order of the alphabet and not "
+            "as written, `tb`",
+        ),
+    ),
+    (
+        lambda x, y: torch.einsum("ab,cd->ad", x, y),
+        {"x": "n c", "y": "c d"},
+        (
+            "TE108",
+            "advice",
+            "letter `b` (c) is in operand 1 alone and not in the output: it is summed without a partner",
+        ),
+    ),
+    (
+        lambda x, y: torch.einsum("ab,cd->ad", x, y),
+        {"x": "n c", "y": "c d"},
+        (
+            "TE108",
+            "error",
+            "`b` in operand 1 and `c` in operand 2 are both `c`, but each is summed by itself; give both one "
+            "letter, and their entries are multiplied pairwise",
+        ),
+    ),
+    (
+        lambda x, y: refused("ab,bc->ac", x, y),
+        {"x": "n d", "y": "e h"},
+        ("TE110", "error", "letter `b` stands for `d` in operand 1 but for `e` in operand 2"),
+    ),
+    (
+        lambda x, y: torch.einsum("ab,bc->ac", x, y),
+        {"x": "n 1", "y": "d e"},
+        (
+            "TE201",
+            "error",
+            "letter `b` is `1` in operand 1 but `d` in operand 2: torch repeats the axis of size 1",
+        ),
+    ),
 ]
 
 
@@ -866,3 +1031,31 @@ def test_a_rule_that_fails_is_no_failure_of_the_function(monkeypatch: pytest.Mon
     with pytest.warns(RuntimeWarning, match=r"the rule of TE700 failed at `\w+` with ValueError: the truth"):
         ((code, severity, _),) = seen(lambda x: x / x.sum(1), {"x": "n n"})
     assert (code, severity) == ("TE704", "error")
+
+
+@pytest.mark.parametrize(
+    ("equation", "shapes", "errors"),
+    [
+        ("ab,cd->ad", ("n c", "c d"), 1),
+        ("ab,cd->a", ("n c", "c d"), 1),
+        ("ab,acd->ad", ("n c", "n c d"), 1),
+        ("ab,cd->ad", ("n c", "e d"), 0),
+        ("ab,acd->d", ("n c", "n c d"), 0),
+        ("ab,cd->cd", ("n n", "d e"), 0),
+    ],
+)
+def test_two_letters_of_one_axis_are_summed_apart_TE108(
+    equation: str, shapes: tuple[str, str], errors: int
+) -> None:
+    found = seen(lambda x, y: torch.einsum(equation, x, y), dict(zip("xy", shapes, strict=True)))
+    operands, output = equation.split("->")
+    lone = [letter for letter in operands if letter.isalpha() and operands.count(letter) == 1]
+    alone = [each for each in found if each[:2] == ("TE108", "advice")]
+    assert len(alone) == len(set(lone) - set(output))
+    assert len([each for each in found if each[:2] == ("TE108", "error")]) == errors
+
+
+def test_of_one_tensor_no_letter_stands_beside_another_operand_TE108() -> None:
+    square = seen(lambda x: torch.einsum("ab,cd->ac", x, x), {"x": "n c"})
+    assert [severity for code, severity, _ in square if code == "TE108"] == ["advice", "advice"]
+    assert seen(lambda x: torch.einsum("ab->a", x), {"x": "n c"}) == []
