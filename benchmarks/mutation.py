@@ -103,7 +103,16 @@ ARGUED: dict[str, str] = {
     "averages: in `over_another_count`, `not tensors or not results` becomes "
     "`not tensors and (not results)`": "all that is looked at has operands and a result",
     "averages: in `_new`, `0` becomes `1`": "both operands have the axis that is summed",
+    "broadcasting: in `_added_in_front`, `len(one) > len(other)` becomes `len(one) >= len(other)`": (
+        "tensors with as many axes were left alone before"
+    ),
+    "broadcasting: in `_added_in_front`, `True` becomes `False`": "both have the rank of the shorter one",
+    "broadcasting: in `_note_crossed`, `picked[0][0] < len(own)` becomes `picked[0][0] <= len(own)`": (
+        "torch refuses more indices than axes before"
+    ),
+    "broadcasting: in `_crossed`, `1` becomes `2`": "a mean or a sum has one tensor",
     "diagonals: in `diagonal`, `True` becomes `False`": "an einsum with these letters does not fail",
+    "einsums: in `uses`, `True` becomes `False`": "an equation is read if its letters fit the axes",
     "fractions: `16` becomes `17`": "how many sums are remembered is a bound, and no promise",
     "fractions: in `over_other_weights`, `not tensors or not results` becomes "
     "`not tensors and (not results)`": "all that is looked at has operands and a result",
@@ -123,6 +132,13 @@ ARGUED: dict[str, str] = {
         "the sizes of named axes begin above"
     ),
     "products: in `_alone`, `1` becomes `2`": "the sizes of named axes begin above 2",
+    "reshaping: `4` becomes `5`": "how many tensors are compared is a bound, and no promise",
+    "reshaping: in `_meetings`, `isinstance(along, int) and len(one) == len(other) and "
+    "(-len(one) <= along < len(one))` becomes `isinstance(along, int) or len(one) == len(other) or "
+    "-len(one) <= along < len(one)`": "torch refuses every other axis before",
+    "reshaping: in `_meetings`, `True` becomes `False`": (
+        "tensors of one rank are joined, and an equation is read if its letters fit the axes"
+    ),
     "lint: in `_repair_for_output`, `1` becomes `2`": "the message names only the most similar name",
     "lint: in `_repair_for_reduced`, `1` becomes `2`": "the message names only the most similar name",
     "lint: in `_doubt`, `1` becomes `2`": "the message names only the most similar name",

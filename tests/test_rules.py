@@ -17,7 +17,7 @@ from typed_einsum.testing.audit.findings import Flaw
 from typed_einsum.testing.audit.rules import registry
 
 SIZES = {"b": 11, "t": 13, "d": 17, "n": 19, "c": 23, "h": 29, "w": 31, "e": 37, "s": 41, "v": 43, "m": 47}
-SIZES |= {"even": 14, "heads": 53}
+SIZES |= {"even": 14, "heads": 53, "experts": 50}
 
 
 def seen(function: Callable[..., object], shapes: Mapping[str, str]) -> list[tuple[str, str, str]]:
@@ -27,7 +27,7 @@ def seen(function: Callable[..., object], shapes: Mapping[str, str]) -> list[tup
     for name, text in shapes.items():
         axes, _, dtype = text.partition(":")
         parts = [axis.split("*") for axis in axes.split()]
-        sizes = [[SIZES.get(part) or int(part) for part in axis] for axis in parts]
+        sizes = [[size_named(part) for part in axis] for axis in parts]
         tensor = torch.empty(
             [math.prod(each) for each in sizes], dtype=getattr(torch, dtype or "float32"), device="meta"
         )
@@ -38,8 +38,13 @@ def seen(function: Callable[..., object], shapes: Mapping[str, str]) -> list[tup
     return [(found.code, found.severity, found.message) for found in watch.findings]
 
 
+def size_named(name: str) -> int:
+    """The size of an axis, of its twin `n'`, or of one that is a number."""
+    return SIZES.get(name.removesuffix("'")) or int(name)
+
+
 def dimension_of(names: list[str]) -> Dimension:
-    factors = tuple(Factor(name, SIZES.get(name) or int(name)) for name in names)
+    factors = tuple(Factor(name, size_named(name)) for name in names)
     return WRITTEN_ONE if names == ["1"] else factors
 
 
@@ -74,6 +79,15 @@ def beside(size: int) -> Tensor:
 
 def causal(x: Tensor) -> Tensor:
     return torch.ones(x.shape[1], x.shape[1], dtype=torch.bool).tril()
+
+
+def hidden(scores: Tensor, mask: Tensor) -> Tensor:
+    return scores.masked_fill(mask, -math.inf)
+
+
+def delayed(mask: Tensor) -> Tensor:
+    """A mask moved by one entry along the last axis."""
+    return torch.cat([mask[:, :1], mask[:, :-1]], -1)
 
 
 def attended(x: Tensor, mask: Tensor) -> Tensor:
@@ -349,6 +363,69 @@ SEEN: list[Case] = [
     ("TE101", lambda x, y: refused("ba,cb", x, y), {"x": "n d", "y": "e h"}),
     ("TE108", lambda x, y: refused("ab,ac->b", x, y), {"x": "n d", "y": "e h"}),
     ("TE201", lambda x, y: refused("abe,bce->ac", x, y), {"x": "n d v", "y": "1 h m"}),
+    # TE716, of indices that are paired with other entries
+    ("TE716", lambda x, i: x.gather(1, i), {"x": "n c", "i": "b e:long"}),
+    ("TE716", lambda x, i: x.gather(0, i), {"x": "n b", "i": "e 1:long"}),
+    ("TE716", lambda x, i, y: x.scatter(1, i, y), {"x": "b n", "i": "1 c:long", "y": "b e"}),
+    ("TE716", lambda x, i, y: x.scatter(1, i, src=y), {"x": "b n", "i": "1 c:long", "y": "b e"}),
+    # TE716, of positions in merged axes that are taken apart
+    ("TE716", lambda x: x.flatten(1).argmax(1).int() // 29, {"x": "b h w"}),
+    ("TE716", lambda x: x.flatten(0, 1).topk(3, 0).indices // 29, {"x": "h w d"}),
+    ("TE716", lambda x: x.flatten(1).sort().indices // 29, {"x": "b h w"}),
+    ("TE716", lambda x: x.flatten(1).argmax(1) // 31 // 23, {"x": "b c h w"}),
+    ("TE716", lambda x: x.flatten(1).argmax(1) % (29 * 31) % 29, {"x": "b c h w"}),
+    ("TE716", lambda x, y, z: x.flatten(0, 1)[y * 2 + z], {"x": "2 w d", "y": "n:long", "z": "n:long"}),
+    ("TE716", lambda x, y, z: x.flatten(0, 1)[y * 29 + z * 1], {"x": "h w d", "y": "n:long", "z": "n:long"}),
+    (
+        "TE706",
+        lambda x, y: (x / x.norm(dim=0, keepdim=True)) @ (y / y.norm(dim=0, keepdim=True)).mT,
+        {"x": "n d", "y": "m d"},
+    ),
+    # TE717, of masks
+    ("TE717", lambda x: x.softmax(-1), {"x": "b 1"}),
+    ("TE717", lambda x: x.argmax(), {"x": "1 1"}),
+    ("TE717", lambda x, m: x.masked_fill(m[:, :, None], -1e3).softmax(-1), {"x": "b t t", "m": "b t:bool"}),
+    ("TE717", lambda x, m: hidden(x, m[:, :, None]).softmax(-1), {"x": "b 2 2", "m": "b 2:bool"}),
+    ("TE717", lambda x, m: (hidden(x, m[:, :, None]) / 3).softmax(2), {"x": "b t t", "m": "b t:bool"}),
+    ("TE717", lambda x, m: hidden(x, m[:, None]).softmax(-1), {"x": "b t t", "m": "t:bool"}),
+    (
+        "TE717",
+        lambda x, m: hidden(x, m[:, :, None].expand(-1, -1, 13)).softmax(-1),
+        {"x": "b t t", "m": "b t:bool"},
+    ),
+    ("TE717", lambda x, m: (x + (m * -1e9)[:, :, None]).softmax(-1), {"x": "b t t", "m": "b t"}),
+    ("TE717", lambda x, m: ((m * -1e9)[:, :, None] + x).softmax(-1), {"x": "b t t", "m": "b t"}),
+    (
+        "TE717",
+        lambda x, m, p: hidden(hidden(x, m), p[:, :, None]).softmax(-1),
+        {"x": "b t t", "m": "t:bool", "p": "b t:bool"},
+    ),
+    (
+        "TE717",
+        lambda x, m, p: hidden(hidden(hidden(x, m), m[:, None]), p[:, :, None]).softmax(-1),
+        {"x": "b t t", "m": "t:bool", "p": "b t:bool"},
+    ),
+    (
+        "TE717",
+        lambda x, p: hidden(x, ~(causal(x) & p[:, :, None])).softmax(-1),
+        {"x": "b t t", "p": "b t:bool"},
+    ),
+    ("TE717", lambda q, p: attended(q, causal(q) & p[:, :, None]), {"q": "b t d", "p": "b t:bool"}),
+    ("TE717", lambda q, p: attended(q, ~(causal(q) & p[:, :, None])), {"q": "b t d", "p": "b t:bool"}),
+    (
+        "TE717",
+        lambda q, v, p: F.scaled_dot_product_attention(q, q, v, p[:, :, None]),
+        {"q": "b t d", "v": "b t e", "p": "b t:bool"},
+    ),
+    # TE739, of shifts
+    ("TE739", lambda x: x.roll(24, 1), {"x": "t experts"}),
+    # TE741, of masks and of few entries
+    ("TE741", lambda x: x * x.sort(0).values, {"x": "n 1"}),
+    ("TE741", lambda x: x * x.sort().values, {"x": "1 v"}),
+    ("TE741", lambda x: x * x.sort().values, {"x": "n 2"}),
+    ("TE741", lambda x, b: (b + x).sort(-1).values * x, {"x": "n v", "b": "v"}),
+    ("TE741", lambda x, m: torch.where(m, x, 0.0).sort(-1).values * x, {"x": "n v", "m": "n v:bool"}),
+    ("TE741", lambda x: x.masked_fill(delayed(x.sort(-1).values > 1), 0), {"x": "n v"}),
 ]
 
 LEFT: list[Case] = [
@@ -638,6 +715,81 @@ LEFT: list[Case] = [
     ("TE201", lambda x, y: torch.einsum("ab,bc->ac", x, y), {"x": "n d", "y": "d e"}),
     ("TE201", lambda x, y: torch.einsum("ab,bc->ac", x, y), {"x": "n 1", "y": "1 e"}),
     ("TE201", lambda x, y: refused("ab,bc->ac", x, y), {"x": "n d", "y": "e h"}),
+    ("TE716", lambda x, i: x.gather(1, i), {"x": "b n", "i": "b e:long"}),
+    ("TE716", lambda x, i: x.gather(-1, i), {"x": "b n", "i": "b e:long"}),
+    ("TE716", lambda x, i: x.gather(1, i), {"x": "n*d c", "i": "n'*b e:long"}),
+    ("TE716", lambda i: torch.zeros(60, 23).gather(1, i), {"i": "b e:long"}),
+    ("TE716", lambda x, i: x.scatter(1, i, 1.0), {"x": "b n", "i": "b c:long"}),
+    ("TE716", lambda x, y: y[x.flatten(1).argmax(1)] // 29, {"x": "b h w", "y": "v:long"}),
+    ("TE716", lambda x, y: x.argmax() == y, {"x": "w", "y": "b:long"}),
+    ("TE716", lambda x, y: x.argmax() // 31 == y, {"x": "h w", "y": "b:long"}),
+    ("TE716", lambda x, y: x.flatten(1).argmax(1) == y, {"x": "b h w", "y": "b:long"}),
+    ("TE716", lambda x, y: x == y, {"x": "b:long", "y": "b:long"}),
+    ("TE716", lambda x: x.max() // 29, {"x": "h*w:long"}),
+    ("TE716", lambda x: x[2:5], {"x": "b d"}),
+    ("TE716", lambda x, y: x.flatten(0, 1)[(y * 1.0).long()], {"x": "2 w d", "y": "n:long"}),
+    ("TE716", lambda x, y: x.flatten(0, 1)[(y * 29).long()], {"x": "h w d", "y": "n"}),
+    ("TE716", lambda x: torch.unravel_index(x.flatten(1).argmax(1), (29, 31)), {"x": "b h w"}),
+    ("TE716", lambda x: torch.unravel_index(x.flatten(1).argmax(1), (30, 30)), {"x": "b h w"}),
+    ("TE706", lambda x, v: F.normalize(x, dim=0) @ (v / v.norm(dim=0, keepdim=True)), {"x": "n d", "v": "d"}),
+    ("TE717", lambda x: F.softmax(x), {"x": "b c"}),
+    ("TE717", lambda x: x.exp(), {"x": "1 1"}),
+    ("TE717", lambda x: x.sum(1), {"x": "b t"}),
+    ("TE717", lambda x: x.sum().exp(), {"x": "b t"}),
+    ("TE717", lambda x: x.argmax(1), {"x": "b t"}),
+    ("TE717", lambda x: x.argmax(), {"x": "t"}),
+    ("TE717", lambda x: x.argmax(), {"x": "1 t"}),
+    ("TE717", lambda x: x.sum((0, 1), keepdim=True).argmax(), {"x": "b t"}),
+    ("TE717", lambda x, y: [each.argmax(1) for each in (x, y)], {"x": "b t", "y": "b 1"}),
+    ("TE717", lambda x, m: x.masked_fill(m[:, :, None], 0.0).softmax(-1), {"x": "b t t", "m": "b t:bool"}),
+    ("TE717", lambda x, m: hidden(x, m[:, None]).softmax(-1), {"x": "b t t", "m": "b t:bool"}),
+    ("TE717", lambda x, m: hidden(x, m[:, :, None]).softmax(-1), {"x": "b t s", "m": "b t:bool"}),
+    (
+        "TE717",
+        lambda x, m: hidden(hidden(x, m[:, None]), m[:, :, None]).softmax(-1),
+        {"x": "b t t", "m": "b t:bool"},
+    ),
+    (
+        "TE717",
+        lambda x, m: hidden(hidden(x, m[:, None, None]), m[:, None, :, None]).softmax(-1),
+        {"x": "b h t t", "m": "b t:bool"},
+    ),
+    (
+        "TE717",
+        lambda x, m, p: (hidden(x, m[:, None]) + (p * -1e9)[:, :, None]).softmax(-1),
+        {"x": "b t t", "m": "b t:bool", "p": "b t"},
+    ),
+    ("TE717", lambda x, m: (x + m.float()[:, :, None]).softmax(-1), {"x": "b t t", "m": "b t:bool"}),
+    (
+        "TE717",
+        lambda x, m: torch.maximum(x, (m * -1e9)[:, :, None]).softmax(-1),
+        {"x": "b t t", "m": "b t"},
+    ),
+    (
+        "TE717",
+        lambda x, y, m: (x + y.view_as(m * -1e9)[:, :, None]).softmax(-1),
+        {"x": "b t t", "y": "b t", "m": "b t"},
+    ),
+    (
+        "TE717",
+        lambda x, y, m: torch.maximum(y, hidden(x, m[:, :, None])).softmax(-1),
+        {"x": "b t t", "y": "b t t", "m": "b t:bool"},
+    ),
+    (
+        "TE717",
+        lambda x, y, m: (hidden(x, m[:, :, None]) + y).softmax(-1),
+        {"x": "1 t t", "y": "b t t", "m": "1 t:bool"},
+    ),
+    ("TE717", lambda q: F.scaled_dot_product_attention(q, q, q), {"q": "b t d"}),
+    ("TE739", lambda x: x.softmax(1), {"x": "b c"}),
+    ("TE739", lambda x: x.sum(1, keepdim=True).roll(1, 1), {"x": "b c"}),
+    ("TE739", lambda x: torch.fft.fftshift(x, (2, 3)), {"x": "n c h w"}),
+    ("TE739", lambda: torch.arange(13).sin(), {}),
+    ("TE739", lambda: torch.arange(53) * 2, {}),
+    ("TE741", lambda x: x.sort(-1).values * 2, {"x": "n v"}),
+    ("TE741", lambda x, y: (x + y) * x.sort(-1).values, {"x": "n v", "y": "b 1 1"}),
+    ("TE741", lambda x: x[:, :].sort(-1).values * x, {"x": "n v"}),
+    ("TE741", lambda x, y: y[x.sort(-1).values] * x.float(), {"x": "n v:long", "y": "v"}),
 ]
 
 
@@ -984,6 +1136,84 @@ MESSAGES: list[tuple[Callable[..., object], dict[str, str], tuple[str, str, str]
             "TE201",
             "error",
             "letter `b` is `1` in operand 1 but `d` in operand 2: torch repeats the axis of size 1",
+        ),
+    ),
+    (
+        lambda x, i: x.gather(1, i),
+        {"x": "b n", "i": "1 e:long"},
+        (
+            "TE716",
+            "error",
+            "`gather` with an index of (1, e) takes one entry of `b` from (b, n): an index is not broadcast; "
+            "expand it along `b`, or pick along that axis",
+        ),
+    ),
+    (
+        lambda x: x.flatten(1).argmax(1) // 29,
+        {"x": "b h w"},
+        (
+            "TE716",
+            "error",
+            "a position in `h*w` is divided by the size of `h`, and the quotient taken: the inner axis is "
+            "`w`, so its size is the one to divide by",
+        ),
+    ),
+    (
+        lambda x, y: x.argmax() == y,
+        {"x": "b c", "y": "b:long"},
+        (
+            "TE716",
+            "error",
+            "one position among all of `b*c` is compared with each of several; say `dim=` where it is found",
+        ),
+    ),
+    (
+        lambda x: torch.unravel_index(x.flatten(1).argmax(1), (31, 29)),
+        {"x": "b h w"},
+        (
+            "TE716",
+            "error",
+            "a position in `h*w` is unravelled into axes of (31, 29), in another order",
+        ),
+    ),
+    (
+        lambda x: x.log_softmax(1),
+        {"x": "b 1"},
+        (
+            "TE717",
+            "error",
+            "a log_softmax over axis 1 of (b, 1), which has one entry: the result is 0 everywhere; take the "
+            "axis of the choices",
+        ),
+    ),
+    (
+        lambda x: x.softmax(1),
+        {"x": "b 1"},
+        (
+            "TE717",
+            "error",
+            "a softmax over axis 1 of (b, 1), which has one entry: the result is 1 everywhere; take the "
+            "axis of the choices",
+        ),
+    ),
+    (
+        lambda x, m: hidden(x, m[:, :, None]).softmax(-1),
+        {"x": "b t t", "m": "b t:bool"},
+        (
+            "TE717",
+            "error",
+            "a mask varies along axis 1 of (b, t, t), and the softmax is over axis 2: it masks whole rows, "
+            "and no `t` within a row; let it vary along axis 2",
+        ),
+    ),
+    (
+        lambda q, k, m: F.scaled_dot_product_attention(q, k, k, m[:, :, None]),
+        {"q": "b t d", "k": "1 t d", "m": "b t:bool"},
+        (
+            "TE717",
+            "error",
+            "a mask varies along axis 1 of (b, t, t), and the softmax is over axis 2: it masks whole rows, "
+            "and no `t` within a row; let it vary along axis 2",
         ),
     ),
 ]
