@@ -118,7 +118,7 @@ CODES: Final = MappingProxyType(
         "TE740": "entries that see only what comes after them",
         "TE741": "sorted entries matched with unsorted ones",
         "TE742": "a shift along one axis and a cut along another",
-        "TE743": "scores scaled by the size of another axis",
+        "TE743": "scores or sums scaled by the size of another axis",
         "TE744": "an operation along the default axis",
         "TE745": "entries that a mask has set to zero still count",
     }
