@@ -63,6 +63,15 @@ def test_what_needs_an_intention_is_advice() -> None:
     assert {severity for _, severity in told} <= {"advice"}
 
 
+def picked(scores, x):
+    best = scores.topk(2, dim=1).indices
+    return x.gather(2, best.unsqueeze(1).expand(-1, x.shape[1], -1))
+
+
+def test_axes_that_no_code_names_may_be_one_where_their_sizes_are() -> None:
+    assert ("TE716", "error") not in found(picked, torch.rand(2, 7), torch.rand(2, 3, 7))
+
+
 def test_a_call_is_followed_with_all_functions_that_it_goes_through(tmp_path: Path) -> None:
     looked = looked_at(outer, {"x": torch.zeros(2, 3, 5, 7)}, tmp_path, 10.0, audit=True)
     assert looked.reason == ""

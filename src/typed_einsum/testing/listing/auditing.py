@@ -6,7 +6,9 @@ and what a change of the input does to the result is advice.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -22,6 +24,7 @@ from typed_einsum.testing.inputs.recipe import Recipe
 from typed_einsum.testing.listing.named import names_of
 from typed_einsum.testing.listing.running import Ran, call_of, recorded_call
 from typed_einsum.testing.listing.values import Number
+from typed_einsum.testing.names.evidence import Kind
 from typed_einsum.testing.names.glossary import glossary_near
 from typed_einsum.testing.names.hints import hint_of
 from typed_einsum.testing.names.naming import Names
@@ -50,10 +53,28 @@ def audited(call: Call, ran: Ran, names: Names) -> tuple[Finding, ...]:
     }
     recipe = Recipe(call.recipe.signature, hints, hint_of(first.result, names, first.source))
     said = judge(replace(call, recipe=recipe, sizes={}))
-    found = tuple(_certain(said.findings))
+    found = tuple(_as_doubted(_certain(said.findings), _unnamed_and_equal(ran, names)))
     if any(each.severity == "error" for each in found):
         return found
     return (*found, *_at_these_sizes(call, ran, names))
+
+
+def _unnamed_and_equal(ran: Ran, names: Names) -> frozenset[str]:
+    """The axes that no code names, and that had the size of another in the call: they may be that axis."""
+    called = {ran.final(symbol): size for symbol, size in ran.sizes.items()}
+    sizes = Counter(called.values())
+    return frozenset(
+        names.symbols[axis].name
+        for axis, size in called.items()
+        if axis in names.symbols and sizes[size] > 1 and names.symbols[axis].evidence.kind is Kind.PLACE
+    )
+
+
+def _as_doubted(findings: Iterable[Finding], doubted: frozenset[str]) -> Iterator[Finding]:
+    """Findings, of which those that speak of a doubted axis are advice."""
+    for each in findings:
+        is_doubted = not doubted.isdisjoint(re.findall(r"\w+", each.message))
+        yield replace(each, severity="advice") if is_doubted else each
 
 
 def _at_these_sizes(call: Call, ran: Ran, names: Names) -> Iterator[Finding]:
