@@ -281,6 +281,23 @@ def test_axes_are_joined_everywhere_in_a_plan() -> None:
     assert [*plan.origins] == ["b"]
 
 
+@pytest.mark.parametrize(
+    ("forced", "text"),
+    [
+        ([("c", "b"), ("b", "a")], "a a a"),
+        ([("b", "a"), ("c", "b")], "a a a"),
+        ([("b", "a"), ("a", "c")], "c c c"),
+        ([("b", "a"), ("a", "b")], "a a c"),
+        ([("b", "3"), ("b", "a")], "3 3 c"),
+        ([("b", "3"), ("b", "a"), ("a", "b"), ("c", "a")], "3 3 3"),
+    ],
+)
+def test_axes_that_are_one_by_way_of_another_are_one(forced: list[tuple[str, str]], text: str) -> None:
+    followed = signature(x=axes("a b c"), origins="a b c")
+    plan = plan_of("def f(x):\n    return None\n", [pattern(None, x=f32(4, 5, 6))], [followed])
+    assert texts(joined(plan, forced)) == {"x": f'Float[Tensor, "{text}"]'}
+
+
 def test_none_tuples_lists_and_stars() -> None:
     source = "def f(x=None, *rest, pair, **more):\n    return x\n"
     pair = {"type": "tuple", "items": {"0": f32(2, 3), "1": 4}}

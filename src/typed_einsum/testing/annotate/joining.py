@@ -33,11 +33,22 @@ def forced_in(code: str, text: str) -> tuple[str, str] | None:
 
 def joined(plan: Planned, forced: Sequence[tuple[str, str]]) -> Planned:
     """A plan in which axes are what they are forced to be."""
-    hints, origins = plan.hints, plan.origins
-    for name, other in forced:
-        hints = {place: _renamed(hint, {name: other}) for place, hint in hints.items()}
-        origins = {each: origin for each, origin in origins.items() if each != name}
+    names = _resolved(forced)
+    hints = {place: _renamed(hint, names) for place, hint in plan.hints.items()}
+    origins = {name: origin for name, origin in plan.origins.items() if name not in names}
     return replace(plan, hints=hints, origins=origins)
+
+
+def _resolved(forced: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """What each name becomes in the end: where `c` is `b` and `b` is `a`, both are `a`."""
+    names: dict[str, str] = {}
+    for name, other in forced:
+        left, kept = names.get(name, name), names.get(other, other)
+        if left.isdigit():
+            left, kept = kept, left
+        if left != kept and not left.isdigit():
+            names = {each: kept if into == left else into for each, into in names.items()} | {left: kept}
+    return names
 
 
 def _renamed(hint: Hint, names: Mapping[str, str]) -> Hint:
