@@ -108,6 +108,11 @@ def refused(equation: str, *tensors: Tensor) -> None:
         torch.einsum(equation, *tensors)
 
 
+def grid() -> Tensor:
+    """The row and the column of every place."""
+    return torch.stack(torch.meshgrid(torch.arange(29), torch.arange(31), indexing="ij"), -1)
+
+
 Case = tuple[str, Callable[..., object], dict[str, str]]
 
 SEEN: list[Case] = [
@@ -426,6 +431,14 @@ SEEN: list[Case] = [
     ("TE741", lambda x, b: (b + x).sort(-1).values * x, {"x": "n v", "b": "v"}),
     ("TE741", lambda x, m: torch.where(m, x, 0.0).sort(-1).values * x, {"x": "n v", "m": "n v:bool"}),
     ("TE741", lambda x: x.masked_fill(delayed(x.sort(-1).values > 1), 0), {"x": "n v"}),
+    # TE733, of parts of a grid
+    ("TE733", lambda: grid()[..., 0] / 31, {}),
+    ("TE733", lambda: grid()[..., -1] / 29, {}),
+    ("TE733", lambda: grid()[None][..., 0] / 31, {}),
+    ("TE733", lambda: grid()[:, None][..., 0] / 31, {}),
+    ("TE733", lambda: grid()[...][..., 0] / 31, {}),
+    ("TE733", lambda: torch.arange(29)[3:] / 31, {}),
+    ("TE733", lambda: (torch.arange(29) / 31, torch.arange(23) / 23), {}),
 ]
 
 LEFT: list[Case] = [
@@ -790,6 +803,25 @@ LEFT: list[Case] = [
     ("TE741", lambda x, y: (x + y) * x.sort(-1).values, {"x": "n v", "y": "b 1 1"}),
     ("TE741", lambda x: x[:, :].sort(-1).values * x, {"x": "n v"}),
     ("TE741", lambda x, y: y[x.sort(-1).values] * x.float(), {"x": "n v:long", "y": "v"}),
+    ("TE733", lambda: grid()[..., 0] / 29, {}),
+    ("TE733", lambda: grid()[..., 1] / 31, {}),
+    ("TE733", lambda: grid()[3][..., 0] / 31, {}),
+    ("TE733", lambda: grid()[2:9][..., 0] / 31, {}),
+    ("TE733", lambda: grid() / 31, {}),
+    ("TE733", lambda: torch.arange(29) / 7, {}),
+    ("TE733", lambda: (torch.arange(29)[:, None] * 31 + torch.arange(31)) / 31, {}),
+    ("TE733", lambda x: x / 31, {"x": "b"}),
+    ("TE733", lambda x: x.view_as(torch.arange(29)) / 31, {"x": "h"}),
+    ("TE733", lambda x: x[torch.arange(29)] / 31, {"x": "h"}),
+    ("TE733", lambda x: torch.stack([x]), {"x": "h"}),
+    ("TE733", lambda x: torch.stack([x, x], -1), {"x": "h"}),
+    ("TE733", lambda: torch.stack([torch.arange(29)]) / 31, {}),
+    ("TE733", lambda x, y: x[y.argmax(1)], {"x": "n*d e", "y": "b c"}),
+    (
+        "TE733",
+        lambda x, places: F.grid_sample(x, places[:, :1], align_corners=False),
+        {"x": "n c e s", "places": "n h w 2"},
+    ),
 ]
 
 
@@ -1216,6 +1248,16 @@ MESSAGES: list[tuple[Callable[..., object], dict[str, str], tuple[str, str, str]
             "and no `t` within a row; let it vary along axis 2",
         ),
     ),
+    (
+        partial(warped, is_right=False),
+        {"image": "c e s", "grid": "h w"},
+        (
+            "TE733",
+            "error",
+            "`grid_sample` takes positions along `w` first, and then those along `h`: the two are exchanged, "
+            "and the image is transposed",
+        ),
+    ),
 ]
 
 
@@ -1289,3 +1331,8 @@ def test_of_one_tensor_no_letter_stands_beside_another_operand_TE108() -> None:
     square = seen(lambda x: torch.einsum("ab,cd->ac", x, x), {"x": "n c"})
     assert [severity for code, severity, _ in square if code == "TE108"] == ["advice", "advice"]
     assert seen(lambda x: torch.einsum("ab->a", x), {"x": "n c"}) == []
+
+
+def test_two_axes_that_are_exchanged_are_one_error_TE733() -> None:
+    found = seen(lambda: (torch.arange(29) / 31, torch.arange(31) / 29), {})
+    assert [severity for _, severity, _ in found] == ["error"]
