@@ -126,6 +126,12 @@ ARGUED: dict[str, str] = {
     "masking: in `_reduce`, `axis < len(fact.varies)` becomes `axis <= len(fact.varies)`": (
         "a mask is compared with all axes of what it is multiplied with"
     ),
+    "picking: in `picked`, `1` becomes `2`": (
+        "what is divided by a number or unravelled is one tensor, and torch hands the shape on by its name"
+    ),
+    "picking: in `_paired`, `len(own) != len(of_index) or not own` becomes "
+    "`len(own) != len(of_index) and (not own)`": "torch refuses an index of another rank before",
+    "picking: in `_paired`, `True` becomes `False`": "an index has the rank of what it is paired with",
     "products: in `summed_apart`, `1` becomes `2`": "a sum has one tensor",
     "products: in `_note`, `left and right` becomes `left or right`": "a sum must be over both",
     "products: in `_alone`, `size_of(dimension) > 1` becomes `size_of(dimension) >= 1`": (
