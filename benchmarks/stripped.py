@@ -105,8 +105,8 @@ def texts_of(record: Mapping[str, Any]) -> dict[str, str]:
     n = counts(record)
     found = n["errors"] + n["advised"]
     return {
-        "stripped": f"With their annotations taken away, {found} of {n['silent']} silent bugs "
-        f"({found / n['silent']:.0%}) are found on one call of each: {n['errors']} as errors, "
+        "stripped": f"Without their annotations, {found} of the {n['silent']} silent bugs known, cited and "
+        f"fresh ({found / n['silent']:.0%}) are found on one call of each: {n['errors']} as errors, "
         f"{n['advised']} as advice that the repaired form does not get. Repaired forms with an error: "
         f"{n['alarms']} of {n['repairs']}."
     }
