@@ -50,7 +50,8 @@ def texts_of(record: dict[str, Any]) -> dict[str, str]:
     """What stands on the page."""
     return {
         "static": f"The {record['files']} files of this project's `src` and `tests`, with "
-        f"{record['equations']} equations and\n{record['annotated']} annotated functions, take {record['seconds']} s, "
+        f"{record['equations']} equations and\n{record['annotated']} annotated functions, "
+        f"take {record['seconds']} s, "
         f"{1000 * record['seconds'] / record['files']:.1f} ms a file ({record['machine']['processor']})."
     }
 
