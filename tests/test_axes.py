@@ -534,7 +534,8 @@ def test_einops_is_known_wherever_it_is_installed(tmp_path: Path, monkeypatch: p
     there = askers._folder_of("einops")
     assert f"{tmp_path / 'dist-packages' / 'einops' / 'einops.py'}".startswith(there)
     assert not f"{tmp_path / 'dist-packages' / 'einops_exts' / 'torch.py'}".startswith(there)
-    monkeypatch.setattr(askers, "EINOPS", there)
+    assert [Path(each).name.strip("<") for each in askers.LIBRARIES] == ["einops", "einx"]
+    monkeypatch.setattr(askers, "LIBRARIES", (there,))
     assert askers._kind(f"{there}einops.py") == "library"
     assert askers._kind(f"{tmp_path}/dist-packages/einops_exts/torch.py") == "user"
     assert askers._folder_of("no_such_package") == "<no_such_package"

@@ -50,8 +50,8 @@ COMPUTES = tuple(
 )
 """What computes by loops of its own, for which it needs sizes as numbers."""
 
-EINOPS = _folder_of("einops")
-"""What splits axes, too; it asks by torch."""
+LIBRARIES = (_folder_of("einops"), _folder_of("einx"))
+"""What takes patterns: what it asks, the code asks that calls it."""
 
 FOLLOWS = str(Path(__file__).parent / "remembering.py")
 """What runs operations in the place of torch."""
@@ -118,4 +118,4 @@ def _kind(file: str) -> str:
         return "computes"
     if file.startswith(CHECKS):
         return "check"
-    return "library" if file.startswith(EINOPS) else "user"
+    return "library" if file.startswith(LIBRARIES) else "user"
