@@ -10,6 +10,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.nn import Parameter
 
 from typed_einsum.testing.audit import Watch
 from typed_einsum.testing.audit.dimensions import WRITTEN_ONE, Dimension, Factor, TrackedAxes
@@ -114,6 +115,9 @@ def grid() -> Tensor:
 
 
 Case = tuple[str, Callable[..., object], dict[str, str]]
+
+QKV = {"q": "b t d", "k": "b s d", "v": "b s e"}
+"""Queries, keys and values."""
 
 SEEN: list[Case] = [
     # TE734
@@ -439,6 +443,30 @@ SEEN: list[Case] = [
     ("TE733", lambda: grid()[...][..., 0] / 31, {}),
     ("TE733", lambda: torch.arange(29)[3:] / 31, {}),
     ("TE733", lambda: (torch.arange(29) / 31, torch.arange(23) / 23), {}),
+    # TE706, of weights on their way to a sum
+    ("TE706", lambda q, k, v: ((q @ k.mT).softmax(1) / 2) @ v, QKV),
+    ("TE706", lambda q, k, v: (q @ k.mT * k[:, :13, 0, None].exp()).softmax(1) @ v, QKV),
+    (
+        "TE706",
+        lambda q, k, v: torch.einsum("bts,bsd->btd", torch.einsum("btd,bsd->bts", q, k).softmax(1), v),
+        QKV,
+    ),
+    ("TE706", lambda x, y: F.nll_loss(x.softmax(0).log(), y), {"x": "b c", "y": "b:long"}),
+    ("TE706", lambda x, y: x.log_softmax(0).gather(1, y[:, None]), {"x": "b c", "y": "b:long"}),
+    # TE706, of vectors of length one
+    ("TE706", lambda x, y: F.normalize(x) @ F.normalize(y).mT, {"x": "b t d", "y": "b s d"}),
+    ("TE706", lambda x, y: F.normalize(x, 2.0, 0) @ F.normalize(y, 2.0, 0).mT, {"x": "n d", "y": "m d"}),
+    ("TE706", lambda x, y: F.normalize(x, dim=0)[:5] @ F.normalize(y, dim=0).mT, {"x": "n d", "y": "m d"}),
+    (
+        "TE706",
+        lambda x, y: torch.cat([F.normalize(each, dim=0) for each in (x, x)]) @ F.normalize(y, dim=0).mT,
+        {"x": "n d", "y": "m d"},
+    ),
+    (
+        "TE706",
+        lambda x, y: (x / x.norm(dim=0, keepdim=True).clamp(min=1)) @ F.normalize(y, dim=0).mT,
+        {"x": "n d", "y": "m d"},
+    ),
 ]
 
 LEFT: list[Case] = [
@@ -821,6 +849,48 @@ LEFT: list[Case] = [
         "TE733",
         lambda x, places: F.grid_sample(x, places[:, :1], align_corners=False),
         {"x": "n c e s", "places": "n h w 2"},
+    ),
+    (
+        "TE706",
+        lambda q, k, v: (q @ Parameter(k)).softmax(1) @ v,
+        {"q": "b t d", "k": "b d s", "v": "b s e"},
+    ),
+    ("TE706", lambda q, k, v: (q @ k.mT).softmax(1) @ Parameter(v), QKV),
+    ("TE706", lambda q, k, v: (q @ k.mT).softmax(1).tanh() @ v, QKV),
+    ("TE706", lambda q, k, v: ((q @ k.mT).softmax(1) / v[:, None, :, 0]) @ v, QKV),
+    ("TE706", lambda q, k, v: (q @ k.mT).softmax(1) @ v, {"q": "b 1 d", "k": "b s d", "v": "b s e"}),
+    ("TE706", lambda a, x: a.softmax(0) @ x, {"a": "n m", "x": "m d"}),
+    ("TE706", lambda x, c: (x @ c.mT).softmax(-1).mT @ x, {"x": "n d", "c": "m d"}),
+    (
+        "TE706",
+        lambda p, q: F.kl_div(p.log_softmax(1), q.softmax(1), reduction="sum"),
+        {"p": "b c", "q": "b c"},
+    ),
+    (
+        "TE706",
+        lambda p, q: F.kl_div(p.log_softmax(0), q.log_softmax(1), reduction="sum", log_target=True),
+        {"p": "b c", "q": "b c"},
+    ),
+    ("TE706", lambda x, y: (x.log_softmax(1) * y).sum(1), {"x": "b c", "y": "b c"}),
+    ("TE706", lambda x, y: (x.log_softmax(1) * y).sum(), {"x": "b c", "y": "b c"}),
+    ("TE706", lambda x, y: (x.log_softmax(1) * y).sum((0, 1)), {"x": "b c", "y": "b c"}),
+    ("TE706", lambda x, y: (x.softmax(1) * y).sum(0), {"x": "b c", "y": "b c"}),
+    ("TE706", lambda x, y: F.nll_loss(x.log_softmax(1), y), {"x": "b c", "y": "b:long"}),
+    ("TE706", lambda x, y: F.nll_loss(x.log_softmax(0), y), {"x": "c", "y": ":long"}),
+    ("TE706", lambda x, y: x.log_softmax(1).gather(1, y[:, None]), {"x": "b c", "y": "b:long"}),
+    ("TE706", lambda x, i: x.log_softmax(0).gather(1, i.expand(13, 1)), {"x": "t c", "i": "1 1:long"}),
+    ("TE706", lambda x, y: x.log_softmax(0).gather(1, y), {"x": "b c", "y": "b 5:long"}),
+    ("TE706", lambda x, y: F.normalize(x) @ F.normalize(y).mT, {"x": "n d", "y": "m d"}),
+    ("TE706", lambda x, y: F.normalize(x, dim=0) @ y.mT, {"x": "n d", "y": "m d"}),
+    (
+        "TE706",
+        lambda x, y: torch.cat([F.normalize(x, dim=0), x]) @ F.normalize(y, dim=0).mT,
+        {"x": "n d", "y": "m d"},
+    ),
+    (
+        "TE706",
+        lambda x, y: (x / x.abs().norm(dim=0, keepdim=True)) @ F.normalize(y, dim=0).mT,
+        {"x": "n d", "y": "m d"},
     ),
 ]
 
@@ -1256,6 +1326,65 @@ MESSAGES: list[tuple[Callable[..., object], dict[str, str], tuple[str, str, str]
             "error",
             "`grid_sample` takes positions along `w` first, and then those along `h`: the two are exchanged, "
             "and the image is transposed",
+        ),
+    ),
+    (
+        lambda q, k, v: (q @ k.mT).softmax(1) @ v,
+        QKV,
+        (
+            "TE706",
+            "error",
+            "weights are normalised over `t` but summed over `s`: they do not add up to 1; the softmax "
+            "belongs over the axis that is summed",
+        ),
+    ),
+    (
+        lambda q, k, v: (q @ k.mT).softmax(1) @ v,
+        {"q": "b t d", "k": "b t' d", "v": "b t' e"},
+        (
+            "TE706",
+            "error",
+            "weights are normalised over `t`, axis 1 of (b, t, t), but summed over `t`, axis 2 of (b, t, t): "
+            "they do not add up to 1; the softmax belongs over the axis that is summed",
+        ),
+    ),
+    (
+        lambda a, x: a / a.sum(0, keepdim=True) @ x,
+        {"a": "n m", "x": "m d"},
+        (
+            "TE706",
+            "advice",
+            "weights are normalised over `n` but summed over `m`: they do not add up to 1; the division "
+            "belongs over the axis that is summed",
+        ),
+    ),
+    (
+        lambda x, y: (x.log_softmax(1) * y).sum(0),
+        {"x": "b c", "y": "b c"},
+        (
+            "TE706",
+            "error",
+            "log-probabilities are normalised over `c` but summed over `b`; the log_softmax belongs over `b`",
+        ),
+    ),
+    (
+        lambda x, y: F.nll_loss(x.log_softmax(0), y),
+        {"x": "b c", "y": "b:long"},
+        (
+            "TE706",
+            "error",
+            "log-probabilities are normalised over `b` but one is picked along `c`; the log_softmax belongs "
+            "over `c`",
+        ),
+    ),
+    (
+        lambda x, y: F.normalize(x, dim=0) @ F.normalize(y, dim=0).mT,
+        {"x": "n d", "y": "m d"},
+        (
+            "TE706",
+            "error",
+            "vectors are normalised along `n` but multiplied along `d`: the products are not cosines; "
+            "normalise along `d`",
         ),
     ),
 ]
