@@ -50,7 +50,7 @@ CODES = {
     "masking": "TE745",
     "no_effect": "TE717",
     "normalisation": "TE706",
-    "ordering": "TE739 TE741",
+    "ordering": "TE739 TE741 TE704",
     "picking": "TE716",
     "precision": "TE707",
     "products": "TE732",
@@ -125,6 +125,20 @@ ARGUED: dict[str, str] = {
     "masking: in `_reduce`, `continue` becomes `break`": "signs are the same under every mask",
     "masking: in `_reduce`, `axis < len(fact.varies)` becomes `axis <= len(fact.varies)`": (
         "a mask is compared with all axes of what it is multiplied with"
+    ),
+    "ordering: in `shifts_of`, `1` becomes `2`": "the sizes of named axes begin above",
+    "ordering: in `shifts_of`, `type(axis) is int and -len(own) <= axis < len(own) and (type(shift) is int)` "
+    "becomes `type(axis) is int or -len(own) <= axis < len(own) or type(shift) is int`": (
+        "torch refuses every other axis before"
+    ),
+    "ordering: in `out_of_order`, `not tensors or not results` becomes `not tensors and (not results)`": (
+        "all that is looked at has operands and a result"
+    ),
+    "ordering: in `_note_sorted`, `axis % rank - rank` becomes `axis % rank + rank`": (
+        "which axis was sorted is noted, and nothing asks for it"
+    ),
+    "ordering: in `_note_sorted`, `axis % rank` becomes `axis * rank`": (
+        "which axis was sorted is noted, and nothing asks for it"
     ),
     "picking: in `picked`, `1` becomes `2`": (
         "what is divided by a number or unravelled is one tensor, and torch hands the shape on by its name"
