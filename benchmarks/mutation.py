@@ -126,6 +126,8 @@ ARGUED: dict[str, str] = {
     "masking: in `_reduce`, `axis < len(fact.varies)` becomes `axis <= len(fact.varies)`": (
         "a mask is compared with all axes of what it is multiplied with"
     ),
+    "no_effect: in `_attended`, `1` becomes `2`": "keys and values have one axis of positions",
+    "no_effect: in `_covers`, `True` becomes `False`": "both masks have the rank of the scores",
     "ordering: in `shifts_of`, `1` becomes `2`": "the sizes of named axes begin above",
     "ordering: in `shifts_of`, `type(axis) is int and -len(own) <= axis < len(own) and (type(shift) is int)` "
     "becomes `type(axis) is int or -len(own) <= axis < len(own) or type(shift) is int`": (
