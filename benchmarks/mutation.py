@@ -111,6 +111,17 @@ ARGUED: dict[str, str] = {
         "torch refuses more indices than axes before"
     ),
     "broadcasting: in `_crossed`, `1` becomes `2`": "a mean or a sum has one tensor",
+    "coordinates: in `crossed`, `False` becomes `True`": "meshgrid returns as many tensors as it is given",
+    "coordinates: in `crossed`, `len(tensors) > 1` becomes `len(tensors) >= 1`": (
+        "a grid is sampled by two tensors"
+    ),
+    "coordinates: in `_gathered`, `isinstance(index, Tensor) and type(axis) is int and "
+    "(-len(own) <= axis < len(own))` becomes `isinstance(index, Tensor) or type(axis) is int or "
+    "-len(own) <= axis < len(own)`": "torch refuses every other index and axis before",
+    "coordinates: in `_sampled`, `2` becomes `3`": "a grid is sampled by two tensors",
+    "coordinates: in `_used`, `facts.clear(use)` becomes `pass`": (
+        "of two axes that are exchanged, the first one alone was suspected"
+    ),
     "diagonals: in `diagonal`, `True` becomes `False`": "an einsum with these letters does not fail",
     "einsums: in `uses`, `True` becomes `False`": "an equation is read if its letters fit the axes",
     "fractions: `16` becomes `17`": "how many sums are remembered is a bound, and no promise",

@@ -847,7 +847,7 @@ LEFT: list[Case] = [
     ("TE733", lambda x, y: x[y.argmax(1)], {"x": "n*d e", "y": "b c"}),
     (
         "TE733",
-        lambda x, places: F.grid_sample(x, places[:, :1], align_corners=False),
+        lambda x, places: F.grid_sample(x, places.sum(1, keepdim=True), align_corners=False),
         {"x": "n c e s", "places": "n h w 2"},
     ),
     (
