@@ -915,4 +915,4 @@ def test_the_page_shows_what_is_printed(tmp_path: Path) -> None:
             )
             assert re.sub(r"in [0-9.]+s( \([0-9:]+\))?", "in 0.10s", ran.out) == shown
             runs += 1
-    assert runs == 2
+    assert runs == 3
