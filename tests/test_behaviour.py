@@ -521,3 +521,21 @@ def test_what_is_added_and_taken_out_again_is_not_lost() -> None:
         return x + shift - shift
 
     assert "TE738" not in [code for code, _ in codes(check_contract(round_trip))]
+
+
+class BeginsAtNothing(nn.Module):
+    """A branch of a residual block, whose last layer is zeros in a new object."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.out = nn.Linear(5, 5, bias=False)
+        nn.init.zeros_(self.out.weight)
+
+    def forward(
+        self, x: Float[Tensor, "n d=5"], gate: Float[Tensor, "n d"], keep: Bool[Tensor, "n"]
+    ) -> Float[Tensor, "n d"]:
+        return self.out((x * gate).masked_fill(~keep[:, None], 0.0))
+
+
+def test_zeros_that_a_new_object_begins_with_hide_nothing_that_is_lost() -> None:
+    assert check_contract(BeginsAtNothing()).findings == ()

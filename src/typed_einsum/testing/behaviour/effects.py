@@ -51,18 +51,28 @@ def without_effect(call: Call, definition: SourceLine) -> Iterator[tuple[str, Fl
     if any(same(left, call.arguments[name]) for left in before for name in names):
         return  # what is merged into an argument and taken out again is not lost
     used = Used.by(call, names)
-    for name in names:
-        is_decided = name in used.decided and not _is_mask(call, name)
-        if is_decided or name in used.forms or _is_unused_on_purpose(call, name, used):
-            continue
-        if all(_is_without_effect(call, name, each) for each in _surroundings(call, name)):
-            text = (
-                f"other numbers in `{name}` change nothing, though it is used: is what was computed "
-                "from it lost?"
-                if name in used.numbers
-                else f"`{name}` is not used: leave it out, or name it `_{name}`"
+    lost = [name for name in names if _is_lost(call, name, used)]
+    has_zeros = isinstance(call.object, nn.Module) and used.numbers <= {*lost, *used.decided}
+    for name in lost:
+        if name not in used.numbers:
+            yield "TE738", advice(f"`{name}` is not used: leave it out, or name it `_{name}`", definition)
+        elif not has_zeros:  # a new object of zeros hides all that it is given
+            yield (
+                "TE738",
+                advice(
+                    f"other numbers in `{name}` change nothing, though it is used: is what was computed "
+                    "from it lost?",
+                    definition,
+                ),
             )
-            yield "TE738", advice(text, definition)
+
+
+def _is_lost(call: Call, name: str, used: Used) -> bool:
+    """Whether other numbers in an argument change nothing, where something should be made of them."""
+    is_decided = name in used.decided and not _is_mask(call, name)
+    if is_decided or name in used.forms or _is_unused_on_purpose(call, name, used):
+        return False
+    return all(_is_without_effect(call, name, each) for each in _surroundings(call, name))
 
 
 class Used(TorchFunctionMode):
