@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 import torch
 
-from typed_einsum.testing.observe import store
+from typed_einsum.testing.observe import store, waiting
 from typed_einsum.testing.observe.budget import Budget
 from typed_einsum.testing.observe.earlier import Earlier
 from typed_einsum.testing.observe.garbage import collected_once_at_exit, collected_rarely
@@ -202,7 +202,7 @@ def test_a_judged_call_that_waits_to_be_followed_keeps_its_verdict(
     seen.patterns["t c"] = Pattern({}, extent="all sizes", text="for all sizes with t % 2 == 0")
     verdicts = Verdicts(tmp_path, Budget(0.0, -1.0), {}, {})
     verdicts.take(seen, "t c", {}, None)
-    monkeypatch.setattr(Waiting, "too_many", lambda waiting, _: iter(list(waiting.calls.values())))
+    monkeypatch.setattr(Waiting, "too_many", lambda calls, _: iter(list(calls.calls.values())))
     verdicts.settle()
     assert getattr(seen.patterns["t c"], "text", None) == "for all sizes with t % 2 == 0"
     assert not seen.owed
@@ -213,7 +213,7 @@ def test_a_call_for_which_there_is_no_time_is_owed(tmp_path: Path, monkeypatch: 
     seen.patterns["t c"] = Pattern({}, text="")
     verdicts = Verdicts(tmp_path, Budget(0.0, -1.0), {}, {})
     verdicts.take(seen, "t c", {}, object())  # type: ignore[arg-type]
-    monkeypatch.setattr(Waiting, "too_many", lambda waiting, _: iter(list(waiting.calls.values())))
+    monkeypatch.setattr(Waiting, "too_many", lambda calls, _: iter(list(calls.calls.values())))
     verdicts.settle()
     assert getattr(seen.patterns["t c"], "text", None) == NO_TIME
     assert seen.owed == {"t c"}
@@ -286,6 +286,27 @@ def test_a_judgement_that_takes_long_is_taken_up_at_the_end(
     verdicts.settle(is_last=True)
     assert allowed[0] < 10 < allowed[1]
     assert Observations((_function_of(seen),)).left == 0
+
+
+def test_calls_that_take_long_are_kept_only_as_far_as_memory_goes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = Seen(test_a_function_without_tensors_is_soon_left_alone.__code__, "ops", annotated=True)
+    seen.patterns["t c"] = Pattern({}, ended="returned")
+    allowed: list[float] = []
+
+    def judged_call(call: object, told: Pattern, root: Path, limit: float, most: float, **_: bool) -> Pattern:
+        allowed.append(most)
+        return replace(told, extent="not judged", text="all calls together ran for more than 1 second")
+
+    monkeypatch.setattr("typed_einsum.testing.observe.verdicts.judging.judged_call", judged_call)
+    monkeypatch.setattr(waiting, "MOST_NUMBERS", 10)
+    verdicts = Verdicts(tmp_path, Budget(0.0, 60.0), {seen.place: {}}, {})
+    verdicts.take(seen, "t c", {"x": torch.zeros(3, 5)}, object())  # type: ignore[arg-type]
+    verdicts.settle()
+    verdicts.settle(is_last=True)
+    assert len(allowed) == 1
+    assert Observations((_function_of(seen),)).left == 1
 
 
 def _function_of(seen: Seen) -> Function:
@@ -393,7 +414,7 @@ def test_a_call_that_was_not_followed_says_why(
     verdicts = Verdicts(tmp_path, Budget(0.0, -1.0), {}, {})
     verdicts.take(seen, "t c", {}, None)
     if not is_last:
-        monkeypatch.setattr(Waiting, "too_many", lambda waiting, _: iter(list(waiting.calls.values())))
+        monkeypatch.setattr(Waiting, "too_many", lambda calls, _: iter(list(calls.calls.values())))
     verdicts.settle(is_last=is_last)
     assert getattr(seen.patterns["t c"], "text", None) == (LATE if is_last else DROPPED)
 

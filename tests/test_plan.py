@@ -245,7 +245,8 @@ def test_source_goes_with_the_function(monkeypatch: pytest.MonkeyPatch) -> None:
     del compiled
     inline.COMPILED.kept.clear()
     gc.collect()
-    assert file not in linecache.cache
+    einsum("b next -> next b", torch.ones(2, 3))  # its source takes the number of the one that is gone
+    assert file not in linecache.cache or "freed" not in "".join(linecache.getlines(file))
 
 
 def test_axes_of_size_1_are_dropped_where_they_stand() -> None:

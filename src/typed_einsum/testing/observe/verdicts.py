@@ -154,7 +154,8 @@ class Verdicts:
                     ended.call, told, self._root, limit, most, numbers_too=numbers_too
                 )
             seen.patterns[ended.pattern] = found
-            if share < 1.0 and found.extent == "not judged" and TOO_LONG in found.text:
+            is_stopped = share < 1.0 and found.extent == "not judged" and TOO_LONG in found.text
+            if is_stopped and self._waiting.has_room_beside([*self._long, ended]):
                 self._long.append(ended)
             self._take_those_below(self._below)
         finally:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Container, Hashable, Iterator
+from collections.abc import Container, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from torch import nn
@@ -81,6 +81,11 @@ class Waiting:
             yield each
             if not self._are_too_many:
                 return
+
+    def has_room_beside(self, kept: Sequence[Ended]) -> bool:
+        """Whether these calls may be kept as well."""
+        numbers = self._all_numbers + sum(map(_numbers, kept))
+        return len(kept) <= MOST_WAITING and numbers <= MOST_NUMBERS
 
     @property
     def _are_too_many(self) -> bool:
