@@ -139,6 +139,23 @@ ARGUED: dict[str, str] = {
     ),
     "no_effect: in `_attended`, `1` becomes `2`": "keys and values have one axis of positions",
     "no_effect: in `_covers`, `True` becomes `False`": "both masks have the rank of the scores",
+    "normalisation: in `over_another_axis`, `len(tensors) > 1` becomes `len(tensors) >= 1`": (
+        "torch refuses a choice without an index before"
+    ),
+    "normalisation: in `over_another_axis`, `2` becomes `3`": "torch hands the axis on by its name",
+    "normalisation: in `over_another_axis`, `1` becomes `2`": "torch hands the axis on by its name",
+    "normalisation: in `_note_division`, `1` becomes `2`": "a sum to divide by holds no weights itself",
+    "normalisation: in `_note_division`, `0` becomes `1`": (
+        "a sum that has kept its axis has the rank of what was summed"
+    ),
+    "normalisation: in `_met`, `1` becomes `2`": "weights and logarithms that meet are two tensors",
+    "normalisation: in `_met`, `2` becomes `3`": "only products and divergences of two tensors are looked at",
+    "normalisation: in `_suspect_weights`, `2` becomes `3`": "only products of two tensors are looked at",
+    "normalisation: in `_suspect_weights`, `continue` becomes `break`": (
+        "all the weights that a tensor holds are logarithms of scores, or none is"
+    ),
+    "normalisation: in `_summed`, `1` becomes `2`": "a sum has one tensor",
+    "normalisation: in `_picked`, `1` becomes `2`": "an index holds whole numbers, and no logarithms",
     "ordering: in `shifts_of`, `1` becomes `2`": "the sizes of named axes begin above",
     "ordering: in `shifts_of`, `type(axis) is int and -len(own) <= axis < len(own) and (type(shift) is int)` "
     "becomes `type(axis) is int or -len(own) <= axis < len(own) or type(shift) is int`": (

@@ -74,6 +74,12 @@ def exchanged(x: Tensor, dim: int = -1) -> Tensor:
     return torch.cat((-x[..., half:], x[..., :half]), dim)
 
 
+def talking(q: Tensor, k: Tensor, mix: Tensor, v: Tensor) -> Tensor:
+    """Weights that are mixed over the heads before the sum over the keys."""
+    weights = torch.einsum("bthd,bshd->btsh", q, k).softmax(2)
+    return torch.einsum("btsg,bsge->btge", weights @ mix, v)
+
+
 def beside(size: int) -> Tensor:
     return torch.arange(size // 2).repeat_interleave(2, -1)
 
@@ -451,6 +457,11 @@ SEEN: list[Case] = [
         lambda q, k, v: torch.einsum("bts,bsd->btd", torch.einsum("btd,bsd->bts", q, k).softmax(1), v),
         QKV,
     ),
+    (
+        "TE706",
+        lambda q, k, v: (q @ k.mT).softmax(1).transpose(0, 1) @ v,
+        {"q": "b t d", "k": "b s d", "v": "s e"},
+    ),
     ("TE706", lambda x, y: F.nll_loss(x.softmax(0).log(), y), {"x": "b c", "y": "b:long"}),
     ("TE706", lambda x, y: x.log_softmax(0).gather(1, y[:, None]), {"x": "b c", "y": "b:long"}),
     # TE706, of vectors of length one
@@ -465,6 +476,12 @@ SEEN: list[Case] = [
     (
         "TE706",
         lambda x, y: (x / x.norm(dim=0, keepdim=True).clamp(min=1)) @ F.normalize(y, dim=0).mT,
+        {"x": "n d", "y": "m d"},
+    ),
+    ("TE706", lambda x, y: F.normalize(x, dim=0) / 2 @ F.normalize(y, dim=0).mT, {"x": "n d", "y": "m d"}),
+    (
+        "TE706",
+        lambda x, y: torch.cat([F.normalize(x, dim=0)]) @ F.normalize(y, dim=0).mT,
         {"x": "n d", "y": "m d"},
     ),
 ]
@@ -891,6 +908,29 @@ LEFT: list[Case] = [
         "TE706",
         lambda x, y: (x / x.abs().norm(dim=0, keepdim=True)) @ F.normalize(y, dim=0).mT,
         {"x": "n d", "y": "m d"},
+    ),
+    ("TE706", lambda x: F.normalize(x, dim=(0, 1)), {"x": "n d"}),  # type: ignore[arg-type]
+    # TE706, of weights that are meant
+    ("TE706", lambda x: F.softmax(x), {"x": "b c"}),
+    ("TE706", lambda a, x: (a + a.sum(0, keepdim=True)) @ x, {"a": "n m", "x": "m d"}),
+    ("TE706", lambda a, x: (a / a.sum(1, keepdim=True)).mT @ x, {"a": "n m", "x": "n d"}),
+    (
+        "TE706",
+        lambda q, k, x: torch.einsum("bts,bte->bse", (q @ k.mT).softmax(2), x),
+        {"q": "b t d", "k": "b s d", "x": "b t e"},
+    ),
+    ("TE706", talking, {"q": "b t h d", "k": "b s h d", "mix": "h heads", "v": "b s heads e"}),
+    (
+        "TE706",
+        lambda x, y, z, w: torch.einsum("tv,tv->", (x @ y.mT).softmax(0) @ (y @ z.mT).softmax(1), w),
+        {"x": "t d", "y": "s d", "z": "v d", "w": "t v"},
+    ),
+    ("TE706", lambda x, y: (y * x.log_softmax(1)).sum(1), {"x": "b n", "y": "b n'"}),
+    ("TE706", lambda x, y: F.nll_loss(x.log_softmax(0), y), {"x": "n n'", "y": "n:long"}),
+    (
+        "TE706",
+        lambda x, y, z: torch.gather(x.log_softmax(1), 1, y[:, None], out=z),
+        {"x": "b c", "y": "b:long", "z": "b 1"},
     ),
 ]
 
