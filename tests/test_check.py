@@ -419,6 +419,14 @@ def test_nothing_found_is_status_0(tmp_path: Path) -> None:
     )
 
 
+def test_a_message_names_no_program_of_ours_as_the_caller(tmp_path: Path) -> None:
+    text = 'def f(x: Float[Tensor, "b t d"]) -> Float[Tensor, "b d"]: return x.sum(2)'
+    write(tmp_path, {"wrong.py": f"from jaxtyping import Float\nfrom torch import Tensor\n\n\n{text}\n"})
+    report = run("check", "-v", str(tmp_path), cwd=tmp_path)
+    assert "TE201" in report.stdout
+    assert "called from" not in report.stdout
+
+
 def test_a_finding_is_status_1_and_is_shown_in_full_when_asked(tmp_path: Path) -> None:
     write(tmp_path, {"wrong_equation.py": FILES["wrong_equation.py"]})
     report = run("check", "-v", str(tmp_path), cwd=tmp_path)

@@ -85,7 +85,7 @@ def definition_place(function: Callable[..., Any]) -> Place | None:
 
 
 def outside_frame() -> FrameType | None:
-    """The innermost running frame of the user's; None in a trace, which has none.
+    """The innermost running frame of the user's; None in a trace, and where a program of ours makes the call.
 
     Frames of torch are passed over too: a module of ours is called by `torch.nn.Module.__call__`.
     """
@@ -93,6 +93,8 @@ def outside_frame() -> FrameType | None:
         return None
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and not _is_users(frame):
+        if frame.f_globals.get("__name__") == "__main__":
+            return None
         frame = frame.f_back
     return frame
 
@@ -157,7 +159,9 @@ def _passed_literal(frame: FrameType, text: str) -> ast.Constant | None:
 
 
 def _is_users(frame: FrameType) -> bool:
-    package = str(frame.f_globals.get("__name__", "")).partition(".")[0]
+    name = frame.f_globals.get("__name__", "")
+    spec = frame.f_globals.get("__spec__") if name == "__main__" else None  # of `python -m NAME`
+    package = str(getattr(spec, "name", name)).partition(".")[0]
     return package not in ("typed_einsum", "torch") and GENERATED not in frame.f_globals
 
 
