@@ -378,7 +378,8 @@ def test_a_program_ends_with_its_own_status(tmp_path: Path, ending: str, status:
         (("shop",), "cannot run shop: it is a folder"),
         (("-m", "nowhere"), "cannot run -m nowhere: there is no such module, or it cannot be run"),
         (("-m", "shop"), "cannot run -m shop: there is no such module, or it cannot be run"),
-        (("--source", "nowhere", "x.py"), "--source: there is no package, folder or file 'nowhere'"),
+        (("--source", "nowhere", "x.py"), "--source: expected a package, folder or file, got 'nowhere'"),
+        (("--source", "", "x.py"), "--source: expected a package, folder or file, got ''"),
     ],
 )
 def test_what_cannot_be_run_is_refused(tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
@@ -742,7 +743,7 @@ def test_a_package_that_is_not_there_is_refused(pytester: pytest.Pytester) -> No
     pytester.makepyfile("def test_nothing(): pass")
     done = pytester.runpytest_subprocess("--shapes=nowhere")
     assert done.ret == pytest.ExitCode.USAGE_ERROR
-    done.stderr.fnmatch_lines(["ERROR: --shapes: there is no package, folder or file 'nowhere'"])
+    done.stderr.fnmatch_lines(["ERROR: --shapes: expected a package, folder or file, got 'nowhere'"])
 
 
 CONTRACT = """\

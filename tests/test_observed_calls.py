@@ -266,19 +266,25 @@ def test_where_the_share_is_spent_functions_of_which_nothing_is_known_are_judged
     assert looked == [fresh, plain]
 
 
-def test_a_judgement_that_takes_long_is_taken_up_at_the_end(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def long_judgements(monkeypatch: pytest.MonkeyPatch, ends_at: int) -> tuple[Seen, list[float]]:
+    """A function whose judging takes too long until that attempt, and the seconds that each is allowed."""
     seen = Seen(test_a_function_without_tensors_is_soon_left_alone.__code__, "ops", annotated=True)
     seen.patterns["t c"] = Pattern({}, ended="returned")
     allowed: list[float] = []
 
     def judged_call(call: object, told: Pattern, root: Path, limit: float, most: float, **_: bool) -> Pattern:
         allowed.append(most)
-        text = "" if len(allowed) == 2 else "all calls together ran for more than 1 second"
+        text = "" if len(allowed) == ends_at else "all calls together ran for more than 1 second"
         return replace(told, extent="not judged" if text else "all sizes", text=text)
 
     monkeypatch.setattr("typed_einsum.testing.observe.verdicts.judging.judged_call", judged_call)
+    return seen, allowed
+
+
+def test_a_judgement_that_takes_long_is_taken_up_at_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen, allowed = long_judgements(monkeypatch, ends_at=2)
     verdicts = Verdicts(tmp_path, Budget(0.0, 60.0), {seen.place: {}}, {})
     verdicts.take(seen, "t c", {}, object())  # type: ignore[arg-type]
     verdicts.settle()
@@ -291,15 +297,7 @@ def test_a_judgement_that_takes_long_is_taken_up_at_the_end(
 def test_calls_that_take_long_are_kept_only_as_far_as_memory_goes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen = Seen(test_a_function_without_tensors_is_soon_left_alone.__code__, "ops", annotated=True)
-    seen.patterns["t c"] = Pattern({}, ended="returned")
-    allowed: list[float] = []
-
-    def judged_call(call: object, told: Pattern, root: Path, limit: float, most: float, **_: bool) -> Pattern:
-        allowed.append(most)
-        return replace(told, extent="not judged", text="all calls together ran for more than 1 second")
-
-    monkeypatch.setattr("typed_einsum.testing.observe.verdicts.judging.judged_call", judged_call)
+    seen, allowed = long_judgements(monkeypatch, ends_at=2)
     monkeypatch.setattr(waiting, "MOST_NUMBERS", 10)
     verdicts = Verdicts(tmp_path, Budget(0.0, 60.0), {seen.place: {}}, {})
     verdicts.take(seen, "t c", {"x": torch.zeros(3, 5)}, object())  # type: ignore[arg-type]

@@ -114,7 +114,7 @@ def run_observed(program: Program, packages: Sequence[str], *, append: bool) -> 
         observation = Observation(observed, root / store.FOLDER)
         observation.begin()
     except NoSuchPackage as error:
-        return _refuse(f"--source: there is no package, folder or file {str(error)!r}")
+        return _refuse(f"--source: expected a package, folder or file, got {str(error)!r}")
     except (CannotRun, RuntimeError) as error:
         return _refuse(str(error))
     sys.argv = ["-c" if program.is_code else program.name, *program.arguments]

@@ -22,7 +22,7 @@ ENTRY = re.compile(
 """One line of a legend: a short name, a sign, and what it is in plain words."""
 
 LEAST_ENTRIES = 3
-"""Fewer lines in a row are no legend."""
+"""How many such lines must follow each other: one alone may be about something else."""
 
 FILLERS = {"a", "an", "the", "of", "in", "per", "for", "each", "number", "num", "n", "size", "count"}
 """Words that do not tell what is counted."""

@@ -86,7 +86,7 @@ def sources(
         spec = find_package(name, places)
         if spec is None:
             place = (root / name).resolve()
-            if not place.exists():
+            if not name or not place.exists():
                 raise NoSuchPackage(name)
             folders += [place] if place.is_dir() else []
             files |= {place} if place.is_file() else set()

@@ -49,7 +49,9 @@ class ShapesObserved:
             )
             observation.begin()
         except NoSuchPackage as error:
-            raise pytest.UsageError(f"--shapes: there is no package, folder or file {str(error)!r}") from None
+            raise pytest.UsageError(
+                f"--shapes: expected a package, folder or file, got {str(error)!r}"
+            ) from None
         except RuntimeError as error:
             raise pytest.UsageError(f"--shapes: {error}") from None
         return cls(observation, contract)
