@@ -194,6 +194,7 @@ SEEN: list[Case] = [
     # TE716
     ("TE716", lambda x: x.flatten(1).argmax(1) // 29, {"x": "b h w"}),
     ("TE716", lambda x: x.flatten(1).argmax(1) % 29, {"x": "b h w"}),
+    ("TE716", lambda x: x.flatten(1).argmax(1)[:, None].expand(11, 3) // 29, {"x": "b h w"}),
     # TE742
     ("TE742", lambda x: x.roll(1, 1)[:, :, 1:], {"x": "b t d"}),
     ("TE742", lambda x: x.roll(1, 1)[:, :, 1::1], {"x": "b t d"}),
@@ -289,6 +290,12 @@ SEEN: list[Case] = [
     ("TE745", lambda x, m: (x.pow(3) * m).amax(1), {"x": "b t", "m": "b t:bool"}),
     ("TE745", lambda x, m: ((x.abs() - 1) * m).amax(1), {"x": "b t", "m": "b t:bool"}),
     ("TE745", lambda x, m: (x.abs() * x * m).amax(1), {"x": "b t", "m": "b t:bool"}),
+    ("TE745", lambda x, m: (x * m / 3).mean(1), {"x": "b t", "m": "b t:bool"}),
+    ("TE745", lambda x, m: (x * m * 0.5).mean(1), {"x": "b t", "m": "b t:bool"}),
+    ("TE745", lambda x, m: (x * m).mean(1) * 10, {"x": "b t", "m": "b t:bool"}),
+    ("TE745", lambda x, m: (x * m).mean(1) / 2, {"x": "b t", "m": "b t:bool"}),
+    ("TE745", lambda x, m: (x * m / 0.9).softmax(1), {"x": "b t", "m": "b t:bool"}),
+    ("TE745", lambda x, m: (x * m).softmax(1) / 0.9, {"x": "b t", "m": "b t:bool"}),
     # TE733, one way alone
     ("TE733", lambda x: torch.arange(x.shape[1]) / x.shape[2], {"x": "b h w"}),
     ("TE733", lambda x: torch.arange(0, x.shape[1]) / x.shape[2], {"x": "b h w"}),
@@ -357,6 +364,7 @@ SEEN: list[Case] = [
     ("TE707", lambda x: (x.half() * 2).double(), {"x": "b t"}),
     ("TE707", lambda: torch.arange(9, dtype=torch.bfloat16).float(), {}),
     ("TE707", lambda x: torch.cat([x.sin(), x.cos()]).int(), {"x": "b t"}),
+    ("TE707", lambda x: x.sin().squeeze(1).int(), {"x": "b 1"}),
     # TE703, of axes that are merged in two orders
     ("TE703", lambda x, y: x + y, {"x": "b*t", "y": "t*b"}),
     ("TE703", lambda x, y: x * y, {"x": "d b*t", "y": "t*b"}),
@@ -663,6 +671,13 @@ LEFT: list[Case] = [
     ("TE745", lambda x, m: (x * m[:, None]).mean(), {"x": "b t", "m": "b:bool"}),
     ("TE745", lambda x, m: (x + m[:, None].float()).mean(), {"x": "b t", "m": "b:bool"}),
     ("TE745", lambda m: (m * ~m).float().mean(), {"m": "b t:bool"}),
+    ("TE745", lambda x, m: (x * m / 0.9).mean(1), {"x": "b t", "m": "b t:bool"}),
+    ("TE745", lambda x, m: (x * m * (1 / 0.9)).mean(1), {"x": "b t", "m": "b t:bool"}),
+    ("TE745", lambda x, m: (2 * (x * m)).sum(1) / 31, {"x": "b 31", "m": "b 31:bool"}),
+    ("TE745", lambda x, m: (x * m).mean(1) / 0.9, {"x": "b t", "m": "b t:bool"}),
+    ("TE745", lambda x: (x * (torch.randint(0, 9, x.shape) != 0)).mean(1), {"x": "b t"}),
+    ("TE745", lambda x: (x * (torch.rand_like(x) > 0.1).tril()).mean(1), {"x": "b t"}),
+    ("TE745", lambda x: (x * torch.bernoulli(torch.full_like(x, 0.9)).bool().tril()).mean(1), {"x": "b t"}),
     ("TE733", lambda x: torch.arange(x.shape[1]) / x.shape[1], {"x": "b h w"}),
     ("TE733", lambda x: torch.arange(2, x.shape[1] + 2) / x.shape[2], {"x": "b h w"}),
     ("TE733", lambda x: torch.arange(1, x.shape[1] + 1) / x.shape[1], {"x": "b h w"}),

@@ -164,10 +164,9 @@ class Coordinates:
 
 @dataclass(frozen=True)
 class Sorted:
-    """Entries of a tensor in the order of their values, along this axis from the right."""
+    """Entries of a tensor in the order of their values."""
 
     origin: ref[Tensor] = field(compare=False)
-    axis: int
     line: SourceLine
 
 

@@ -21,11 +21,20 @@ class OwnTruth:
 
 
 @dataclass(frozen=True)
+class Drawn:
+    """Numbers drawn at random, or what was computed from such numbers alone."""
+
+
+@dataclass(frozen=True)
 class Zeroed:
-    """Entries that a mask has set to zero, and whether it differs along each axis, from the left."""
+    """Entries that a mask has set to zero, and whether it differs along each axis, from the left.
+
+    They are `raised` if the others were multiplied with a number above 1 since, as dropout does.
+    """
 
     varies: tuple[bool, ...]
     line: SourceLine
+    raised: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,4 +63,4 @@ class KeptCount:
     """How many entries a mask keeps, or which part of them."""
 
 
-MaskFact = Keep | OwnTruth | Zeroed | AtLeastZero | CountsZeros | MaskedSum | KeptCount
+MaskFact = Keep | OwnTruth | Drawn | Zeroed | AtLeastZero | CountsZeros | MaskedSum | KeptCount

@@ -42,6 +42,8 @@ CUTS = {"chunk", "split", "tensor_split", "split_with_sizes"}
 REPEATS = {"repeat", "tile", "repeat_interleave"}
 CASTS = {"to", "type", "type_as", "long", "int", "short", "float", "double", "half", "bfloat16"}
 COPIES = {"contiguous", "clone", "detach"}
+LAYOUTS = CASTS | COPIES | PERMUTES | VIEWS | {"squeeze", "expand", "expand_as", "__getitem__"}
+"""What returns the entries of a tensor, or some of them, in another shape or as another dtype."""
 
 MATMULS = {"matmul", "bmm", "mm", "mv", "dot"}
 REDUCTIONS = {
@@ -82,11 +84,6 @@ FEATURES = {
     *("embed", "feature", "features"),
 }
 """Names of axes whose entries together describe one thing."""
-
-CREATIONS = {
-    *("zeros", "ones", "full", "empty", "arange", "linspace", "eye", "rand", "randn", "randint", "tensor"),
-    *("as_tensor", "randperm", "logspace", "tril_indices", "triu_indices"),
-}
 
 ASKS = {
     *("shape", "dtype", "device", "ndim", "size", "dim", "__len__", "numel", "stride", "is_floating_point"),

@@ -14,12 +14,12 @@ from typed_einsum.tensors import dtype_of, shape_of
 from typed_einsum.testing.audit.dimensions import TrackedAxes, shown, shown_all
 from typed_einsum.testing.audit.findings import Flaw, SourceLine, error
 from typed_einsum.testing.audit.operations import Operation
-from typed_einsum.testing.audit.vocabulary import CASTS, COPIES, PERMUTES, REDUCTIONS, SOFTMAXES, VIEWS
+from typed_einsum.testing.audit.vocabulary import CASTS, COPIES, LAYOUTS, REDUCTIONS, SOFTMAXES
 from typed_einsum.testing.behaviour.trace import replayed
 from typed_einsum.testing.calls.call import Call, same
 
 LINEAR = CASTS | COPIES | {"add", "sub", "mul", "div", "masked_fill", "where"}
-DERIVED = LINEAR | PERMUTES | VIEWS | {"clamp", "nan_to_num", "__getitem__", "squeeze", "expand"}
+DERIVED = LINEAR | LAYOUTS | {"clamp", "nan_to_num"}
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ POSITIVE = re.compile(
 LENGTHS = re.compile(r"len|count|num_|n_|sizes", re.IGNORECASE)
 """Names of integers that say how many entries of an axis count."""
 
-SPREAD, LEAST = (0.7, 1.5), 0.05
+SCALES, LEAST = (0.7, 1.5), 0.05
 """Entries of an axis differ in scale by these factors; positive numbers are at least so large."""
 
 ANY = 0
@@ -48,7 +48,6 @@ class Kind(Enum):
 
     SIGNED = "signed"
     POSITIVE = "positive"
-    VARIED = "varied integers or truths"
 
 
 def telling_numbers(
@@ -71,7 +70,7 @@ def telling_numbers(
     if (kind or (Kind.POSITIVE if POSITIVE.search(name.partition("[")[0]) else Kind.SIGNED)) is Kind.POSITIVE:
         numbers = torch.rand(tuple(shape), generator=random) + LEAST
     for axis, size in enumerate(shape):
-        scales = torch.linspace(*SPREAD, size)[torch.randperm(size, generator=random)]
+        scales = torch.linspace(*SCALES, size)[torch.randperm(size, generator=random)]
         numbers = numbers * scales.view(-1, *[1] * (len(shape) - axis - 1))
     if dtype.is_complex:
         numbers = torch.complex(numbers, numbers.flip(-1) if shape else -numbers)

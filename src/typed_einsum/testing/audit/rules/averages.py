@@ -12,12 +12,9 @@ from typed_einsum.testing.audit.facts import Facts
 from typed_einsum.testing.audit.findings import Flaw, advice, error
 from typed_einsum.testing.audit.operations import Operation, letters_of, reduced_axes, summed_axes
 from typed_einsum.testing.audit.places import Added, OverCount
-from typed_einsum.testing.audit.vocabulary import CASTS, COPIES, MATMULS, PERMUTES, POINTWISE, VIEWS
+from typed_einsum.testing.audit.vocabulary import LAYOUTS, MATMULS, POINTWISE
 
-LAYOUTS = (
-    CASTS | COPIES | PERMUTES | VIEWS | {"squeeze", "expand", "expand_as", "__getitem__", "diag", "diagonal"}
-)
-LINEAR = LAYOUTS | {"add", "sub", "mul", "div", "neg"}
+LINEAR = LAYOUTS | {"diag", "diagonal", "add", "sub", "mul", "div", "neg"}
 """What a factor can be taken out of."""
 
 

@@ -14,18 +14,12 @@ from typed_einsum.testing.audit.findings import Flaw, advice, error
 from typed_einsum.testing.audit.operations import Operation
 from typed_einsum.testing.audit.rules.picking import index_of, searched_axes
 from typed_einsum.testing.audit.rules.registry import rule
-from typed_einsum.testing.audit.vocabulary import CASTS, COPIES, PERMUTES, POSITIONS, VIEWS
+from typed_einsum.testing.audit.vocabulary import LAYOUTS, POSITIONS
 
 CODE = "TE733"
 DIVIDED, INDEXED = "divided by the size of", "used as positions along"
 
-SAME = (
-    CASTS
-    | COPIES
-    | PERMUTES
-    | VIEWS
-    | {"expand", "expand_as", "repeat", "squeeze", "clamp", "floor", "round"}
-)
+SAME = LAYOUTS | {"repeat", "clamp", "floor", "round"}
 SHIFTS = {"add", "sub", "mul"}
 
 

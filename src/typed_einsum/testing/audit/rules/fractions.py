@@ -11,9 +11,7 @@ from typed_einsum.testing.audit.dimensions import Dimension, TrackedAxes, are_ap
 from typed_einsum.testing.audit.facts import Entries, Factors, Facts, Summed
 from typed_einsum.testing.audit.findings import Flaw, advice, error
 from typed_einsum.testing.audit.operations import Operation, letters_of, reduced_axes, summed_axes
-from typed_einsum.testing.audit.vocabulary import CASTS, COPIES, MATMULS, PERMUTES, POINTWISE, VIEWS
-
-SAME_ENTRIES = CASTS | COPIES | PERMUTES | VIEWS | {"expand", "expand_as", "__getitem__", "squeeze"}
+from typed_einsum.testing.audit.vocabulary import LAYOUTS, MATMULS, POINTWISE
 
 AT_MOST = 16
 """How many sums of what it was computed from are remembered of a tensor."""
@@ -26,7 +24,7 @@ def over_other_weights(operation: Operation, tracked: TrackedAxes, facts: Facts)
         return
     if operation.name == "div" and len(tensors) == 2:
         yield from _divided(operation, facts)
-    if operation.name in SAME_ENTRIES and len(tensors) == 1:
+    if operation.name in LAYOUTS and len(tensors) == 1:
         facts.add(results, Entries(ref(entries_of(tensors[0], facts))), *facts.of(Factors, tensors))
     elif operation.name in ("sum", "nansum"):
         _note_sum(operation, tracked, facts)
@@ -34,7 +32,7 @@ def over_other_weights(operation: Operation, tracked: TrackedAxes, facts: Facts)
         _note_product(operation, tracked, facts)
     elif operation.name == "mul" and len(tensors) == 2:
         facts.add(results, Factors(tuple(ref(entries_of(each, facts)) for each in tensors)))
-    if operation.name in POINTWISE | SAME_ENTRIES | MATMULS | {"sum", "mean", "einsum", "squeeze"}:
+    if operation.name in POINTWISE | LAYOUTS | MATMULS | {"sum", "mean", "einsum"}:
         facts.add(results, *facts.of(Summed, tensors)[-AT_MOST:])
 
 

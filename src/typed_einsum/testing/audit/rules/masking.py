@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from math import prod
 from typing import Any
 
@@ -16,6 +17,7 @@ from typed_einsum.testing.audit.findings import Flaw, advice, error
 from typed_einsum.testing.audit.masks import (
     AtLeastZero,
     CountsZeros,
+    Drawn,
     Keep,
     KeptCount,
     MaskedSum,
@@ -24,18 +26,17 @@ from typed_einsum.testing.audit.masks import (
 )
 from typed_einsum.testing.audit.operations import Operation, reduced_axes
 from typed_einsum.testing.audit.rules.registry import rule
-from typed_einsum.testing.audit.vocabulary import CASTS, COMPARISONS, COPIES, PERMUTES, POINTWISE, VIEWS
+from typed_einsum.testing.audit.vocabulary import CASTS, COMPARISONS, COPIES, LAYOUTS, POINTWISE
 
 CODE = "TE745"
-LAYOUTS = (
-    CASTS | COPIES | PERMUTES | VIEWS | {"expand", "expand_as", "repeat", "squeeze", "__getitem__", "bool"}
-)
+SAME = LAYOUTS | {"repeat", "bool"}
 JOINTS = {"bitwise_and", "bitwise_or", "bitwise_not", "logical_and", "logical_or", "logical_not"}
 KEEP_ZERO = CASTS | COPIES | {"mul", "div", "neg", "abs", "square", "sqrt", "relu", "nan_to_num"}
 """What leaves a zero where one was."""
 
 SOFT = {"softmax", "log_softmax", "logsumexp"}
 AVERAGES = {"mean", "std", "var", "median"}
+MEANS = {"sum", "mean", "div"}
 HIGHEST = {"amax", "max", "argmax", "topk"}
 LOWEST = {"amin", "min", "argmin"}
 NOT_NEGATIVE = {
@@ -56,7 +57,7 @@ NOT_NEGATIVE = {
     *("cross_entropy", "nll_loss", "mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "rand", "ones"),
     *("binary_cross_entropy_with_logits", "binary_cross_entropy", "pairwise_distance", "sqrt"),
 }
-STAYS_SO = LAYOUTS | {
+STAYS_SO = SAME | {
     "sum",
     "mean",
     "amax",
@@ -70,7 +71,9 @@ STAYS_SO = LAYOUTS | {
     "stack",
     "cat",
 }
-COUNTING = {"sum", "mean", "clamp", "clamp_min", "maximum", "add", "count_nonzero", "sqrt"} | LAYOUTS
+RANDOM = {"rand", "rand_like", "randint", "randint_like", "randperm", "bernoulli", "random", "multinomial"}
+DRAWN = Drawn()
+COUNTING = {"sum", "mean", "clamp", "clamp_min", "maximum", "add", "count_nonzero", "sqrt"} | SAME
 
 
 @rule(CODE)
@@ -100,13 +103,15 @@ def _note_masks(operation: Operation, facts: Facts) -> None:
     """Truths are masks where positions are compared, or whole numbers with a number for the padding."""
     name, tensors = operation.name, operation.tensors
     masks = [is_mask(tensor, facts) for tensor in tensors]
-    is_kept = name in LAYOUTS | JOINTS | {"mul"} and any(masks) and all(masks)
+    is_kept = name in SAME | JOINTS | {"mul"} and any(masks) and all(masks)
     is_opposite = name == "sub" and masks == [True] and _is(operation.arguments[0], 1)
     counts = [bool(facts.of(Coordinates, [tensor])) for tensor in tensors]
     compared = name in COMPARISONS and len(tensors) == 2 and sorted(counts) == [False, True]
+    drawn = name in RANDOM or (tensors and all(facts.of(Drawn, [tensor]) for tensor in tensors))
+    facts.add(operation.results, *([DRAWN] if drawn else ()))
     padding = name == "ne" and len(tensors) == 1 and not dtype_of(tensors[0]).is_floating_point
     triangle = name in ("tril", "triu") and dtype_of(operation.results[0]) == torch.bool
-    if is_kept or is_opposite or compared or padding or triangle:
+    if is_kept or is_opposite or compared or ((padding or triangle) and not drawn):
         facts.add(operation.results, Keep())
         return
     facts.add([each for each in operation.results if dtype_of(each) == torch.bool], OwnTruth())
@@ -141,8 +146,16 @@ def _zero(operation: Operation, facts: Facts) -> None:
         if is_mask(mask, facts) and not is_mask(other, facts) and dtype_of(other).is_floating_point:
             facts.add([result], Zeroed(_varies(mask, rank), operation.line))
     if operation.name in KEEP_ZERO:
-        found = facts.of(Zeroed, operation.tensors)
-        facts.add([result], *(fact for fact in found if len(fact.varies) == rank))
+        found = [fact for fact in facts.of(Zeroed, operation.tensors) if len(fact.varies) == rank]
+        facts.add([result], *(replace(fact, raised=fact.raised or _raises(operation)) for fact in found))
+
+
+def _raises(operation: Operation) -> bool:
+    """Whether an operation multiplies with a number above 1, as `/ (1 - p)` of dropout does."""
+    if len(operation.tensors) != 1 or operation.name not in ("mul", "div"):
+        return False
+    by = next((each for each in operation.arguments if type(each) in (int, float)), 1)
+    return bool(by > 1 if operation.name == "mul" else 0 < by < 1)
 
 
 def _masked(operation: Operation) -> Iterator[tuple[Tensor, Tensor]]:
@@ -168,12 +181,13 @@ def _clear(operation: Operation, facts: Facts) -> None:
     found = facts.of(CountsZeros, tensors)
     is_masked = name in ("mul", "masked_fill", "where") and any(is_mask(each, facts) for each in tensors)
     is_divided = name == "div" and len(tensors) == 2 and bool(facts.of(KeptCount, tensors[1:]))
-    if is_masked or is_divided:
-        for fact in found:
-            facts.clear(fact)
-    elif name in POINTWISE | LAYOUTS | {"sum", "mean", "dropout"}:
-        facts.add(operation.results, *found)
-    if name in POINTWISE | LAYOUTS | {"sum", "mean"} and not is_divided:
+    is_raised = name == "div" and _raises(operation)
+    cleared = [fact for fact in found if is_masked or is_divided or (is_raised and fact.name in MEANS)]
+    for fact in cleared:
+        facts.clear(fact)
+    if name in POINTWISE | SAME | {"sum", "mean", "dropout"}:
+        facts.add(operation.results, *(fact for fact in found if fact not in cleared))
+    if name in POINTWISE | SAME | {"sum", "mean"} and not is_divided:
         facts.add(operation.results, *facts.of(MaskedSum, tensors[:1]))
 
 
@@ -188,6 +202,8 @@ def _reduce(operation: Operation, tracked: TrackedAxes, facts: Facts) -> None:
     for fact in facts.of(Zeroed, tensors[:1]):
         over = [axis for axis in _axes(operation) if axis < len(fact.varies)]
         masked = [axis for axis in over if fact.varies[axis]]
+        if fact.raised and name in MEANS:
+            continue  # the mask of a dropout: the mean is that of all entries, on average
         if not masked:
             left = tuple(each for axis, each in enumerate(fact.varies) if axis not in over)
             facts.add(operation.results[:1], *([Zeroed(left, fact.line)] if name in ("sum", "mean") else ()))

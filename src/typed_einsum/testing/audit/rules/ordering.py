@@ -16,15 +16,7 @@ from typed_einsum.testing.audit.findings import Flaw, advice, error
 from typed_einsum.testing.audit.operations import Operation
 from typed_einsum.testing.audit.places import Origin, Places
 from typed_einsum.testing.audit.rules.registry import rule
-from typed_einsum.testing.audit.vocabulary import (
-    CASTS,
-    COPIES,
-    FEATURES,
-    PERMUTES,
-    POINTWISE,
-    SOFTMAXES,
-    VIEWS,
-)
+from typed_einsum.testing.audit.vocabulary import FEATURES, LAYOUTS, POINTWISE, SOFTMAXES
 
 SHIFTS = {"roll", "fft_fftshift", "fft_ifftshift"}
 
@@ -36,14 +28,7 @@ WIDTHS = ("w", "width")
 """Beside one of these, `h` is a height."""
 
 ANGLES = {"cos", "sin", "polar"}
-KEEP_NUMBERS = (
-    {"cat"}
-    | CASTS
-    | COPIES
-    | VIEWS
-    | PERMUTES
-    | {"mul", "div", "add", "outer", "ger", "einsum", "__getitem__"}
-)
+KEEP_NUMBERS = LAYOUTS | {"cat", "mul", "div", "add", "outer", "ger", "einsum"}
 
 KEEP_ORDER = POINTWISE | SOFTMAXES | {"cumsum", "cumprod", "cummax", "cat", "masked_fill", "where"}
 
@@ -142,7 +127,7 @@ def _note_sorted(operation: Operation, facts: Facts) -> None:
     rank = len(shape_of(tensor))
     if isinstance(axis, int) and -rank <= axis < rank and shape_of(tensor)[axis] > 1:
         origin = origin_of(tensor, facts)
-        facts.add([values], Sorted(origin.tensor, axis % rank - rank, operation.line))
+        facts.add([values], Sorted(origin.tensor, operation.line))
 
 
 def origin_of(tensor: Tensor, facts: Facts) -> Origin:

@@ -23,12 +23,11 @@ from typed_einsum.testing.audit.findings import Flaw, error
 from typed_einsum.testing.audit.operations import Operation
 from typed_einsum.testing.audit.places import Strided
 from typed_einsum.testing.audit.rules.registry import rule
-from typed_einsum.testing.audit.vocabulary import CASTS, COPIES, PERMUTES, POSITIONS, SCATTERS, VIEWS
+from typed_einsum.testing.audit.vocabulary import LAYOUTS, POSITIONS, SCATTERS
 
 QUOTIENTS = {"floor_divide", "div"}
 REMAINDERS = {"remainder", "fmod"}
 INDEXED = {"__getitem__", "embedding", "gather", "index_select", "index_add", "index_copy", *SCATTERS}
-SAME_NUMBERS = CASTS | COPIES | PERMUTES | VIEWS | {"squeeze", "__getitem__"}
 
 
 @rule("TE716")
@@ -46,7 +45,7 @@ def picked(operation: Operation, tracked: TrackedAxes, facts: Facts) -> Iterator
             found = [tensor for tensor in operation.results if not dtype_of(tensor).is_floating_point]
             if len(into) > 1:
                 facts.add(found, FlatIndex(into))
-        case name if name in SAME_NUMBERS:
+        case name if name in LAYOUTS:
             facts.add(operation.results, *facts.of(FlatIndex, tensors[:1]))
         case name if name in QUOTIENTS | REMAINDERS:
             by = operation.option("other", 1)
@@ -105,7 +104,7 @@ def _placed(operation: Operation, tracked: TrackedAxes, facts: Facts) -> Iterato
     elif operation.name == "mul" and len(tensors) == 1 and _is_whole(tensors[0]):
         by = next((each for each in operation.arguments if type(each) is int), 1)
         facts.add(results, *([Strided(by)] if by > 1 else []))
-    elif operation.name in SAME_NUMBERS | {"clamp", "add"}:
+    elif operation.name in LAYOUTS | {"clamp", "add"}:
         found = {fact.by for fact in facts.of(Strided, tensors)}
         facts.add(results, *map(Strided, found if len(found) == 1 else ()))
 

@@ -12,10 +12,10 @@ from typed_einsum.testing.audit.facts import Bounded, Facts, Lowered
 from typed_einsum.testing.audit.findings import Flaw, error
 from typed_einsum.testing.audit.operations import Operation
 from typed_einsum.testing.audit.rules.registry import rule
-from typed_einsum.testing.audit.vocabulary import CASTS, COPIES, PERMUTES, VIEWS
+from typed_einsum.testing.audit.vocabulary import CASTS, LAYOUTS
 
 BOUNDED = {"sin", "cos", "tanh", "sigmoid", "softmax"}
-SAME_NUMBERS = CASTS | COPIES | PERMUTES | VIEWS | {"cat", "stack", "__getitem__", "repeat_interleave"}
+SAME_NUMBERS = LAYOUTS | {"cat", "stack", "repeat_interleave"}
 LOW = (torch.bfloat16, torch.float16)
 
 
