@@ -539,3 +539,22 @@ def test_einops_is_known_wherever_it_is_installed(tmp_path: Path, monkeypatch: p
     assert askers._kind(f"{there}einops.py") == "library"
     assert askers._kind(f"{tmp_path}/dist-packages/einops_exts/torch.py") == "user"
     assert askers._folder_of("no_such_package") == "<no_such_package"
+
+
+@pytest.mark.parametrize(
+    ("file", "kind"),
+    [
+        ("torch/nn/functional.py", "dispatch"),
+        ("torch/_ops.py", "dispatch"),
+        ("torch/nn/modules/linear.py", "torch"),
+        ("torchvision/ops/boxes.py", "user"),
+        ("torchaudio/functional/functional.py", "user"),
+        ("torch_geometric/_ops.py", "user"),
+        ("jaxtyping_extras/checks.py", "user"),
+    ],
+)
+def test_a_package_beside_torch_is_not_torch(file: str, kind: str) -> None:
+    """What it asks of sizes, the code has written: it is no operation of torch."""
+    folder = "jaxtyping" if file.startswith("jaxtyping") else "torch"
+    installed = Path(sys.modules[folder].__file__ or "").parent.parent
+    assert askers._kind(f"{installed / file}") == kind

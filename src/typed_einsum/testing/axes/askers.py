@@ -21,39 +21,36 @@ Asker = Literal["annotation", "code", "value", "operation", "path"]
 
 
 def _folder(module: Any) -> str:
-    return str(Path(module.__file__).parent)
+    """The folder of a module. It ends as a folder does: `torchvision`, beside `torch`, is another one."""
+    return f"{Path(module.__file__).parent}{os.sep}"
 
 
 def _folder_of(package: str) -> str:
-    """The folder of a package, which is not imported for it; a file that there is not, where it is missing.
-
-    It ends as a folder does: `einops_exts`, beside `einops`, is another one.
-    """
+    """The folder of a package, which is not imported for it; where it is missing, a name that no file has."""
     spec = find_spec(package)
     return f"<{package}" if spec is None or spec.origin is None else f"{Path(spec.origin).parent}{os.sep}"
 
 
+OWN = _folder(typed_einsum)
 TORCH = (_folder(torch), _folder(sympy), "<frozen")
-CHECKS = (_folder(typed_einsum), "<typed_einsum", _folder(jaxtyping), _folder_of("beartype"), "<@beartype")
+CHECKS = (OWN, "<typed_einsum", _folder(jaxtyping), _folder_of("beartype"), "<@beartype")
 """What compares shapes with annotations, and demands nothing of them."""
 
 VIEWS = (
-    str(Path(typed_einsum.__file__).parent / "operations" / "patterns"),
-    str(Path(typed_einsum.__file__).parent / "testing" / "listing" / "einx_calls"),
+    f"{OWN}operations{os.sep}patterns.py",
+    f"{OWN}testing{os.sep}listing{os.sep}einx_calls.py",
     "<typed_einsum rearrange",
     "<typed_einsum repeat",
 )
 """What splits axes, which the sizes must allow."""
 
-COMPUTES = tuple(
-    str(Path(typed_einsum.__file__).parent / each) for each in ("attention", "contraction/maximum", "nn")
-)
+COMPUTES = (f"{OWN}attention{os.sep}", f"{OWN}contraction{os.sep}maximum{os.sep}", f"{OWN}nn{os.sep}")
 """What computes by loops of its own, for which it needs sizes as numbers."""
 
 LIBRARIES = (_folder_of("einops"), _folder_of("einx"))
 """What takes patterns: what it asks, the code asks that calls it."""
 
-FOLLOWS = str(Path(__file__).parent / "remembering.py")
+FOLLOWS = f"{OWN}testing{os.sep}axes{os.sep}remembering.py"
 """What runs operations in the place of torch."""
 
 ORDERS = _folder_of("opt_einsum")

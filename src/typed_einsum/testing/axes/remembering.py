@@ -93,7 +93,12 @@ class Remembering(FakeTensorMode):  # type: ignore[no-untyped-call]
         )
 
     def _alike(self, result: Any) -> Any:
-        """Tensors like those of a result."""
+        """Tensors like those of a result.
+
+        They have shapes, strides and versions of their own. With the result they share a storage, which torch
+        would not: only code that asks whether two tensors have one storage, or changes its length, can tell.
+        Another storage costs twenty times as much as the rest of this.
+        """
         if isinstance(result, FakeTensor):
             with in_kernel_invocation_manager(self):
                 made = result.detach()
