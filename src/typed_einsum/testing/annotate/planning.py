@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from typed_einsum.equation.axes import ELLIPSIS
 from typed_einsum.testing.annotate.hints import Hint, shapes_of
 from typed_einsum.testing.annotate.merging import Followed, Merged, Slot, merged
 from typed_einsum.testing.annotate.spreads import Place, are_alike, spread_texts
 from typed_einsum.testing.annotate.structure import (
-    SPREAD,
-    SPREAD_AT,
+    ELLIPSIS_AT,
     CannotSay,
     Found,
     aligned_at_start,
@@ -116,7 +116,7 @@ class _Plan:
 
     def made(self) -> Planned:
         found = self._merged()
-        if any(SPREAD in shape.axes for each in self._structures.values() for shape in shapes_of(each)):
+        if any(ELLIPSIS in shape.axes for each in self._structures.values() for shape in shapes_of(each)):
             found = self._aligned(found)
         hints: dict[str, Hint] = {}
         spreads = self._spreads(found)
@@ -234,14 +234,14 @@ class _Plan:
 
     def _named(self, name: str, structure: Hint, found: Merged, spreads: Mapping[Place, str]) -> Hint | None:
         texts = {(path, at): text for (own, path, at), text in found.texts.items() if own == name}
-        texts |= {(path, SPREAD_AT): text for (own, path), text in spreads.items() if own == name}
+        texts |= {(path, ELLIPSIS_AT): text for (own, path), text in spreads.items() if own == name}
         path = ("*",) if name in self._stars else ()
         try:
             return with_axes(structure, texts, path)
         except KeyError:
             how = "returns" if name == RESULT else "passes"
             calls = [each for each in self._seen if has_tensor(_of_pattern(each, name))]
-            has_ranks = any(SPREAD in shape.axes for shape in shapes_of(structure))
+            has_ranks = any(ELLIPSIS in shape.axes for shape in shapes_of(structure))
             reason = _why_not_followed(f"a call that {how} it", calls)
             self._left.append(Left(name, ONE_RANK if has_ranks else reason))
             return None

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import count
 from typing import Any
 
+from typed_einsum.equation.axes import ELLIPSIS
 from typed_einsum.testing.annotate.structure import Found
 
 Place = tuple[str, tuple[str, ...]]
@@ -30,7 +31,7 @@ def spread_texts(told: Mapping[Place, Sequence[Spread | None]], taken: Collectio
             joined.append(place)
     texts, names = dict[Place, str](), _free(taken)
     for group in groups:
-        text = "..." if len(group) == 1 else f"*{next(names)}"
+        text = ELLIPSIS if len(group) == 1 else f"*{next(names)}"
         texts |= dict.fromkeys(group, text)
     return texts
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any
 
+from typed_einsum.equation.axes import ELLIPSIS
 from typed_einsum.testing.annotate.hints import Hint, Listed, Maybe, Plain, Shaped, Tupled, kind_of
 from typed_einsum.testing.observe.values import MOST_ITEMS
 
@@ -16,8 +17,8 @@ Path = tuple[str, ...]
 EACH = "*"
 """The step of a path that goes to every item of a container."""
 
-SPREAD, SPREAD_AT = "...", 1 << 16
-"""What stands for the axes that are there in some calls only, and its number among the axes."""
+ELLIPSIS_AT = 1 << 16
+"""The number, among the axes, of the `...` that stands for axes that are there in some calls only."""
 
 PLAIN = ("int", "float", "bool", "str")
 
@@ -92,15 +93,15 @@ def _kind(value: Json) -> str:
 def _tensor(values: list[Json]) -> Hint:
     kind, ranks = kind_of(value["tensor"] for value in values), {len(value["shape"]) for value in values}
     if len(ranks) > 1:
-        return Shaped(kind, (SPREAD, *map(str, range(-min(ranks), 0))))
+        return Shaped(kind, (ELLIPSIS, *map(str, range(-min(ranks), 0))))
     return Shaped(kind, tuple(map(str, range(ranks.pop()))))
 
 
 def aligned_at_start(hint: Hint) -> Hint:
     """An annotation whose tensors of several ranks have their first axes in common, not the last."""
     match hint:
-        case Shaped(kind, (first, *rest)) if first == SPREAD:
-            return Shaped(kind, (*map(str, range(len(rest))), SPREAD))
+        case Shaped(kind, (first, *rest)) if first == ELLIPSIS:
+            return Shaped(kind, (*map(str, range(len(rest))), ELLIPSIS))
         case Tupled(items, is_open):
             return Tupled(tuple(map(aligned_at_start, items)), is_open)
         case Listed(item):
@@ -125,11 +126,11 @@ def narrowed(hint: Hint, alike: Callable[[int], bool]) -> Hint:
     match hint:
         case Maybe(inner):
             return Maybe(narrowed(inner, alike))
-        case Shaped(kind, axes) if SPREAD in axes:
-            named = [axis for axis in axes if axis != SPREAD]
-            outer = named if axes[-1] == SPREAD else named[::-1]
+        case Shaped(kind, axes) if ELLIPSIS in axes:
+            named = [axis for axis in axes if axis != ELLIPSIS]
+            outer = named if axes[-1] == ELLIPSIS else named[::-1]
             kept = [*takewhile(lambda axis: alike(int(axis)), outer)]
-            return Shaped(kind, (*kept, SPREAD) if axes[-1] == SPREAD else (SPREAD, *kept[::-1]))
+            return Shaped(kind, (*kept, ELLIPSIS) if axes[-1] == ELLIPSIS else (ELLIPSIS, *kept[::-1]))
     return hint
 
 
@@ -172,12 +173,12 @@ def _found(value: Json, hint: Hint, path: Path) -> list[Found]:
 def _tensors(path: Path, axes: tuple[str, ...], own: Sequence[Json] | None) -> list[Found]:
     if own is None:
         return []
-    if SPREAD not in axes:
+    if ELLIPSIS not in axes:
         return [Found(path, dict(enumerate(own)), None)] if len(own) == len(axes) else []
-    at, more = axes.index(SPREAD), len(own) - len(axes) + 1
+    at, more = axes.index(ELLIPSIS), len(own) - len(axes) + 1
     if more < 0:
         return []
-    named = {int(axis): own[int(axis)] for axis in axes if axis != SPREAD}
+    named = {int(axis): own[int(axis)] for axis in axes if axis != ELLIPSIS}
     return [Found(path, named, tuple(own[at : at + more]))]
 
 
@@ -186,7 +187,7 @@ def with_axes(hint: Hint, texts: dict[tuple[Path, int], str], path: Path = ()) -
     match hint:
         case Shaped(kind, axes):
             return Shaped(
-                kind, tuple(texts[path, SPREAD_AT if axis == SPREAD else int(axis)] for axis in axes)
+                kind, tuple(texts[path, ELLIPSIS_AT if axis == ELLIPSIS else int(axis)] for axis in axes)
             )
         case Maybe(inner):
             return Maybe(with_axes(inner, texts, path))

@@ -16,11 +16,11 @@ from typing import Any
 import torch
 from torch._subclasses.fake_tensor import FakeTensor
 
+from typed_einsum.equation.axes import ELLIPSIS
 from typed_einsum.tensors import device_of, dtype_of, is_tensor, shape_of
 
 TOKEN = re.compile(r"\([^()]*\)|\S+")
 BRACKETS = re.compile(r"\[[^\]]*\]")
-SPREAD = "..."
 
 
 @contextmanager
@@ -117,7 +117,7 @@ class _Sizes:
         )
 
     def _bind(self, side: list[str], tensor: Any) -> bool:
-        shape, at = list(shape_of(tensor)), side.index(SPREAD) if SPREAD in side else None
+        shape, at = list(shape_of(tensor)), side.index(ELLIPSIS) if ELLIPSIS in side else None
         if at is not None:
             more = len(shape) - len(side) + 1
             if more < 0:
@@ -156,7 +156,7 @@ class _Sizes:
     def _shape_of(self, axes: Sequence[str]) -> list[Any] | None:
         shape: list[Any] = []
         for axis in axes:
-            if axis == SPREAD:
+            if axis == ELLIPSIS:
                 shape += self._spread or ()
                 continue
             size: Any = 1

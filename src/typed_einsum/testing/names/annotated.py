@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping
 
+from typed_einsum.equation.equation import is_spread
 from typed_einsum.testing.listing.source import Source
 from typed_einsum.testing.listing.values import Shape, Value, shapes_in
 from typed_einsum.testing.names.evidence import Evidence, Kind
@@ -57,7 +58,7 @@ def _said(source: Source, annotation: ast.expr | None, value: Value | None) -> I
 
 def _axes(source: Source, text: str, shape: Shape, line: int) -> Iterator[Evidence]:
     axes = text.split()
-    spread = next((at for at, axis in enumerate(axes) if axis.startswith("*") or axis == "..."), None)
+    spread = next((at for at, axis in enumerate(axes) if is_spread(axis)), None)
     if spread is None:
         pairs = list(zip(axes, shape.axes, strict=True)) if len(axes) == len(shape.axes) else []
     else:
