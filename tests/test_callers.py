@@ -133,6 +133,25 @@ class Model(nn.Module):
         return added(x, x.mT)
 
 
+class Otherwise(nn.Module):
+    def __init__(this) -> None:
+        super().__init__()
+        this.inner = nn.ModuleList([Head(), Second()])
+
+    def forward(this, x: Tensor) -> Tensor:
+        return this.inner[1].helped(x)  # type: ignore[no-any-return, operator]
+
+
+class Second(nn.Module):
+    def helped(it, x: Tensor) -> Tensor:
+        return added(x, x.mT)
+
+
+def test_a_module_is_known_whatever_its_methods_call_it() -> None:
+    said = line_about_the_call(Otherwise(), f32(2, 3))
+    assert said.endswith("in Second.helped, as part of `inner.1`")
+
+
 @pytest.mark.parametrize(
     ("width", "path"), [(5, "blocks.0.attn"), (6, "blocks.1.attn"), (8, "blocks.3.attn")]
 )

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -59,6 +60,51 @@ def test_the_tensors_of_each_function_are_told(tmp_path: Path, monkeypatch: pyte
     assert is_of_shapes(raised.value)
     lines = told(raised.value.__traceback__, lambda file: file.endswith("model.py"))
     assert "\n".join(lines) == expected
+
+
+NAMED_OTHERWISE = """\
+import torch
+
+
+class Net:
+    def __init__(this, width):
+        this.width = width
+
+    def forward(this, x):
+        z = x.new_zeros(x.shape[0], this.width)
+        return z + x
+
+    def nested(this, x):
+        def added(y):
+            z = y.new_zeros(y.shape[0], this.width)
+            return z + y
+        return added(x)
+
+    @staticmethod
+    def merged(x, y):
+        return x + y
+"""
+
+
+@pytest.mark.parametrize(
+    ("method", "expected"),
+    [
+        ("forward", ["z  (7, width)  f32[7, 11]"]),
+        ("nested", ["y  (7, 5)      f32[7, 5]", "z  (7, width)  f32[7, 11]"]),
+        ("merged", ["x  (7, 5)  f32[7, 5]", "y  (3, 2)  f32[3, 2]"]),
+    ],
+)
+def test_an_object_may_have_any_name(method: str, expected: list[str], tmp_path: Path) -> None:
+    """What a method reads from its object names sizes, whether the object is called `self` or not."""
+    (tmp_path / "model.py").write_text(NAMED_OTHERWISE)
+    names: dict[str, Any] = {"__name__": "model"}
+    exec(compile(NAMED_OTHERWISE, str(tmp_path / "model.py"), "exec"), names)
+    arguments = [torch.randn(7, 5), torch.randn(3, 2)][: 2 if method == "merged" else 1]
+    with pytest.raises(RuntimeError, match="must match the size") as raised:
+        getattr(names["Net"](11), method)(*arguments)
+    lines = told(raised.value.__traceback__, lambda file: file.endswith("model.py"))
+    found = {line.strip() for line in lines}
+    assert found.issuperset(expected), lines
 
 
 @pytest.mark.parametrize(

@@ -84,6 +84,24 @@ def test_the_most_telling_evidence_names_an_axis(function: Callable[..., Any], t
     assert notes(function, torch.zeros(3, 5))["x"] == told
 
 
+class Widened(nn.Module):
+    def __init__(this, width: int) -> None:
+        super().__init__()
+        this.width, this.layer = width, nn.Linear(width, width)
+
+    def forward(this, x: Tensor) -> Tensor:
+        z = x.new_zeros(x.shape[0], this.width)
+        y = x.new_zeros(x.shape[0], this.width * 2)
+        return z + y[:, ::2]
+
+
+def test_what_a_method_reads_from_its_object_names_axes() -> None:
+    """Whatever the method calls its object."""
+    told = notes(Widened(11), torch.zeros(3, 5))
+    assert told["z"] == "(x0, width)"
+    assert told["y"] == "(x0, width*2)"
+
+
 def test_every_name_says_where_it_comes_from() -> None:
     [batch, time] = shapes(by_annotation, torch.zeros(3, 5)).axes
     assert (batch.name, batch.size, batch.source) == ("batch", 3, "annotation")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
-from types import FrameType
+from types import CodeType, FrameType
 
 from torch import nn
 from torch.compiler import is_compiling
@@ -52,7 +52,14 @@ def _running_modules() -> Iterator[nn.Module]:
     """The modules whose methods run, the innermost first."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
-        owner = frame.f_locals.get("self")
+        owner = frame.f_locals.get(_receiver(frame.f_code))
         if isinstance(owner, nn.Module):
             yield owner
         frame = frame.f_back
+
+
+def _receiver(code: CodeType) -> str:
+    """The name under which a method has its object, its first parameter; `self` for what is no method."""
+    around = code.co_qualname.rpartition(".")[0]
+    is_method = around != "" and not around.endswith("<locals>") and code.co_argcount > 0
+    return code.co_varnames[0] if is_method else "self"

@@ -58,7 +58,7 @@ def _recorded(source: Source, frame: FrameType) -> Recorded:
         values = {name: kept for name in statement.targets if (kept := _kept(held.get(name))) is not None}
         if values:
             steps.append(Step(statement, values, numbers))
-    return Recorded(source, held.get("self") if source.owner is not None else None, passed, None, steps)
+    return Recorded(source, held.get(source.receiver), passed, None, steps)
 
 
 def _kept(value: Any) -> Value | None:

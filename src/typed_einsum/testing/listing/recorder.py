@@ -127,10 +127,11 @@ class _Following:
         names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount + 2]
         self._passed = dict(frame.f_locals)
         passed = {name: self._passed[name] for name in names if name in source.parameter_lines}
-        owner = self._passed.get(names[0]) if names and source.owner is not None else None
         found = {name: kept for name, value in passed.items() if (kept := seen(value)) is not None}
         within = recorder.within(frame)
-        self.call = Recorded(source, owner, found, None if within is None else within[0])
+        self.call = Recorded(
+            source, self._passed.get(source.receiver), found, None if within is None else within[0]
+        )
         self._running: Statement | None = None
         self._raised = 0
         recorder.calls.append(self.call)

@@ -31,13 +31,17 @@ class Statement:
 
 @dataclass(frozen=True)
 class Source:
-    """The source of a function. `lines` are those of its whole file."""
+    """The source of a function. `lines` are those of its whole file.
+
+    `receiver` is the name under which a method has its object: its first parameter, `self` as a rule. A
+    function inside a method has it too. It is empty where there is no object.
+    """
 
     name: str
     file: str
     node: Definition = field(repr=False)
     lines: tuple[str, ...] = field(repr=False, compare=False)
-    owner: ast.ClassDef | None = field(default=None, repr=False, compare=False)
+    receiver: str = field(default="", repr=False, compare=False)
 
     @property
     def first(self) -> int:
@@ -112,12 +116,12 @@ def source_of(code: CodeType, names: Any = None) -> Source | None:
     found = _definitions(lines).get((code.co_firstlineno, code.co_name))
     if found is None:
         return None
-    node, owner = found
-    return Source(code.co_qualname.replace("<locals>.", ""), code.co_filename, node, lines, owner)
+    node, receiver = found
+    return Source(code.co_qualname.replace("<locals>.", ""), code.co_filename, node, lines, receiver)
 
 
 @lru_cache(maxsize=256)
-def _definitions(lines: tuple[str, ...]) -> dict[tuple[int, str], tuple[Definition, ast.ClassDef | None]]:
+def _definitions(lines: tuple[str, ...]) -> dict[tuple[int, str], tuple[Definition, str]]:
     """The functions of a file by their first line, decorators included, and their name."""
     try:
         tree = ast.parse("".join(lines))
@@ -126,14 +130,24 @@ def _definitions(lines: tuple[str, ...]) -> dict[tuple[int, str], tuple[Definiti
     return {
         (min(node.lineno, *(each.lineno for each in node.decorator_list), node.lineno), node.name): (
             node,
-            owner,
+            receiver,
         )
-        for node, owner in _functions(tree, None)
+        for node, receiver in _functions(tree, "")
     }
 
 
-def _functions(node: ast.AST, owner: ast.ClassDef | None) -> Iterator[tuple[Definition, ast.ClassDef | None]]:
+def _functions(node: ast.AST, receiver: str) -> Iterator[tuple[Definition, str]]:
+    """The functions below a node, each with the name of the object that it or the method around it has."""
     for child in ast.iter_child_nodes(node):
+        own = receiver
         if isinstance(child, Definition):
-            yield child, owner
-        yield from _functions(child, child if isinstance(child, ast.ClassDef) else owner)
+            own = _receiver(child) if isinstance(node, ast.ClassDef) else receiver
+            yield child, own
+        yield from _functions(child, own)
+
+
+def _receiver(method: Definition) -> str:
+    """The name under which a method has its object; empty for a static method."""
+    if any(isinstance(each, ast.Name) and each.id == "staticmethod" for each in method.decorator_list):
+        return ""
+    return next((each.arg for each in (*method.args.posonlyargs, *method.args.args)), "")

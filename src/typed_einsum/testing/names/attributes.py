@@ -24,9 +24,9 @@ LARGE = 8
 """A smaller attribute names an axis only where the function makes a shape of it."""
 
 
-def of_owner(source: Source, owner: Any, values: Mapping[str, Any]) -> Iterator[Evidence]:
-    """The numbers that a function reads from objects, by the last part of what it writes."""
-    held = {"self": owner, **values}
+def of_owner(source: Source, owner: Any) -> Iterator[Evidence]:
+    """The numbers that a method reads from its object, by the last part of what it writes."""
+    held = {source.receiver: owner}
     in_shapes = {id(part) for node in ast.walk(source.node) if is_shaping(node) for part in ast.walk(node)}
     for node in ast.walk(source.node):
         if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):

@@ -81,7 +81,7 @@ def _of_call(call: Recorded) -> Iterator[Evidence]:
         yield from annotated.of_result(source, call.result)
         yield from comments.of_statement(source, line, last, {"": call.result}, is_result=True)
     yield from comments.of_names(source, values)
-    yield from attributes.of_owner(source, call.owner, {})
+    yield from attributes.of_owner(source, call.owner)
     for number, node, line in attributes.of_layers(source, call.owner):
         if isinstance(node, ast.Name | ast.Attribute):
             name = node.id if isinstance(node, ast.Name) else node.attr
@@ -113,23 +113,23 @@ def _shaping(call: Recorded, step: Step) -> Iterator[tuple[ast.expr, Size]]:
         passed = [*made.args, *(each.value for each in made.keywords if each.arg not in ("dim", "axis"))]
         for each in passed:
             for part in each.elts if isinstance(each, ast.Tuple | ast.List) else [each]:
-                value = computed(part, held, call.owner)
+                value = computed(part, held, {call.source.receiver: call.owner})
                 if value is not None:
                     yield part, value
 
 
-def computed(node: ast.expr, held: Mapping[str, Any], owner: Any = None) -> Any:
-    """The value of an expression of names, attributes and numbers; None for any other."""
+def computed(node: ast.expr, held: Mapping[str, Any], objects: Mapping[str, Any] | None = None) -> Any:
+    """The value of an expression of names, attributes of objects, and numbers; None for any other."""
     match node:
         case ast.Constant(value=int() as value) if not isinstance(value, bool):
             return value
         case ast.Name(id=name):
             return held.get(name)
         case ast.Attribute():
-            found = attributes.held_by(node, {"self": owner, **held})
+            found = attributes.held_by(node, {**(objects or {}), **held})
             return found if type(found) is int else held.get(node.attr)
         case ast.BinOp(left=left, op=op, right=right):
-            one, other = computed(left, held, owner), computed(right, held, owner)
+            one, other = computed(left, held, objects), computed(right, held, objects)
             if type(one) is not int or type(other) is not int:
                 return None
             return applied(op, one, other)
