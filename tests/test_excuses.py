@@ -5,6 +5,8 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 from urllib.error import URLError
 
 import pytest
@@ -18,6 +20,7 @@ from typed_einsum.testing.axes import fit
 from typed_einsum.testing.axes.trace import Trace, trace
 from typed_einsum.testing.calls import making
 from typed_einsum.testing.calls.call import Call
+from typed_einsum.testing.running.attempts import is_refusal
 from typed_einsum.testing.running.excuses import excuse_of, refused_by_library
 
 
@@ -89,6 +92,53 @@ def test_what_says_nothing_of_shapes_is_excused(function: Callable[[], object], 
 @pytest.mark.parametrize("function", NOT_EXCUSED)
 def test_what_may_be_about_shapes_is_not(function: Callable[[], object]) -> None:
     assert excuse(function) == ""
+
+
+def raised_in(file: Path, source: str) -> Exception:
+    """The error of a function `f` that a file defines."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    names: dict[str, Any] = {}
+    exec(compile(source, str(file), "exec"), names)
+    with pytest.raises(Exception, match="no") as caught:
+        names["f"]()
+    return caught.value
+
+
+REFUSING = "def f():\n    raise ValueError('no')\n"
+
+
+@pytest.mark.parametrize(
+    ("file", "is_refused"),
+    [
+        ("model.py", True),
+        ("layers/attention.py", True),
+        ("lib/python3/site-packages/other/layers.py", False),
+        ("lib/python3/dist-packages/other/layers.py", False),
+        ("cloned/other/layers.py", False),
+        ("../elsewhere.py", False),
+    ],
+)
+def test_only_the_project_refuses_its_own_arguments(file: str, is_refused: bool, tmp_path: Path) -> None:
+    """An error that an installed library raises, or one cloned into the project, is none of the project's."""
+    (tmp_path / "site-packages/project/cloned/.git").mkdir(parents=True)
+    project = tmp_path / "site-packages/project"
+    error = raised_in((project / file).resolve(), REFUSING)
+    assert is_refusal(error, str(project / "model.py")) == is_refused
+    assert not is_refusal(raised_in(project / "model.py", "def f(): return no"), str(project / "model.py"))
+
+
+@pytest.mark.parametrize(
+    ("folder", "package"),
+    [
+        ("usr/lib/python3/dist-packages", "other"),
+        ("env/lib/site-packages", "other"),
+        ("env/lib/packages", ""),
+    ],
+)
+def test_a_library_is_known_wherever_it_is_installed(folder: str, package: str, tmp_path: Path) -> None:
+    error = raised_in(tmp_path / folder / "other" / "values.py", REFUSING)
+    expected = f"{package} refuses what was made up for it: ValueError: no" if package else ""
+    assert excuse_of(error, unknown) == expected
 
 
 def projected(x: Float[Tensor, "b t"], y: Float[Tensor, "c u"]) -> Float[Tensor, "b 3"]:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from typed_einsum.cli.listing import Listing
 from typed_einsum.testing.process.outcome import Outcome
+from typed_einsum.testing.targets.installed import INSTALLED
 
-SKIPPED_FOLDERS = {"__pycache__", "node_modules", "site-packages"}
+SKIPPED_FOLDERS = {"__pycache__", "node_modules", *INSTALLED}
 
 
 def files_at(paths: Sequence[Path], listing: Listing) -> dict[Path, str]:

@@ -10,7 +10,8 @@ from typing import Any
 
 import torch
 
-from typed_einsum.testing.observe.sources import INSTALLED, LIBRARY
+from typed_einsum.testing.observe.sources import LIBRARY
+from typed_einsum.testing.targets.installed import INSTALLED
 
 TORCH = Path(os.path.realpath(torch.__file__)).parent
 STANDARD = Path(os.path.realpath(os.__file__)).parent

@@ -12,7 +12,8 @@ from inspect import CO_OPTIMIZED
 from pathlib import Path
 from types import CodeType
 
-INSTALLED = {"site-packages", "dist-packages"}
+from typed_einsum.testing.targets.installed import INSTALLED
+
 TEST_FOLDERS = {"tests", "test"}
 TEST_FILES = ("test_*.py", "*_test.py", "conftest.py")
 

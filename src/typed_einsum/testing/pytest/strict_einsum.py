@@ -24,10 +24,9 @@ from typed_einsum.locations import passed_text
 from typed_einsum.solver import Bindings
 from typed_einsum.switch import switch
 from typed_einsum.tensors import is_tensor
+from typed_einsum.testing.targets.installed import INSTALLED
 
 NOTE = "torch.einsum is strict while these tests run (--strict-einsum)"
-
-INSTALLED = {"site-packages", "dist-packages"}
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 """The letter of each number, where torch is given lists of numbers for axes."""

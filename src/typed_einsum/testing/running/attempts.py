@@ -19,6 +19,7 @@ from typed_einsum.testing.audit.repairs import Repair, told_by
 from typed_einsum.testing.calls.call import Call
 from typed_einsum.testing.inputs.leaves import passed_tensors
 from typed_einsum.testing.running.invoke import reseed, run
+from typed_einsum.testing.targets.installed import INSTALLED
 
 
 @dataclass(frozen=True)
@@ -75,15 +76,21 @@ def needs_numbers(error: Exception) -> bool:
 
 
 def is_refusal(error: Exception, file: str) -> bool:
-    """Whether the last step was a `raise` or an `assert` in the user's own code, beside the file that is
-    checked."""
+    """Whether the last step was a `raise` or an `assert` in the user's own code, in the folder of the
+    file that is checked or below it."""
     last = error.__traceback__
     while last is not None and last.tb_next is not None:
         last = last.tb_next
     if last is None:
         return False
     code = last.tb_frame.f_code
-    theirs = (
-        Path(code.co_filename).is_relative_to(Path(file).parent) and "site-packages" not in code.co_filename
-    )
-    return theirs and code.co_code[last.tb_lasti] == dis.opmap["RAISE_VARARGS"]
+    is_raise = code.co_code[last.tb_lasti] == dis.opmap["RAISE_VARARGS"]
+    return is_raise and _is_of_project(Path(code.co_filename), Path(file).parent)
+
+
+def _is_of_project(file: Path, folder: Path) -> bool:
+    """Whether a file is below a folder, but of no package installed there, and of no other repository."""
+    if not file.is_relative_to(folder):
+        return False
+    between = [each for each in file.parents if each != folder and each.is_relative_to(folder)]
+    return not any(each.name in INSTALLED or (each / ".git").exists() for each in between)

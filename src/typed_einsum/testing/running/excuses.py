@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import inspect
 import re
-import sysconfig
 import traceback
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from typed_einsum.errors import TypedEinsumError
 from typed_einsum.testing.process.outcome import first_line
+from typed_einsum.testing.targets.installed import INSTALLED
 
 SURROUNDINGS = (OSError, ImportError, NameError, MemoryError, EOFError, SystemExit)
 """The file system, the network, what is installed, the machine."""
@@ -28,8 +29,6 @@ ABOUT_SHAPES = {"torch", "numpy", "einops", "opt_einsum", "jaxtyping", "beartype
 
 ENOUGH_REFUSALS = 2
 """So often a library refuses a call at one place, at other sizes each time, before no more are tried."""
-
-_INSTALLED = tuple({sysconfig.get_paths()[kind] for kind in ("purelib", "platlib")})
 
 
 def excuse_of(error: BaseException, function: Callable[..., Any]) -> str:
@@ -86,7 +85,5 @@ def _raised_in(error: BaseException) -> str:
 
 def _package_of(file: str) -> str:
     """The installed package that a file is of, if it is of one."""
-    for folder in _INSTALLED:
-        if file.startswith(folder) and (parts := Path(file).relative_to(folder).parts):
-            return parts[0]
-    return ""
+    parts = Path(file).parts
+    return next((name for folder, name in pairwise(parts) if folder in INSTALLED), "")

@@ -14,9 +14,8 @@ from types import ModuleType
 
 import torch
 
+from typed_einsum.testing.targets.installed import INSTALLED
 from typed_einsum.testing.targets.names import ModuleName, module_names
-
-_INSTALLED = {"site-packages", "dist-packages"}
 
 
 class _NameTaken(ImportError):
@@ -159,7 +158,7 @@ def forget_other_roots(file: Path, working: Path) -> None:
         # A namespace package asks `sys.modules` for its parent to say where it is: first look, then unload.
         located = {name: _path(sys.modules[name]) for name in set(sys.modules) - _kept}
         for name, at in located.items():
-            if at is not None and at.is_relative_to(_roots[-1]) and not _INSTALLED & set(at.parts):
+            if at is not None and at.is_relative_to(_roots[-1]) and not INSTALLED.intersection(at.parts):
                 del sys.modules[name]
     _roots[:] = [root]
 
