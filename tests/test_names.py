@@ -158,6 +158,55 @@ def test_numbers_are_named_by_what_makes_them() -> None:
     }
 
 
+class BuiltLater(nn.Module):
+    """Its layers are built in a method of its own, which others inherit, and put into a list."""
+
+    def __init__(self, width: int, hidden: int, out: int) -> None:
+        super().__init__()
+        self.width, self.hidden, self.out = width, hidden, out
+        self.build()
+
+    def build(self) -> None:
+        layers: list[nn.Module] = [nn.Linear(self.width, self.hidden)]
+        layers.append(nn.Linear(self.hidden, self.hidden))
+        layers.append(nn.Linear(self.hidden, self.out))
+        self.layers = nn.ModuleList(layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+
+class Inherits(BuiltLater):
+    pass
+
+
+@pytest.mark.parametrize("kind", [BuiltLater, Inherits])
+def test_numbers_are_named_by_layers_that_a_method_builds_into_a_list(kind: type) -> None:
+    found = shapes(kind(5, 7, 3), torch.zeros(2, 5)).functions[0]
+    assert [note.text for line in found.lines for note in line.notes] == [
+        "(x0, width)",
+        "(x0, hidden), then (x0, out)",
+        "(x0, out)",
+    ]
+
+
+class Alike(nn.Module):
+    """Nothing tells which call has built which layer, for the numbers are those of arguments."""
+
+    def __init__(self, width: int, hidden: int) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList([nn.Linear(width, hidden), nn.Linear(hidden, width)])
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layers[1](self.layers[0](x))
+
+
+def test_layers_in_a_list_name_no_number_that_another_call_may_have_given() -> None:
+    assert notes(Alike(9, 11), torch.zeros(2, 9)) == {"x": "(x0, 9)", "": "(x0, 9)"}
+
+
 class Registers(nn.Module):
     def __init__(self, count: int, width: int) -> None:
         super().__init__()

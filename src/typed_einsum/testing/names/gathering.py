@@ -13,6 +13,7 @@ from typed_einsum.testing.listing.values import Number, Shape, Size, Value, shap
 from typed_einsum.testing.names import annotated, attributes, comments
 from typed_einsum.testing.names.equations import Equation
 from typed_einsum.testing.names.evidence import Evidence, Kind
+from typed_einsum.testing.names.layers import of_layers
 
 
 @dataclass(frozen=True)
@@ -82,17 +83,12 @@ def _of_call(call: Recorded) -> Iterator[Evidence]:
         yield from comments.of_statement(source, line, last, {"": call.result}, is_result=True)
     yield from comments.of_names(source, values)
     yield from attributes.of_owner(source, call.owner)
-    for number, node, line in attributes.of_layers(source, call.owner):
-        if isinstance(node, ast.Name | ast.Attribute):
-            name = node.id if isinstance(node, ast.Name) else node.attr
-            yield Evidence(number, name, Kind.ATTRIBUTE, source, line, layer_of(call.owner))
+    for built in of_layers(call.owner):
+        match built.written:
+            case ast.Name(id=name) | ast.Attribute(attr=name):
+                yield Evidence(built.value, name, Kind.ATTRIBUTE, source, built.line, built.note)
     for step in call.steps:
         yield from _passed(call, step)
-
-
-def layer_of(owner: Any) -> str:
-    """What tells a reader that a name stands where an object builds its layers."""
-    return f"layer of {type(owner).__name__}"
 
 
 def _passed(call: Recorded, step: Step) -> Iterator[Evidence]:
@@ -160,8 +156,8 @@ def expressions(calls: Iterable[Recorded], equations: Iterable[Equation]) -> Ite
             if isinstance(size, int):
                 yield Written(size, _product(names), source, line, f"equation in {source.name}")
     for call in calls:
-        for value, node, line in attributes.of_layers(call.source, call.owner):
-            yield Written(value, node, call.source, line, layer_of(call.owner))
+        for built in of_layers(call.owner):
+            yield Written(built.value, built.written, call.source, built.line, built.note)
         for step in call.steps:
             for node, size in _shaping(call, step):
                 if isinstance(node, ast.BinOp) and isinstance(size, int) and size > 1:
