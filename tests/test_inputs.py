@@ -21,8 +21,8 @@ from typed_einsum.decorate.definition import definition_of
 from typed_einsum.testing.inputs.constructors import REMEDY, build
 from typed_einsum.testing.inputs.draw import (
     Draw,
+    Falling,
     Variant,
-    falling,
     multiples,
     numbers_in,
     primes,
@@ -86,7 +86,7 @@ def test_sizes_differ_whatever_the_names(names: list[str], start: int, factor: i
 
 
 def test_sizes_that_divide_each_other() -> None:
-    down, up = list(itertools.islice(falling(4), 6)), list(itertools.islice(rising(), 4))
+    down, up = list(itertools.islice(Falling(4), 6)), list(itertools.islice(rising(), 4))
     assert down == [48, 24, 12, 6, 11, 13]
     assert up == [6, 12, 24, 48]
 

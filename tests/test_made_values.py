@@ -289,3 +289,23 @@ def test_of_a_union_with_an_array_of_another_library_the_tensor_is_made() -> Non
         "x": (11, 13),
         "y": (13,),
     }
+
+
+def test_numbers_that_the_code_refuses_are_chosen_again_each_less_than_the_one_before() -> None:
+    def basis(width: int, rank: int, seed: int) -> Float[Tensor, "width rank"]:
+        if not 0 < rank <= width:
+            raise ValueError(f"rank must be between 1 and {width}, got {rank}")
+        random = torch.Generator().manual_seed(seed)
+        return torch.linalg.qr(torch.randn(width, rank, generator=random)).Q
+
+    def chosen(width: int, places: Sequence[int]) -> Float[Tensor, "width k"]:
+        index = torch.as_tensor(places)
+        if (index >= width).any():
+            raise ValueError(f"places must be in [0, {width}), got {index.tolist()}")
+        return torch.eye(width)[:, index]
+
+    def impossible(width: int, rank: int) -> Float[Tensor, "width rank"]:
+        raise ValueError(f"no file for {width} and {rank}")
+
+    assert [check_contract(each).skipped for each in (basis, chosen)] == ["", ""]
+    assert "no file for" in check_contract(impossible).skipped

@@ -24,7 +24,7 @@ from typed_einsum.testing.axes.trace import Trace, breaks_annotations, is_untrac
 from typed_einsum.testing.axes.widths import learn, widths_for
 from typed_einsum.testing.calls.call import Call
 from typed_einsum.testing.calls.variation import movable, without_numbers
-from typed_einsum.testing.inputs.draw import falling, is_prime, multiples, primes, rising
+from typed_einsum.testing.inputs.draw import Falling, is_prime, multiples, primes, rising
 from typed_einsum.testing.inputs.recipe import CannotMake
 from typed_einsum.testing.running.attempts import file_of, is_refusal
 from typed_einsum.testing.running.excuses import ENOUGH_REFUSALS, excuse_of, refused_by_library
@@ -86,7 +86,7 @@ def _coincide(ran: Trace, movable: frozenset[str]) -> bool:
 
 STARTS: tuple[Callable[[], Iterator[int]], ...] = (
     lambda: multiples(24, 5),
-    lambda: falling(8),
+    lambda: Falling(8),
     rising,
 )
 """Sizes to go on with: multiples of what often divides an axis, sizes that divide each other."""

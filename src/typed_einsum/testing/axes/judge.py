@@ -18,7 +18,7 @@ from typed_einsum.testing.axes.forced import forced, forced_by
 from typed_einsum.testing.axes.needed import as_numbers, numbers_tried
 from typed_einsum.testing.axes.numbers import numbers
 from typed_einsum.testing.axes.points import broken
-from typed_einsum.testing.axes.resized import first_that_runs
+from typed_einsum.testing.axes.resized import first_that_runs, with_falling_numbers
 from typed_einsum.testing.axes.sweep import swept
 from typed_einsum.testing.behaviour import behaviour
 from typed_einsum.testing.calls.call import Call
@@ -27,6 +27,7 @@ from typed_einsum.testing.contracts.promises import Promises
 from typed_einsum.testing.inputs.recipe import CannotMake
 from typed_einsum.testing.process.outcome import first_line
 from typed_einsum.testing.running.attempts import Attempt, attempt, file_of, needs_numbers
+from typed_einsum.testing.running.excuses import refused_by_library
 from typed_einsum.testing.running.limits import optional_calls
 
 Extent = Literal["all sizes", "these sizes", "not judged"]
@@ -108,7 +109,12 @@ def _known(call: Call, findings: Iterable[Finding]) -> tuple[Finding, ...]:
 def _run(call: Call, fit: Fit) -> Attempt:
     """The call that symbolic shapes say fails: as it fails at the same sizes, or at others where it runs."""
     ran = _attempt(call, fit.trace.call.sizes)
-    if ran.error is None or ran.names_axes or ran.refused or fit.is_about_sizes:
+    if ran.error is None or ran.names_axes:
+        return ran
+    is_refused = ran.refused or bool(refused_by_library(ran.error))
+    if is_refused and not _is_large(call) and (found := with_falling_numbers(call)) is not None:
+        return found
+    if ran.refused or fit.is_about_sizes:
         return ran
     found = first_that_runs(call)
     return found if found.error is None or found.names_axes else ran

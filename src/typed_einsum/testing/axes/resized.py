@@ -11,7 +11,7 @@ from typed_einsum.testing.audit.repairs import Repair
 from typed_einsum.testing.axes.widths import widths_for
 from typed_einsum.testing.calls.call import Call
 from typed_einsum.testing.calls.variation import at, movable
-from typed_einsum.testing.inputs.draw import falling, multiples, primes, rising
+from typed_einsum.testing.inputs.draw import Falling, multiples, primes, rising
 from typed_einsum.testing.inputs.recipe import CannotMake
 from typed_einsum.testing.running.attempts import Attempt, attempt, needs_numbers
 from typed_einsum.testing.running.excuses import ENOUGH_REFUSALS, refused_by_library
@@ -63,6 +63,18 @@ def _is_hopeless(failed: Attempt, refused: Counter[str], is_large: bool) -> bool
     return needs_more or any(count >= ENOUGH_REFUSALS for count in refused.values())
 
 
+def with_falling_numbers(call: Call) -> Attempt | None:
+    """A call of which the code refuses the whole numbers that were chosen, with each less than the last one:
+    a rank is at most the width. None where it does not run either."""
+    if call.maker is None or not any(type(call.arguments.get(name)) is int for name in call.sizes):
+        return None
+    try:
+        tried = attempt(call.maker.call({}, Falling(6), variant=call.variant, device="cpu"))
+    except CannotMake:
+        return None
+    return tried if tried.error is None else None
+
+
 def on_numbers(call: Call) -> Call | None:
     """The call at small sizes on real numbers, where it runs; None if it does not."""
     begun = time.monotonic()
@@ -89,7 +101,7 @@ def _starts(call: Call) -> Iterator[tuple[Start, Start]]:
     yield lambda: multiples(24, 11), lambda: multiples(4, 3)
     factor = math.lcm(16, *numbers)
     yield lambda: multiples(factor if factor <= MOST else 16, 11), lambda: multiples(8, 3)
-    yield lambda: falling(8), lambda: falling(6)
+    yield lambda: Falling(8), lambda: Falling(6)
     yield rising, rising
 
 

@@ -75,9 +75,17 @@ def multiples(factor: int, start: int) -> Iterator[int]:
     return (prime * factor for prime in primes(start))
 
 
-def falling(most: int) -> Iterator[int]:
+class Falling:
     """Sizes of which each divides the one before: 3 times the powers of two up to `most`; then primes."""
-    return chain((3 * 2**n for n in range(most, 0, -1)), primes(11))
+
+    def __init__(self, most: int) -> None:
+        self._sizes: Iterator[int] = chain((3 * 2**n for n in range(most, 0, -1)), primes(11))
+
+    def __iter__(self) -> Iterator[int]:
+        return self
+
+    def __next__(self) -> int:
+        return next(self._sizes)
 
 
 def rising() -> Iterator[int]:
@@ -161,9 +169,13 @@ class Draw:
         return self.sizes[name]
 
     def small(self, name: str) -> int:
-        """The size of a name that no tensor argument has: a small one, so that it divides some of them."""
+        """The size of a name that no tensor argument has: a small one, so that it divides some of them.
+
+        Where sizes fall, so do these: a rank is at most the width that comes before it.
+        """
         if name not in self.sizes:
-            self.sizes[name] = next((n for n in SMALL if n not in self.sizes.values()), SMALL[0])
+            sizes = SMALL[::-1] if isinstance(self.candidates, Falling) else SMALL
+            self.sizes[name] = next((n for n in sizes if n not in self.sizes.values()), sizes[0])
         return self.sizes[name]
 
     def choose(self, name: str, candidates: Sequence[Callable[[], Any]]) -> Any:
