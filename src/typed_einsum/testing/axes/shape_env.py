@@ -169,6 +169,10 @@ class Asked(ShapeEnv):
             self._keep(Question(orig_expr, outcome, place, asker))
         return found
 
+    def _get_stack_summary(self, is_debug: bool = False, framework_loc: str | None = None) -> Any:
+        """Where torch says that a symbol or a guard was made. To find the line, it would import Dynamo."""
+        return super()._get_stack_summary(is_debug, framework_loc or "")
+
     def _keep(self, question: Question) -> None:
         self.questions.append(question)
         if question.is_equality and question.asker != "annotation":

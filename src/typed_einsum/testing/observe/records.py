@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 ENOUGH, NO_TIME = "enough calls were judged", "judging it is left to the next run"
@@ -111,7 +111,7 @@ class Observations:
 
     def to_json(self) -> dict[str, Json]:
         """The observations as JSON can hold them."""
-        return asdict(self)
+        return {**vars(self), "functions": [_plain(each) for each in self.functions]}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Json]) -> Observations:
@@ -154,6 +154,14 @@ class Observations:
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _plain(function: Function) -> dict[str, Json]:
+    """A function as JSON can hold it; `dataclasses.asdict` would copy all that it holds."""
+    patterns = [
+        {**vars(each), "findings": [{**vars(found)} for found in each.findings]} for each in function.patterns
+    ]
+    return {**vars(function), "patterns": patterns}
 
 
 def _function(data: Mapping[str, Json]) -> Function:

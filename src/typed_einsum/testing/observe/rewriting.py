@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import ast
 import builtins
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from hashlib import sha256
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from types import CodeType, ModuleType
 
 from typed_einsum.testing.observe.garbage import collected_rarely
+from typed_einsum.testing.observe.keeping import Rewritten, keep, kept
 from typed_einsum.testing.observe.probes import OFF, Listener, Started
 from typed_einsum.testing.observe.sources import Sources
 
@@ -43,14 +46,14 @@ class Rewriting:
         """Begin to report."""
 
         def start(number: int) -> Started | None:
-            if _is_known[number]:  # nearly always, so that nothing is asked before
+            if number in _known:  # nearly always, so that nothing is asked before
                 return None
             frame = sys._getframe(1)
             if not self._sources.holds(frame.f_code):
                 return None
             answer = self._listener.begun(frame.f_code, frame)
             if answer is OFF:
-                _is_known[number] = True
+                _known.add(number)
                 return None
             return answer
 
@@ -69,15 +72,19 @@ class Rewriting:
 
     def set_anew(self) -> None:
         """Report the functions again that were switched off."""
-        _is_known[:] = [False] * len(_is_known)
+        _known.clear()
 
-    def compiled(self, source: bytes | str, file: str) -> CodeType:
-        """The code of a module whose functions report themselves."""
-        with collected_rarely():
-            tree = ast.parse(source, file)
-            _Functions(file, source, self._refused).rewrite(tree)
-            code: CodeType = compile(tree, file, "exec", dont_inherit=True)
-        return code
+    def compiled(self, source: bytes | str, file: str, *, keeps: bool = False) -> CodeType:
+        """The code of a module whose functions report themselves; an earlier run may have kept it."""
+        text = source.encode() if isinstance(source, str) else source
+        found = kept(file, text) if keeps else None
+        if found is None:
+            found = _rewritten(text, file)
+            if keeps:
+                keep(file, text, found)
+        for left_alone in found.left_alone:
+            self._refused(file, *left_alone)
+        return found.code
 
     def loaded(self, spec: ModuleSpec | None) -> ModuleSpec | None:
         """Where to import a module from: if it is the project's, so that its functions report themselves."""
@@ -93,8 +100,23 @@ class Rewriting:
         return spec
 
 
-_is_known: list[bool] = []
-"""Whether the calls of a function are of no more interest; a function passes its position here."""
+_known: set[int] = set()
+"""The numbers of functions whose calls are of no more interest; each passes its own."""
+
+
+def _rewritten(source: bytes, file: str) -> Rewritten:
+    """The code of a module whose functions report themselves."""
+    with collected_rarely():
+        tree = ast.parse(source, file)
+        functions = _Functions(file, source)
+        functions.rewrite(tree)
+        code: CodeType = compile(tree, file, "exec", dont_inherit=True)
+    return Rewritten(code, functions.left_alone)
+
+
+def _first_number(source: bytes, file: str) -> int:
+    """A number for the first function of a file, far from those of other files, and the same in each run."""
+    return int.from_bytes(sha256(b"\0".join((os.fsencode(file), source))).digest()[:5], "big") << 20
 
 
 def _nothing(number: int) -> None:
@@ -120,7 +142,7 @@ class _Finder(MetaPathFinder):
 
 
 class _Loader(SourceFileLoader):
-    """Loads a module from its source, never from compiled code, and leaves none behind."""
+    """Loads a module from its source, or from what an earlier run has made of this source."""
 
     def __init__(self, name: str, path: str, rewriting: Rewriting) -> None:
         super().__init__(name, path)
@@ -128,17 +150,17 @@ class _Loader(SourceFileLoader):
 
     def get_code(self, fullname: str) -> CodeType | None:
         """The code of the module."""
-        return self._rewriting.compiled(self.get_data(self.path), self.path)
+        return self._rewriting.compiled(self.get_data(self.path), self.path, keeps=True)
 
 
 class _Functions:
     """Rewrites every function of a module that can be, those inside others first."""
 
-    def __init__(self, file: str, source: bytes | str, refused: Refused) -> None:
-        self._file = file
-        self._refused = refused
+    def __init__(self, file: str, source: bytes) -> None:
+        self.left_alone: list[tuple[int, str, str]] = []
+        self._number = _first_number(source, file)
         self._around = ""
-        text = source if isinstance(source, str) else source.decode(errors="ignore")
+        text = source.decode(errors="ignore")
         # What the text does not hold need not be looked for in every expression.
         self._may_yield = "yield" in text
         self._may_read_locals = any(name in text for name in READS_LOCALS)
@@ -164,7 +186,7 @@ class _Functions:
         if not reason and self._may_read_locals:
             reason = _reads_locals(node)
         if reason:
-            self._refused(self._file, node.lineno, self._around + node.name, reason)
+            self.left_alone.append((node.lineno, self._around + node.name, reason))
             return
         self._inside(node)
         if not _has_body(node):
@@ -174,8 +196,8 @@ class _Functions:
             _pass_on_returns(node)
             ended = [ast.Expr(_told(ast.Constant(None)))]
         at = 1 if ast.get_docstring(node, clean=False) is not None else 0
-        number = ast.Constant(len(_is_known))
-        _is_known.append(False)
+        number = ast.Constant(self._number)
+        self._number += 1
         start = ast.Assign([ast.Name(CALL, ast.Store())], ast.Call(ast.Name(START, ast.Load()), [number], []))
         for statement in (start, *ended):
             _place(statement, node)

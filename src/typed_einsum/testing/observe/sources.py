@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
+from functools import cache
 from importlib.machinery import ModuleSpec, PathFinder
 from inspect import CO_OPTIMIZED
 from pathlib import Path
@@ -51,12 +52,12 @@ class Sources:
         return found
 
     def _holds(self, name: str) -> bool:
+        path = Path(_real(name))
         if name.startswith("<") or not name.endswith(".py"):
-            return Path(os.path.realpath(name)) in self.files
-        path = Path(os.path.realpath(name))
+            return path in self.files
         if path in self.files:
             return True
-        below = [path.relative_to(folder) for folder in self.folders if path.is_relative_to(folder)]
+        below = [path.relative_to(folder) for folder in self.folders if folder in path.parents]
         is_own = path.is_relative_to(LIBRARY) and LIBRARY not in self.folders
         return not is_own and any(self._is_of_project(each) for each in below)
 
@@ -66,6 +67,20 @@ class Sources:
         if any(part in left_out or part.startswith(".") for part in folders):
             return False
         return not any(fnmatch(path.name, pattern) for pattern in self.test_files)
+
+
+def _real(name: str) -> str:
+    """A path without links. Most files share their folder with others, so it is resolved once."""
+    folder, file = os.path.split(name)
+    if not os.path.isabs(folder):
+        return os.path.realpath(name)
+    path = os.path.join(_real_folder(folder), file)
+    return os.path.realpath(path) if os.path.islink(path) else path
+
+
+@cache
+def _real_folder(name: str) -> str:
+    return os.path.realpath(name)
 
 
 def sources(

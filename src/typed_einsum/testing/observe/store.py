@@ -13,6 +13,7 @@ import secrets
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
@@ -118,17 +119,21 @@ def write(folder: Path, observations: Observations, name: str) -> None:
     data = {"format": FORMAT, "version": VERSION, **versions(), **observations.to_json()}
     folder.mkdir(parents=True, exist_ok=True)
     draft = folder / f"{name}.part"
-    draft.write_text(json.dumps(data, ensure_ascii=False, indent=1, allow_nan=False), encoding="utf-8")
+    draft.write_text(json.dumps(data, ensure_ascii=False, allow_nan=False), encoding="utf-8")
     os.replace(draft, folder / f"{name}.json")  # so that no reader ever sees half a file
 
 
 def versions() -> dict[str, str]:
     """The versions on which a verdict depends. They are found without importing torch."""
+    return {"python": sys.version.split()[0], "typed_einsum": __version__, "torch": _version_of_torch()}
+
+
+@cache
+def _version_of_torch() -> str:
     try:
-        torch = metadata.version("torch")
+        return metadata.version("torch")
     except metadata.PackageNotFoundError:  # a torch that was built in place
-        torch = ""
-    return {"python": sys.version.split()[0], "typed_einsum": __version__, "torch": torch}
+        return ""
 
 
 def new_name() -> str:
