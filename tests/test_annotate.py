@@ -8,7 +8,7 @@ import linecache
 import os
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
@@ -682,6 +682,36 @@ def test_a_witness_lets_a_program_go_on_past_what_cannot_be_judged(
     assert json.loads(written_down.read_text().splitlines()[-1])["reason"] == "KeyError: 'odd'"
     monkeypatch.setenv(witness.FOLDER, str(tmp_path / "gone"))
     assert witness.witnessed(f)(torch.ones(3, 11))[1] == 7
+
+
+@dataclass
+class Pair:
+    one: Float[Tensor, "b t"]
+    other: Float[Tensor, "b t"]
+
+
+@pytest.mark.parametrize(
+    ("x", "pair", "reason"),
+    [
+        ((3, 5), ((3, 5), (3, 5)), None),
+        ((3, 5), ((3, 5), (3, 7)), None),  # it was annotated before: not what is to be proved
+        ((3, 5), ((3, 7), (3, 7)), "TE201"),  # what is new has names that the record has for other axes
+        ((3,), ((3, 5), (3, 7)), "TE202"),
+    ],
+)
+def test_a_witness_passes_over_a_record_that_breaks_its_own_annotations(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, x: Any, pair: Any, reason: str | None
+) -> None:
+    def f(x: Float[Tensor, "b t"], pair: Pair) -> Pair:
+        return pair
+
+    f.__annotations__ |= {"x": Float[Tensor, "b t"], "pair": Pair, "return": Pair}
+    monkeypatch.setenv(witness.FOLDER, str(tmp_path))
+    witness.witnessed(f)(torch.ones(x), Pair(*map(torch.ones, pair)))
+    (written_down,) = tmp_path.glob("*.jsonl")
+    lines = [json.loads(line) for line in written_down.read_text().splitlines()]
+    said = [line["reason"][:5] for line in lines if "reason" in line]
+    assert said == ([] if reason is None else [reason])
 
 
 UNREADABLE = 'NAME = f"{1:\\N{DIGIT ONE}}"\n\n\n' + MATMUL

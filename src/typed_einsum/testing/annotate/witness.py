@@ -1,6 +1,7 @@
 """Holds every call of a function to its annotations, and writes down which did not keep them.
 
-The program is not disturbed: a call that breaks an annotation goes on as it would.
+The program is not disturbed: a call that breaks an annotation goes on as it would. Fields of records, and
+attributes of the object, were annotated before: a call that breaks these alone has kept what is to be proved.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ import json
 import os
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from typed_einsum.annotations import AnyHint, Hint, RecordHint, parts_of
 from typed_einsum.checked import shape_checked
 from typed_einsum.decorate.definition import definition_of
 from typed_einsum.errors import TypedEinsumError
@@ -49,37 +52,72 @@ def witnessed(function: F) -> F:
         except TypeError:  # the call says so itself
             return function(*args, **kwargs)
         passed = {name: told(value) for name, value in bound.arguments.items()}
-        before, state = _examined(definition, bound)
+        finish = _examined(definition, bound)
         result = function(*args, **kwargs)  # where it raises, nothing is known of its annotations
-        after = "" if before else _examined_result(definition, result, bound, state)
+        reason = finish(result)
         count[0] += 1
         if count[0] == 1:
             _write(function, {})
-        if before or after:
+        if reason:
             count[1] += 1
-            _write(function, {"arguments": passed, "result": told(result), "reason": before or after})
+            _write(function, {"arguments": passed, "result": told(result), "reason": reason})
         return result
 
     return called  # type: ignore[return-value]
 
 
-def _examined(definition: Any, bound: inspect.BoundArguments) -> tuple[str, Any]:
-    """What is wrong with the arguments, and what the examination of the result needs."""
+def _examined(definition: Any, bound: inspect.BoundArguments) -> Callable[[Any], str]:
+    """Examine the arguments of a call; what comes back takes its result, and says what is wrong with it all.
+
+    Records and attributes that break what they say themselves are passed over.
+    """
     try:
         definition.resolve()
-        held = definition.signature.bound(dict(bound.arguments))
-        return "", (held, *definition.signature.examine_arguments(held))
+        signature = definition.signature
     except Exception as error:  # of ours, or of an annotation that cannot be evaluated
-        return _reason(error), None
+        reason = _reason(error)
+        return lambda _: reason
+    whole = _examination(signature, bound)
+    before = _examination(_of_records(signature, keep=True), bound)
+    new = _examination(_of_records(signature, keep=False), bound, with_attributes=False)
+
+    def finish(result: Any) -> str:
+        found = whole(result)
+        return new(result) if found and before(result) else found
+
+    return finish
 
 
-def _examined_result(definition: Any, result: Any, bound: inspect.BoundArguments, state: Any) -> str:
-    held, bindings, waiting = state
+def _of_records(signature: Any, *, keep: bool) -> Any:
+    """A signature with the records alone, or without any."""
+    hints = {name: hint for name, hint in signature.hints.items() if _holds_record(hint) is keep}
+    result = signature.result if _holds_record(signature.result) is keep else AnyHint()
+    return replace(signature, hints=hints, result=result)
+
+
+def _holds_record(hint: Hint) -> bool:
+    return isinstance(hint, RecordHint) or any(map(_holds_record, parts_of(hint)))
+
+
+def _examination(
+    signature: Any, bound: inspect.BoundArguments, *, with_attributes: bool = True
+) -> Callable[[Any], str]:
+    """What a signature says of a call, once its result is there."""
     try:
-        definition.signature.examine_result(result, bindings, held.arguments, waiting)
+        held = signature.bound(dict(bound.arguments))
+        bindings, waiting = signature.examine_arguments(held, with_attributes=with_attributes)
     except Exception as error:
-        return _reason(error)
-    return ""
+        reason = _reason(error)
+        return lambda _: reason
+
+    def finish(result: Any) -> str:
+        try:
+            signature.examine_result(result, bindings, held.arguments, waiting)
+        except Exception as error:
+            return _reason(error)
+        return ""
+
+    return finish
 
 
 def _reason(error: Exception) -> str:
