@@ -138,6 +138,34 @@ def test_codes_are_selected_and_ignored(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["check", ""], "argument PATH: expected a path, got ''"),
+        (["annotate", ""], "argument PATH: expected a path, got ''"),
+        (["html", "--output", ""], "argument --output: expected a path, got ''"),
+        (["check", "x.py", "--select", ""], "argument --select: expected codes such as TE2,TE703, got ''"),
+        (["check", "x.py", "--ignore", ","], "argument --ignore: expected codes such as TE2,TE703, got ','"),
+        (["check", "x.py", "--static", "--with", "pytest"], "--with: not allowed with argument --static"),
+        (["run", ""], "typed-einsum: expected the path of a script, got ''"),
+        (["run", "-m", ""], "typed-einsum: expected the name of a module after -m, got ''"),
+        (["errors", ""], "there is no code '': `typed-einsum errors` lists them all"),
+    ],
+)
+def test_empty_and_contradicting_arguments_are_refused(
+    arguments: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    """As where a variable of a shell is not set: an empty path is not this folder."""
+    monkeypatch.chdir(tmp_path)
+    try:
+        status: Any = main(arguments)
+    except SystemExit as caught:
+        status = caught.code
+    assert status == 2
+    assert said in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
     ("given", "hint"),
     [("TE999", "did you mean"), ("XX", "codes begin with TE1 to TE7"), ("", "codes begin with")],
 )

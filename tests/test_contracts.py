@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import random
+import re
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,7 +17,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from typed_einsum import einsum, shape_checked, shaped, typed_einsum
+from typed_einsum import einsum, errors, shape_checked, shaped, typed_einsum
 from typed_einsum.nn import C2fAttn, MaxSigmoidAttnBlock
 from typed_einsum.testing import Report, assert_contract, check_contract, contract
 from typed_einsum.testing.contracts.promises import stored_on
@@ -467,3 +468,27 @@ def test_numpys_indices_are_no_error_of_the_function() -> None:
 
     assert check_contract(ends).ok
     assert check_contract(without_ends).ok
+
+
+@pytest.mark.parametrize(
+    ("promises", "said"),
+    [
+        ({"sizes": 5}, "`sizes` is a `int`, not a mapping from names to sizes"),
+        ({"sizes": {"b": "3"}}, "the size of `b` is '3', not a whole number"),
+        ({"sizes": {"b": -1}}, "the size of `b` is -1, not a whole number"),
+        ({"sizes": {"b": True}}, "the size of `b` is True, not a whole number"),
+        ({"couples": 5}, "expected names of axes as a text or a list of texts, got 5"),
+        ({"causal": ["t", 1]}, "expected names of axes as a text or a list of texts, got ['t', 1]"),
+    ],
+)
+def test_promises_of_wrong_types_are_refused(promises: dict[str, Any], said: str) -> None:
+    """When they are made, and not somewhere inside the check."""
+
+    def same(x: Float[Tensor, "b t"]) -> Float[Tensor, "b t"]:
+        return x
+
+    for use in (lambda: check_contract(same, **promises), lambda: contract(**promises)(same)):
+        with pytest.raises(errors.ArgumentError, match=re.escape(said)):
+            use()
+    of_numpy: Any = numpy.int64(3)
+    assert check_contract(same, sizes={"b": of_numpy}).ok

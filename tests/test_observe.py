@@ -10,6 +10,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -635,6 +636,22 @@ def test_a_report_of_nothing_says_how_to_observe(tmp_path: Path) -> None:
     assert (ran.status, ran.out, ran.err) == (2, "", NOTHING)
 
 
+@pytest.mark.parametrize("ask", ["report", "html"])
+def test_a_folder_without_a_record_is_nothing_observed(tmp_path: Path, ask: str) -> None:
+    """As where a run could not begin: no report of it may look clean."""
+    store.begin(tmp_path)
+    ran = command(tmp_path, ask)
+    assert (ran.status, ran.out) == (2, "")
+    assert " holds no observations: observe first, with `typed-einsum run SCRIPT`" in ran.err
+
+
+def of_one_function(**changed: Any) -> str:
+    """A record of one function, in which something is not as this library writes it."""
+    function = {"file": "a.py", "line": 7, "name": "f", "patterns": [], **changed}
+    record = {"functions": [function], "objects": {}, "digests": {}}
+    return json.dumps({"format": store.FORMAT, "version": store.VERSION, **record})
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -642,6 +659,17 @@ def test_a_report_of_nothing_says_how_to_observe(tmp_path: Path) -> None:
         ("[]", "holds no observations of typed-einsum"),
         ('{"format": "typed-einsum observations", "version": 9}', "has version 9 of the format"),
         ('{"format": "typed-einsum observations", "version": 3}', "cannot be read (KeyError: 'objects')"),
+        (of_one_function(line="7"), "cannot be read (TypeError: `line`: expected int, got '7')"),
+        (of_one_function(file=7), "cannot be read (TypeError: `file`: expected str, got 7)"),
+        (of_one_function(listing=[]), "cannot be read (TypeError: `listing`: expected dict | None, got [])"),
+        (
+            of_one_function(patterns={}),
+            "cannot be read (TypeError: `patterns`: expected list | tuple, got {})",
+        ),
+        (
+            of_one_function(patterns=[{"arguments": {}, "findings": [], "extent": "some sizes"}]),
+            "cannot be read (ValueError: `extent`: expected one of all sizes, these sizes, not judged, got",
+        ),
     ],
 )
 def test_a_file_that_is_no_observation_is_refused(tmp_path: Path, text: str, said: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -212,6 +213,23 @@ def test_the_command_says_what_it_could_not_read(tmp_path: Path) -> None:
     assert "nowhere.py: could not run: there is no such file or folder" in said
     assert "broken.py: could not run: SyntaxError: invalid syntax (broken.py, line 2)" in said
     assert said.startswith("0 findings, 2 could not be read; 0 equations read in 0 files; ")
+
+
+def test_a_file_is_read_in_the_encoding_that_it_names(tmp_path: Path) -> None:
+    text = '# coding: latin-1\nimport torch\nname = "\xe9"\ntorch.einsum("ij,jk->ix", x, y)\n'
+    (tmp_path / "old.py").write_bytes(text.encode("latin-1"))
+    status, said = command(tmp_path, "--static", "old.py")
+    assert status == 1
+    assert said.startswith("old.py:4:23: TE106 output axis `x` is in no operand\n")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_pipe_is_no_file(tmp_path: Path) -> None:
+    """Reading it would wait for a writer."""
+    os.mkfifo(tmp_path / "pipe.py")
+    status, said = command(tmp_path, "--static", "pipe.py")
+    assert status == 2
+    assert "pipe.py: could not run: it is no regular file\n" in said
 
 
 @pytest.mark.thorough

@@ -12,10 +12,10 @@ from typing import Any
 
 from typed_einsum import __version__
 from typed_einsum.cli.annotating import add_annotate
+from typed_einsum.cli.arguments import given_path, percent, positive
 from typed_einsum.cli.checking import run_check
 from typed_einsum.cli.formats import FORMATS
 from typed_einsum.cli.html import add_html
-from typed_einsum.cli.numbers import percent, positive
 from typed_einsum.cli.observed import CannotObserve, observe
 from typed_einsum.cli.pages import address_of, page_of
 from typed_einsum.cli.settings import BadSettings, prefixes, settings_near
@@ -54,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     add_html(commands)
     add_annotate(commands)
     _add_explain(commands)
-    errors = commands.add_parser("errors", help="print the page of a code")
+    errors = commands.add_parser("errors", help="print the page of an error code, such as TE201")
     errors.add_argument("codes", nargs="*", metavar="CODE", help="such as TE201; none lists all")
     errors.set_defaults(run=_errors)
     return parser
@@ -70,7 +70,7 @@ def _add_check(commands: Any) -> None:
         epilog="Exit status: 0 clean, 1 findings, 2 something could not run. Advice does not count.",
     )
     check.add_argument(
-        "paths", nargs="+", type=Path, metavar="PATH", help="a Python file, or a folder of them"
+        "paths", nargs="+", type=given_path, metavar="PATH", help="a Python file, or a folder of them"
     )
     check.add_argument("--format", choices=FORMATS, help="how to print what is found (default: text)")
     check.add_argument("--select", type=_prefixes, metavar="CODES", help="report only these codes: TE2,TE703")
@@ -87,12 +87,13 @@ def _add_check(commands: Any) -> None:
         metavar="GIB",
         help="for the process in which files run, where the system can limit it (default: 16)",
     )
-    check.add_argument(
+    ways = check.add_mutually_exclusive_group()
+    ways.add_argument(
         "--static",
         action="store_true",
         help="read the source alone: judge equations, einops patterns and annotations, and import nothing",
     )
-    check.add_argument(
+    ways.add_argument(
         "--with",
         dest="observed",
         metavar="COMMAND",
@@ -167,8 +168,11 @@ def _add_explain(commands: Any) -> None:
 
 
 def _prefixes(text: str) -> tuple[str, ...]:
+    codes = text.replace(",", " ").split()
+    if not codes:
+        raise argparse.ArgumentTypeError(f"expected codes such as TE2,TE703, got {text!r}")
     try:
-        return prefixes(text.replace(",", " ").split())
+        return prefixes(codes)
     except BadSettings as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 
@@ -257,7 +261,7 @@ def _errors(options: argparse.Namespace) -> int:
             continue
         near = difflib.get_close_matches(code, CODES, n=1)
         hint = f"did you mean {near[0]}?" if near else "`typed-einsum errors` lists them all"
-        print(f"there is no code {asked}: {hint}", file=sys.stderr)
+        print(f"there is no code {asked or repr(asked)}: {hint}", file=sys.stderr)
         status = COULD_NOT_RUN
     return status
 

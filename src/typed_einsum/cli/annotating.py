@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from typed_einsum.cli.arguments import given_path
 from typed_einsum.cli.files import python_files
 from typed_einsum.cli.observed import CannotObserve, observe, program_of
 from typed_einsum.cli.reporting import NOTHING
@@ -56,7 +57,7 @@ def add_annotate(commands: Any) -> None:
     annotate.add_argument(
         "paths",
         nargs="*",
-        type=Path,
+        type=given_path,
         metavar="PATH",
         help="a Python file, or a folder (default: all observed)",
     )
@@ -107,11 +108,11 @@ def _tell(
     from typed_einsum.testing.annotate.telling import diff_of, lines_of, summary
 
     for file, text in project.texts(plans, DECORATOR if options.decorate else "").items():
-        path = project.root / file
+        place = project.root / file
         if options.write:
-            path.write_bytes(text.encode())
+            place.write_bytes(text.encode())
         else:
-            print(diff_of(_shown(path), project.sources[file], text), end="")
+            print(diff_of(_shown(place), project.sources[file], text), end="")
     left_alone = [f"left alone: {each}" for each in project.left_alone]
     last = summary(plans, proofs, "annotated" if options.write else "would annotate")
     told = "\n".join([*lines_of(plans, project.contradicted), *left_alone, last])

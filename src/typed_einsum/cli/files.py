@@ -33,6 +33,8 @@ def _why_none(path: Path) -> str:
         return "there is no Python file in it"
     if not path.exists():
         return "there is no such file or folder"
+    if path.suffix == ".py":
+        return "it is no regular file"
     return "it is no Python file (its name does not end in .py)"
 
 
@@ -44,7 +46,7 @@ def python_files(path: Path) -> Iterator[Path]:
                 yield entry
             elif entry.is_dir() and not _is_left_out(entry):
                 yield from python_files(entry)
-    elif path.suffix == ".py" and path.exists():
+    elif path.suffix == ".py" and path.is_file():
         yield path
 
 

@@ -6,9 +6,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from typed_einsum.cli.reporting import NOTHING
+from typed_einsum.cli.arguments import given_path
+from typed_einsum.cli.reporting import NOTHING, observed_in
 from typed_einsum.cli.statuses import CLEAN, COULD_NOT_RUN
-from typed_einsum.testing.observe.store import FOLDER, BadStore, folder_near, read
+from typed_einsum.testing.observe.store import FOLDER, BadStore, folder_near
 
 PAGES = Path(FOLDER) / "html"
 
@@ -24,7 +25,10 @@ def add_html(commands: Any) -> None:
         epilog="Exit status: 0 written, 2 nothing was observed.",
     )
     html.add_argument(
-        "--output", type=Path, metavar="FOLDER", help="where to write them (default: .typed-einsum/html)"
+        "--output",
+        type=given_path,
+        metavar="FOLDER",
+        help="where to write them (default: .typed-einsum/html)",
     )
     html.set_defaults(run=lambda options: run_html(options.output))
 
@@ -37,7 +41,7 @@ def run_html(output: Path | None) -> int:
     try:
         if folder is None:
             raise BadStore(NOTHING)
-        observations = read(folder)
+        observations = observed_in(folder)
         where = output or folder.parent / PAGES
         where.mkdir(parents=True, exist_ok=True)
         for name, text in pages(observations, folder.parent):

@@ -16,10 +16,8 @@ from typed_einsum.testing.observe.shapes import signature_seen
 from typed_einsum.testing.observe.store import FOLDER, BadStore, folder_near, read
 from typed_einsum.testing.process.outcome import Outcome
 
-NOTHING = (
-    f"there is no {FOLDER} here or in a folder above: observe first, with `typed-einsum run SCRIPT`, "
-    "`typed-einsum run -m MODULE` or `pytest --shapes`"
-)
+HOW = "with `typed-einsum run SCRIPT`, `typed-einsum run -m MODULE` or `pytest --shapes`"
+NOTHING = f"there is no {FOLDER} here or in a folder above: observe first, {HOW}"
 
 
 def run_report(settings: Settings, *, fail_under: float, verbose: bool) -> int:
@@ -28,7 +26,7 @@ def run_report(settings: Settings, *, fail_under: float, verbose: bool) -> int:
     try:
         if folder is None:
             raise BadStore(NOTHING)
-        observations = read(folder)
+        observations = observed_in(folder)
     except BadStore as error:
         print(f"typed-einsum: {error}", file=sys.stderr)
         return COULD_NOT_RUN
@@ -44,6 +42,14 @@ def run_report(settings: Settings, *, fail_under: float, verbose: bool) -> int:
             print("\n".join([*table(observations, folder.parent), *listed(outcomes, verbose=verbose)]))
             print(observations.summary())
     return _status(outcomes, observations, fail_under)
+
+
+def observed_in(folder: Path) -> Observations:
+    """What was observed. Raises `BadStore` where a folder holds nothing, as where a run could not begin."""
+    found = read(folder)
+    if not any(folder.glob("*.json")):
+        raise BadStore(f"{folder} holds no observations: observe first, {HOW}")
+    return found
 
 
 def _status(outcomes: list[Outcome], observations: Observations, fail_under: float) -> int:

@@ -57,6 +57,8 @@ class Program:
             return ()
         path = Path(self.name)
         if not path.is_file():
+            if not self.name:
+                raise CannotRun("expected the path of a script, got ''")
             why = "it is a folder" if path.is_dir() else "there is no such file"
             raise CannotRun(f"cannot run {self.name}: {why}")
         return (path,)
@@ -87,6 +89,8 @@ class Program:
 
 def _spec_of(name: str) -> ModuleSpec:
     """Where a module is that is to be run, or the `__main__` of a package. Raises `CannotRun`."""
+    if not name:
+        raise CannotRun("expected the name of a module after -m, got ''")
     try:
         spec = importlib.util.find_spec(name)
         if spec is not None and spec.submodule_search_locations is not None:

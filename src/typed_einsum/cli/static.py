@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tokenize
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +27,8 @@ class Reading:
     def outcomes(self, file: Path, shown: str) -> Iterable[Outcome]:
         """What one file comes to, counted."""
         try:
-            found = survey(shown, file.read_text(encoding="utf-8"))
+            with tokenize.open(file) as source:  # in the encoding that it names
+                found = survey(shown, source.read())
         except (OSError, UnicodeDecodeError, SyntaxError, RecursionError, ValueError) as error:
             yield Outcome("failed", shown, text=f"{type(error).__name__}: {error}")
             return

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, SupportsIndex, TypeVar
+
+from typed_einsum.diagnostics import Diagnostic
+from typed_einsum.errors import ArgumentError
 
 STORED = "__shape_contract__"
 """The attribute of a function that holds its promises."""
@@ -23,6 +26,18 @@ class Promises:
     reference: Callable[..., Any] | None = None
     like: Callable[..., Any] | None = None
     sizes: Mapping[str, int] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse sizes that are none. Raises `ArgumentError` (TE409)."""
+        if self.sizes is None:
+            return
+        if not isinstance(self.sizes, Mapping):
+            summary = f"`sizes` is a `{type(self.sizes).__name__}`, not a mapping from names to sizes"
+            raise ArgumentError(Diagnostic("TE409", summary, help='write sizes={"b": 2}'))
+        for name, size in self.sizes.items():
+            if isinstance(size, bool) or not isinstance(size, SupportsIndex) or size < 0:
+                summary = f"the size of `{name}` is {size!r}, not a whole number"
+                raise ArgumentError(Diagnostic("TE409", summary, help=f'write sizes={{"{name}": 2}}'))
 
     @property
     def said_of_entries(self) -> frozenset[str]:
@@ -79,9 +94,12 @@ def contract(
 
 
 def names(given: str | Sequence[str] | None) -> tuple[str, ...] | None:
-    """Names as a user writes them, as a tuple."""
+    """Names as a user writes them, as a tuple. Raises `ArgumentError` (TE408)."""
     if given is None:
         return None
+    if not isinstance(given, str | Sequence) or not all(isinstance(each, str) for each in given):
+        summary = f"expected names of axes as a text or a list of texts, got {given!r:.60}"
+        raise ArgumentError(Diagnostic("TE408", summary, help='write them as couples="b h", for example'))
     return tuple(given.split()) if isinstance(given, str) else tuple(given)
 
 

@@ -115,8 +115,8 @@ class Observations:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Json]) -> Observations:
-        """The observations that `to_json` made. Raises `KeyError` or `TypeError` where it did not."""
-        objects = {name: tuple(each) for name, each in data["objects"].items()}
+        """The observations that `to_json` made. Raises `KeyError`, `TypeError` or `ValueError` for others."""
+        objects = {name: tuple(map(dict, each)) for name, each in data["objects"].items()}
         return cls(tuple(map(_function, data["functions"])), objects, dict(data["digests"]))
 
     def summary(self) -> str:
@@ -164,13 +164,39 @@ def _plain(function: Function) -> dict[str, Json]:
     return {**vars(function), "patterns": patterns}
 
 
+KINDS: Mapping[str, Any] = {
+    **dict.fromkeys(("file", "name", "module", "reason", "ended", "text", "key", "code", "message"), str),
+    **dict.fromkeys(("line", "column"), int),
+    **{"annotated": bool, "arguments": dict},
+    **dict.fromkeys(("patterns", "signatures", "findings"), list | tuple),
+    "listing": dict | None,
+}
+"""Of which type each part of a record is."""
+
+WORDS = {"severity": ("error", "advice"), "extent": ("all sizes", "these sizes", "not judged")}
+
+
+def _sound(data: Mapping[str, Json]) -> Mapping[str, Json]:
+    """A part of a record, unchanged. Raises `TypeError` or `ValueError` if it cannot be one."""
+    for name, value in data.items():
+        if not isinstance(value, KINDS.get(name, object)):
+            raise TypeError(
+                f"`{name}`: expected {getattr(KINDS[name], '__name__', KINDS[name])}, got {value!r:.60}"
+            )
+        if name in WORDS and value not in WORDS[name]:
+            raise ValueError(f"`{name}`: expected one of {', '.join(WORDS[name])}, got {value!r:.60}")
+    return data
+
+
 def _function(data: Mapping[str, Json]) -> Function:
+    _sound(data)
     patterns, signatures = tuple(map(_pattern, data["patterns"])), tuple(data.get("signatures", ()))
     return Function(**{**data, "patterns": patterns, "signatures": signatures})
 
 
 def _pattern(data: Mapping[str, Json]) -> Pattern:
-    return Pattern(**{**data, "findings": tuple(Found(**found) for found in data["findings"])})
+    findings = tuple(Found(**_sound(found)) for found in data["findings"])
+    return Pattern(**{**_sound(data), "findings": findings})
 
 
 def combined(parts: Iterable[Observations]) -> Observations:

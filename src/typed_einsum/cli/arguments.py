@@ -1,8 +1,9 @@
-"""The numbers that options of the command take."""
+"""The numbers and paths that the command is given."""
 
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 
 def positive(text: str) -> float:
@@ -25,3 +26,10 @@ def percent(text: str) -> float:
     if not 0 <= number <= 100:
         raise argparse.ArgumentTypeError(f"expected a number from 0 to 100, got {text!r}")
     return number
+
+
+def given_path(text: str) -> Path:
+    """A path; an empty text, such as that of a variable that is not set, is none."""
+    if not text:
+        raise argparse.ArgumentTypeError("expected a path, got ''")
+    return Path(text)
