@@ -14,6 +14,7 @@ from typed_einsum.testing.observe.budget import Budget
 from typed_einsum.testing.observe.garbage import collected_rarely
 from typed_einsum.testing.observe.observation import AUDITS
 from typed_einsum.testing.observe.records import DROPPED, ENOUGH, LATE, NO_TIME, TOO_LONG
+from typed_einsum.testing.observe.restoring import restored, used_up
 from typed_einsum.testing.observe.seen import Ended, Place, Seen
 from typed_einsum.testing.observe.waiting import Waiting
 from typed_einsum.testing.process.outcome import first_line
@@ -98,11 +99,15 @@ class Verdicts:
                 self._say(each, LATE)
 
     def _look_at(self, ended: Ended, share: float = AT_ONCE) -> None:
+        if (name := used_up(ended.arguments)) is not None:
+            self._say(ended, f"`{name}` is an iterator, which another run would use up")
+            return
         try:
-            if ended.call is None:
-                self._follow(ended)
-            else:
-                self._judge(ended, share)
+            with restored(ended.seen.function, ended.arguments):
+                if ended.call is None:
+                    self._follow(ended)
+                else:
+                    self._judge(ended, share)
         except Exception as error:  # ours: the program goes on
             self._say(ended, f"looking at it raised {first_line(error)}")
 
