@@ -271,6 +271,33 @@ def test_two_roles_of_one_name_are_told_of_where_they_differ() -> None:
     assert [codes(check_contract(f)) for f in (energy, centred)] == [[], []]
 
 
+class Triangle(nn.Module):
+    """Of pairs of one set: whatever names its two axes have, they are of one size."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.left, self.right = nn.Linear(dim, dim), nn.Linear(dim, dim)
+
+    def forward(self, x: Float[Tensor, "b n n d"]) -> Float[Tensor, "b n n d"]:
+        return x + torch.einsum("bikd,bjkd->bijd", self.left(x), self.right(x))
+
+
+def test_two_roles_that_must_have_one_size_have_one_name() -> None:
+    def biased(x: Float[Tensor, "b n d"], bias: Float[Tensor, "b n n"]) -> Float[Tensor, "b n d"]:
+        return (x @ x.mT + bias).softmax(-1) @ x
+
+    def masked(x: Float[Tensor, "n n d"], mask: Bool[Tensor, "n"]) -> Float[Tensor, "n d"]:
+        return (x.softmax(1) * mask[:, None, None] * mask[None, :, None]).sum(1)
+
+    def affine(
+        x: Float[Tensor, "n d"], weight: Float[Tensor, "d d"], bias: Float[Tensor, "d"]
+    ) -> Float[Tensor, "n d"]:
+        return x @ weight + bias
+
+    assert [codes(check_contract(f)) for f in (Triangle, biased, masked)] == [[], [], []]
+    assert codes(check_contract(affine)) == [("TE711", "advice")]
+
+
 def test_an_object_that_keeps_something_of_each_call_is_compared_with_fresh_copies() -> None:
     class Queue(nn.Module):
         def __init__(self) -> None:
@@ -535,6 +562,27 @@ class BeginsAtNothing(nn.Module):
         self, x: Float[Tensor, "n d=5"], gate: Float[Tensor, "n d"], keep: Bool[Tensor, "n"]
     ) -> Float[Tensor, "n d"]:
         return self.out((x * gate).masked_fill(~keep[:, None], 0.0))
+
+
+class Adaptive(nn.Module):
+    """A norm that a condition moves, by a layer that is zeros in a new object; a second condition is lost."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.film = nn.Linear(dim, 2 * dim)
+        nn.init.zeros_(self.film.weight)
+
+    def forward(
+        self, x: Float[Tensor, "b n d"], cond: Float[Tensor, "b 1 d"], lost: Float[Tensor, "b 1 d"]
+    ) -> Float[Tensor, "b n d"]:
+        gamma, beta = self.film(cond).chunk(2, dim=-1)
+        self.film(lost)
+        return x * (gamma + 1) + beta
+
+
+def test_an_argument_that_goes_through_zeros_is_not_lost() -> None:
+    (finding,) = check_contract(Adaptive).findings
+    assert finding.message.startswith("other numbers in `lost` change nothing")
 
 
 def test_zeros_that_a_new_object_begins_with_hide_nothing_that_is_lost() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -52,11 +53,12 @@ def without_effect(call: Call, definition: SourceLine) -> Iterator[tuple[str, Fl
         return  # what is merged into an argument and taken out again is not lost
     used = Used.by(call, names)
     lost = [name for name in names if _is_lost(call, name, used)]
+    # A new object of zeros hides all that it is given.
     has_zeros = isinstance(call.object, nn.Module) and used.numbers <= {*lost, *used.decided}
     for name in lost:
         if name not in used.numbers:
             yield "TE738", advice(f"`{name}` is not used: leave it out, or name it `_{name}`", definition)
-        elif not has_zeros:  # a new object of zeros hides all that it is given
+        elif not has_zeros and not _is_hidden(call, name, used):
             yield (
                 "TE738",
                 advice(
@@ -73,6 +75,29 @@ def _is_lost(call: Call, name: str, used: Used) -> bool:
     if is_decided or name in used.forms or _is_unused_on_purpose(call, name, used):
         return False
     return all(_is_without_effect(call, name, each) for each in _surroundings(call, name))
+
+
+def _is_hidden(call: Call, name: str, used: Used) -> bool:
+    """Whether weights that begin as zeros hide what an argument does: the last layer of an adaptive norm."""
+    with _zeros_filled(call.object) as has_any:
+        return has_any and not _is_lost(call, name, used)
+
+
+@contextmanager
+def _zeros_filled(owner: Any) -> Iterator[bool]:
+    """Other numbers in the parameters that are all zero, and whether there are any."""
+    parameters = owner.parameters() if isinstance(owner, nn.Module) else ()
+    zeros = [each for each in parameters if each.is_floating_point() and not each.is_meta and not each.any()]
+    random = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for each in zeros:
+            each.copy_(torch.randn(tuple(shape_of(each)), generator=random))
+    try:
+        yield bool(zeros)
+    finally:
+        with torch.no_grad():
+            for each in zeros:
+                each.zero_()
 
 
 class Used(TorchFunctionMode):
