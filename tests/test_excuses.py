@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import os
+import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -65,9 +67,15 @@ EXCUSED = [
         lambda: Version("eleven"),
         "packaging refuses what was made up for it: InvalidVersion: Invalid version: 'eleven'",
     ),
+    (
+        lambda: dataclasses.fields(3),  # type: ignore[arg-type]
+        "Python's `dataclasses` refuses what was made up for it: "
+        "TypeError: must be called with a dataclass type or instance",
+    ),
 ]
 
 NOT_EXCUSED = [
+    lambda: random.sample(range(3), 5),
     mismatched,
     unknown,
     raising(RuntimeError("shape '[2, 3]' is invalid for input of size 35")),

@@ -106,6 +106,11 @@ CASES = {
     "namespace/pkg": ["ok Twice.forward"] * 6,
     # No `__init__.py` anywhere, and relative imports that go up: run as `python -m src.model.net`.
     "relative/src": ["ok twice", "ok Net.forward"],
+    # The same with a library that is not installed: that is the reason, not the name that did not fit.
+    "relative_missing/src": [
+        "ok twice",
+        "could not run: ModuleNotFoundError: No module named 'a_library_that_is_not_installed'",
+    ],
     # The root of the repository has an `__init__.py`, and imports start from the root all the same.
     "root_init/lens": ["ok Net.forward"],
     # One file needs a library that is not installed. The others are judged.

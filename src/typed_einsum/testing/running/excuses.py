@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import sysconfig
 import traceback
 from collections.abc import Callable
 from itertools import pairwise
@@ -27,6 +28,8 @@ DEVICES = re.compile(r"CUDA|cuda|NVIDIA|MPS|XPU|not enough memory|can't allocate
 ABOUT_SHAPES = {"torch", "numpy", "einops", "opt_einsum", "jaxtyping", "beartype", "typed_einsum"}
 """Installed packages whose refusals may well be about shapes; those of others are about values."""
 
+LIBRARY = sysconfig.get_path("stdlib")
+
 ENOUGH_REFUSALS = 2
 """So often a library refuses a call at one place, at other sizes each time, before no more are tried."""
 
@@ -40,6 +43,8 @@ def excuse_of(error: BaseException, function: Callable[..., Any]) -> str:
         return f"it refuses what was made up for it: {said}"
     if package := _raised_in(error):
         return f"{package} refuses what was made up for it: {said}"
+    if isinstance(error, TypeError) and (module := _of_python(error)):
+        return f"Python's `{module}` refuses what was made up for it: {said}"
     of_module = isinstance(error, AttributeError) and isinstance(error.obj, ModuleType)
     of_device = isinstance(error, RuntimeError) and DEVICES.search(said) is not None
     if of_module or of_device or isinstance(error, SURROUNDINGS):
@@ -81,6 +86,14 @@ def _raised_in(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     package = _package_of(frames[-1].filename) if frames else ""
     return "" if package in ABOUT_SHAPES else package
+
+
+def _of_python(error: BaseException) -> str:
+    """The module of Python's own library whose code raised an exception, if one did."""
+    frames = traceback.extract_tb(error.__traceback__)
+    file = Path(frames[-1].filename) if frames else None
+    is_own = file is not None and file.is_relative_to(LIBRARY) and not _package_of(str(file))
+    return file.stem if file is not None and is_own else ""
 
 
 def _package_of(file: str) -> str:

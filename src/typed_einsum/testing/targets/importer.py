@@ -54,9 +54,9 @@ def import_file(file: Path, working: Path, asked: ModuleName | None = None) -> M
             return _import(name, file, working)
         except ImportError as error:
             sys.path[:] = path
-            first = first or error
             if not _may_be_the_name(error, names, working):
-                break
+                raise  # under another name before, it was not even found what it needs
+            first = first or error
     assert first is not None
     raise first
 
