@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 import torch
 
-from typed_einsum.testing.observe import store, waiting
+from typed_einsum.testing.observe import holding, store, waiting
 from typed_einsum.testing.observe.budget import Budget
 from typed_einsum.testing.observe.earlier import Earlier
 from typed_einsum.testing.observe.garbage import collected_once_at_exit, collected_rarely
@@ -136,6 +136,64 @@ def test_a_wrong_call_is_forgotten_once_its_caller_is_right(tmp_path: Path, ops:
     assert run(tmp_path, ops.scores, *WRONG)[0].findings
     found, _ = run(tmp_path, ops.scores, *RIGHT)
     assert (found.extent, found.findings) == ("all sizes", ())
+
+
+def run_by(root: Path, caller: str, function: Callable[..., Any], *args: Any) -> Pattern:
+    """One run with one call, made by a test with this text: what is said of the call."""
+    (root / "test_ops.py").write_text(caller)
+    found, _ = run(root, function, *args)
+    file = root / store.FOLDER / "one.json"
+    data = json.loads(file.read_text())
+    file.write_text(json.dumps({**data, "callers": store.digests(["test_ops.py"], root)}))
+    return found
+
+
+@pytest.fixture
+def is_held(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Grows with each call that is compared with its annotations."""
+    calls: list[bool] = []
+    held = holding.held
+    monkeypatch.setattr(holding, "held", lambda *args: calls.append(True) or held(*args))  # type: ignore[func-returns-value]
+    return calls
+
+
+def test_the_same_call_by_unchanged_tests_is_not_compared_again(
+    tmp_path: Path, ops: ModuleType, is_held: list[bool]
+) -> None:
+    first = run_by(tmp_path, "", ops.scores, *RIGHT)
+    assert len(is_held) == 1
+    again = run_by(tmp_path, "", ops.scores, *RIGHT)
+    assert len(is_held) == 1
+    assert replace(again, key="") == replace(first, key="")
+
+
+def test_a_call_with_other_shapes_is_compared_although_tests_are_unchanged(
+    tmp_path: Path, ops: ModuleType
+) -> None:
+    run_by(tmp_path, "", ops.scores, *RIGHT)
+    assert [each.code for each in run_by(tmp_path, "", ops.scores, *WRONG).findings] == ["TE201"]
+
+
+def test_a_call_is_compared_where_a_test_has_changed(
+    tmp_path: Path, ops: ModuleType, is_held: list[bool]
+) -> None:
+    run_by(tmp_path, "", ops.scores, *RIGHT)
+    run_by(tmp_path, "x = 1\n", ops.scores, *RIGHT)
+    assert len(is_held) == 2
+
+
+def test_a_call_is_compared_where_no_test_is_known(
+    tmp_path: Path, ops: ModuleType, is_held: list[bool]
+) -> None:
+    run(tmp_path, ops.scores, *RIGHT)
+    run(tmp_path, ops.scores, *RIGHT)
+    assert len(is_held) == 2
+
+
+@pytest.mark.parametrize(("seconds", "is_final"), [("0.538716", False), ("2.75", True), ("3", True)])
+def test_a_call_that_was_tried_for_a_second_is_not_tried_again(seconds: str, is_final: bool) -> None:
+    text = f"all calls together ran for more than {seconds} seconds"
+    assert store._is_final(Pattern({}, ended="returned", text=text)) is is_final
 
 
 def test_what_has_not_changed_is_not_judged_again(tmp_path: Path, ops: ModuleType) -> None:

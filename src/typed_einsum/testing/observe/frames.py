@@ -29,6 +29,17 @@ def _in_order(code: CodeType, count: int) -> list[str]:
     return names
 
 
+def built_with(code: CodeType, arguments: Mapping[str, Any]) -> tuple[str, dict[str, Json]] | None:
+    """The class that a constructor builds, and its arguments; None for those that JSON cannot hold."""
+    kind = type(next(iter(arguments.values())))
+    if not builds(kind, code):
+        return None
+    try:
+        return f"{kind.__module__}:{kind.__qualname__}", dict(given(code, arguments))
+    except TypeError:
+        return None
+
+
 def builds(kind: type, code: CodeType) -> bool:
     """Whether code is the constructor of a class itself, not one that it calls."""
     own = next(vars(base)["__init__"] for base in kind.__mro__ if "__init__" in vars(base))

@@ -182,7 +182,9 @@ class Observation:
         files = {each.file for each in functions if not Path(each.file).is_absolute()}
         files |= {below(self.sources.root, file) for file in self._files()} if is_last else set()
         kept = {name: tuple(each) for name, each in objects.items() if each}
-        return Observations(functions, kept, digests(files, self.sources.root))
+        root = self.sources.root
+        others = {below(root, file) for file in self._others()} - files if is_last else set()
+        return Observations(functions, kept, digests(files, root), digests(others, root))
 
     def _functions(self) -> Iterator[Function]:
         if self.observer is not None:
@@ -192,6 +194,13 @@ class Observation:
 
     def _files(self) -> Iterator[str]:
         return (file for file, _, _ in self._modules())
+
+    def _others(self) -> Iterator[str]:
+        """The files of the project that are not observed, such as tests."""
+        for module in list(sys.modules.values()):
+            file = getattr(module, "__file__", None)
+            if isinstance(file, str) and self.sources.is_beside(file):
+                yield file
 
     def _modules(self) -> Iterator[tuple[str, str, ModuleType]]:
         """The modules of the project, with their files and names."""

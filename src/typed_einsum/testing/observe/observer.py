@@ -15,14 +15,21 @@ from torch import nn
 from typed_einsum.testing.observe.budget import Budget
 from typed_einsum.testing.observe.busy import Busy
 from typed_einsum.testing.observe.earlier import Earlier
-from typed_einsum.testing.observe.frames import arguments_of, builds, given
+from typed_einsum.testing.observe.frames import arguments_of, built_with
 from typed_einsum.testing.observe.functions import function_of, is_annotated
 from typed_einsum.testing.observe.garbage import import_to_stay
 from typed_einsum.testing.observe.places import below
 from typed_einsum.testing.observe.probes import OFF, Answer
-from typed_einsum.testing.observe.records import BARE, ENOUGH, NO_TIME, Function, Json, Pattern
-from typed_einsum.testing.observe.seen import LOOKS, Begun, Seen, is_main
-from typed_einsum.testing.observe.values import copied, holds_tensor, is_transformed, key_of, pattern_of, told
+from typed_einsum.testing.observe.records import Function, Json, Pattern
+from typed_einsum.testing.observe.seen import FEW, LOOKS, Begun, Seen, is_main
+from typed_einsum.testing.observe.values import (
+    copied,
+    holds_tensor,
+    is_transformed,
+    key_of,
+    patterns_of,
+    told,
+)
 from typed_einsum.testing.process.outcome import first_line
 
 if TYPE_CHECKING:
@@ -90,7 +97,7 @@ class Observer:
             arguments = arguments_of(seen.code, frame)
             if self._lazy is None:
                 return None
-            answer: Answer = self._lazy.entered(seen, lambda: _patterns_of(arguments), arguments)
+            answer: Answer = self._lazy.entered(seen, lambda: patterns_of(arguments), arguments)
         except Exception:  # ours: the judgement goes on
             return None
         return answer
@@ -102,7 +109,7 @@ class Observer:
         if seen.code.co_name == "__init__":
             self._constructed(seen, arguments)
             return None
-        pattern = _patterns_of(arguments)
+        pattern = patterns_of(arguments)
         is_owed = pattern in seen.owed and not seen.waiting and is_main() and self._has_time_for(seen)
         if not is_owed and (pattern in seen.patterns or len(seen.patterns) >= MOST_PATTERNS):
             seen.looks -= 1
@@ -114,18 +121,18 @@ class Observer:
         self, seen: Seen, frame: FrameType, arguments: Mapping[str, Any], pattern: Hashable
     ) -> Answer:
         seen.owed.discard(pattern)
-        seen.looks, seen.quiet = LOOKS, 0
         has_tensors = any(map(holds_tensor, arguments.values()))
         self._find(seen, frame, arguments, has_tensors)
         if self._keeps_objects:
             self._keep_object(next(iter(arguments.values()), None))
         described = {name: told(value) for name, value in arguments.items()}
-        known = self._known(seen, pattern, described)
+        known, is_same = self._known(seen, pattern, described)
+        seen.looks, seen.quiet = (FEW, 2) if known and self._earlier.has_callers else (LOOKS, 0)
         if known is not None and not seen.annotated:
             self._accept(seen, pattern, known)
             return None
-        copies = self._copies(seen, pattern, arguments)
-        begun = Begun(self, seen, pattern, described, has_tensors, copies, known)
+        copies = self._copies(seen, pattern, arguments, is_same)
+        begun = Begun(self, seen, pattern, described, has_tensors, copies, known, is_same)
         # Of a pattern that is owed, a call has returned before.
         seen.patterns.setdefault(pattern, Pattern(described, text=NO_END) if has_tensors else None)
         if seen.code.co_flags & (CO_GENERATOR | CO_ASYNC_GENERATOR):
@@ -134,16 +141,19 @@ class Observer:
         self._busy.enter(frame)
         return begun
 
-    def _known(self, seen: Seen, pattern: Hashable, described: Mapping[str, Json]) -> Pattern | None:
-        """What an earlier run has said of such calls, if it has said all that there is to say."""
+    def _known(
+        self, seen: Seen, pattern: Hashable, described: Mapping[str, Json]
+    ) -> tuple[Pattern | None, bool]:
+        """What an earlier run has said of such calls, if it has said all; whether it has seen this one."""
         known = self._earlier.of(seen, key_of(pattern))
-        if known is None:
-            return None
+        if known is None or (known[0].was_stopped and self._budget.grace > 0):
+            return None, False
         found, function = known
         if function.listing is not None:
             self._listings.setdefault(seen.place, function.listing)
         self._signatures.setdefault(seen.place, list(function.signatures))
-        return replace(found, arguments=described)
+        is_same = self._earlier.has_callers and found.arguments == described
+        return replace(found, arguments=described), is_same
 
     def _find(self, seen: Seen, frame: FrameType, arguments: Mapping[str, Any], has_tensors: bool) -> None:
         """Find the function itself, once. To look for it everywhere takes long, so only for tensors."""
@@ -153,7 +163,9 @@ class Observer:
         seen.function = function_of(seen.code, frame.f_globals, arguments, everywhere=has_tensors)
         seen.annotated = seen.function is not None and is_annotated(seen.function)
 
-    def _copies(self, seen: Seen, pattern: Hashable, arguments: Mapping[str, Any]) -> dict[str, Any] | None:
+    def _copies(
+        self, seen: Seen, pattern: Hashable, arguments: Mapping[str, Any], is_same: bool
+    ) -> dict[str, Any] | None:
         """Copies of the arguments of a call that is to be judged; a later one is, where it cannot be now."""
         if seen.function is None or not (seen.annotated or any(map(holds_tensor, arguments.values()))):
             return None
@@ -162,6 +174,8 @@ class Observer:
         if seen.waiting >= MOST_WAITING or not is_main():
             seen.owed.add(pattern)
             return None
+        if is_same:  # nothing is to be done with them
+            return dict(arguments)
         memo: dict[int, Any] = {}
         return {name: copied(value, memo) for name, value in arguments.items()}
 
@@ -183,11 +197,14 @@ class Observer:
 
     def _take(self, begun: Begun, result: Any) -> None:
         begun.has_tensors |= holds_tensor(result)
-        seen, returned = begun.seen, Pattern(begun.told, told(result), "returned", text=self._why_not(begun))
+        seen = begun.seen
+        why_not = seen.why_not_judged(is_fork=self._is_fork)
+        returned = Pattern(begun.told, told(result), "returned", text=why_not)
         self._keep(begun, returned)
         if begun.arguments is None or not begun.has_tensors:
             return
-        call = self._held(begun, result, returned) if seen.annotated else None
+        is_held = begun.known is not None and begun.is_same and begun.known.result == returned.result
+        call = self._held(begun, result, returned) if seen.annotated and not is_held else None
         if isinstance(call, Pattern):
             self._accept(seen, begun.pattern, call)
         elif begun.known is not None:
@@ -198,7 +215,8 @@ class Observer:
             self._verdicts.take(seen, begun.pattern, begun.arguments, call)
 
     def _has_time_for(self, seen: Seen) -> bool:
-        return self._budget.allows(is_new=seen.is_new, has_begun=self._lazy is not None)
+        is_new = seen.is_new and (seen.annotated or self._earlier.is_empty)
+        return self._budget.allows(is_new=is_new, has_begun=self._lazy is not None)
 
     def _held(self, begun: Begun, result: Any, returned: Pattern) -> Call | Pattern:
         """Hold a call to its annotations. A caller may have changed since the function was judged."""
@@ -235,34 +253,16 @@ class Observer:
         if begun.has_tensors:
             begun.seen.patterns[begun.pattern] = pattern
 
-    def _why_not(self, begun: Begun) -> str:
-        seen = begun.seen
-        if seen.function is None:
-            return "its annotations were not found: no name leads to the function"
-        if not seen.annotated:
-            return BARE
-        if self._is_fork:
-            return "it was called in a forked process"
-        if not is_main():
-            return "it was called outside the main thread"
-        return ENOUGH if seen.is_enough else NO_TIME
-
     def _constructed(self, seen: Seen, arguments: Mapping[str, Any]) -> None:
         """Keep what an object was built with, if JSON can hold it."""
         seen.looks -= 1
-        names = iter(arguments)
-        kind = type(arguments[next(names)])
-        if not builds(kind, seen.code):
+        found = built_with(seen.code, arguments)
+        if found is None:
             return
-        known = self.objects.setdefault(f"{kind.__module__}:{kind.__qualname__}", [])
-        if len(known) >= MOST_OBJECTS:
-            return
-        try:
-            built_with = dict(given(seen.code, arguments))
-        except TypeError:  # an argument that JSON cannot hold
-            return
-        if built_with not in known:
-            known.append(built_with)
+        name, given = found
+        known = self.objects.setdefault(name, [])
+        if given not in known and len(known) < MOST_OBJECTS:
+            known.append(given)
 
     def _keep_object(self, value: Any) -> None:
         """Keep a copy of a module, for checks that need one of its class."""
@@ -294,7 +294,3 @@ class Observer:
                 told = (below(self.root, file), line, seen.name, seen.module, seen.annotated, patterns)
                 signatures = tuple(self._signatures.get(seen.place, ()))
                 yield Function(*told, seen.reason, self._listings.get(seen.place), signatures)
-
-
-def _patterns_of(arguments: Mapping[str, Any]) -> Hashable:
-    return tuple(map(pattern_of, arguments.values()))

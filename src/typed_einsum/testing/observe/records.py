@@ -50,6 +50,11 @@ class Pattern:
     findings: tuple[Found, ...] = ()
     key: str = ""
 
+    @property
+    def was_stopped(self) -> bool:
+        """Whether judging it has taken too long."""
+        return self.extent == "not judged" and TOO_LONG in self.text
+
 
 @dataclass(frozen=True)
 class Function:
@@ -102,12 +107,14 @@ class Function:
 class Observations:
     """Everything that was seen in a run. `objects` holds arguments of constructors, by module and class.
 
-    `digests` are those of the files of the functions, when they were observed.
+    `digests` are those of the files of the functions, when they were observed, and `callers` those of the
+    project's other files that ran, such as tests.
     """
 
     functions: tuple[Function, ...] = ()
     objects: Mapping[str, tuple[Mapping[str, Json], ...]] = field(default_factory=dict)
     digests: Mapping[str, str] = field(default_factory=dict)
+    callers: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Json]:
         """The observations as JSON can hold them."""
@@ -117,7 +124,8 @@ class Observations:
     def from_json(cls, data: Mapping[str, Json]) -> Observations:
         """The observations that `to_json` made. Raises `KeyError`, `TypeError` or `ValueError` for others."""
         objects = {name: tuple(map(dict, each)) for name, each in data["objects"].items()}
-        return cls(tuple(map(_function, data["functions"])), objects, dict(data["digests"]))
+        files = dict(data["digests"]), dict(data.get("callers", {}))
+        return cls(tuple(map(_function, data["functions"])), objects, *files)
 
     def summary(self) -> str:
         """The counts, in one line."""
@@ -204,6 +212,7 @@ def combined(parts: Iterable[Observations]) -> Observations:
     functions: dict[tuple[str, int, str], Function] = {}
     objects: dict[str, tuple[Mapping[str, Json], ...]] = {}
     digests: dict[str, str] = {}
+    callers: dict[str, str] = {}
     for part in parts:
         for function in part.functions:
             known = functions.get(function.key)
@@ -212,7 +221,8 @@ def combined(parts: Iterable[Observations]) -> Observations:
             known_arguments = objects.get(name, ())
             objects[name] = (*known_arguments, *(each for each in arguments if each not in known_arguments))
         digests.update(part.digests)
-    return Observations(tuple(functions[key] for key in sorted(functions)), objects, digests)
+        callers.update(part.callers)
+    return Observations(tuple(functions[key] for key in sorted(functions)), objects, digests, callers)
 
 
 def _merged(one: Function, other: Function) -> Function:

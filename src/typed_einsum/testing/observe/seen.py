@@ -9,7 +9,7 @@ from types import CodeType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from typed_einsum.testing.observe.places import line_of_def
-from typed_einsum.testing.observe.records import Json, Pattern
+from typed_einsum.testing.observe.records import BARE, ENOUGH, NO_TIME, Json, Pattern
 
 if TYPE_CHECKING:
     from typed_einsum.testing.calls.call import Call
@@ -20,6 +20,9 @@ Place = tuple[str, int]
 LOOKS = 24
 """Calls without a new pattern after which a function is known."""
 
+
+FEW = LOOKS // 4
+"""The same where an earlier run has seen what is called, by the same callers, and at the next test."""
 
 MOST_JUDGED = 3
 """How many patterns of a function are judged."""
@@ -53,7 +56,7 @@ class Seen:
     def look_again(self) -> None:
         """Look at a few calls of a function that was known: at fewer, the more often none of them was new."""
         self.quiet += self.looks <= 0
-        self.looks = max(self.looks, LOOKS // 4 >> min(self.quiet, 2))
+        self.looks = max(self.looks, FEW >> min(self.quiet, 2))
 
     @property
     def name(self) -> str:
@@ -75,6 +78,18 @@ class Seen:
         """The file of the function, and the line of its `def`."""
         return self.code.co_filename, line_of_def(self.code.co_filename, self.code.co_firstlineno)
 
+    def why_not_judged(self, *, is_fork: bool) -> str:
+        """Why a call that has returned is not judged, where it is not; `is_fork` says that a fork made it."""
+        if self.function is None:
+            return "its annotations were not found: no name leads to the function"
+        if not self.annotated:
+            return BARE
+        if is_fork:
+            return "it was called in a forked process"
+        if not is_main():
+            return "it was called outside the main thread"
+        return ENOUGH if self.is_enough else NO_TIME
+
 
 class Listener(Protocol):
     """Is told when a call that is looked at returns."""
@@ -87,7 +102,8 @@ class Listener(Protocol):
 class Begun:
     """A call that is looked at: `arguments` are copies where it may be judged, else None.
 
-    `known` is what an earlier run has said of such calls.
+    `known` is what an earlier run has said of such calls. It `is_same` as the call that was seen then, as far
+    as can be told.
     """
 
     listener: Listener
@@ -97,6 +113,7 @@ class Begun:
     has_tensors: bool
     arguments: dict[str, Any] | None
     known: Pattern | None = None
+    is_same: bool = False
 
     def returned(self, value: Any) -> Any:
         """Take what the call returns, and give it back."""

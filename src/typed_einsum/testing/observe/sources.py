@@ -51,6 +51,13 @@ class Sources:
             found = self._known[name] = self._holds(name)
         return found
 
+    def is_beside(self, name: str) -> bool:
+        """Whether a file is in the project's folder, installed in no environment, and not observed."""
+        start = f"{self.root}{os.sep}"
+        if not name.startswith(start) or INSTALLED.intersection(Path(name[len(start) :]).parts):
+            return False
+        return not self.holds_file(name)
+
     def _holds(self, name: str) -> bool:
         path = Path(_real(name))
         if name.startswith("<") or not name.endswith(".py"):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import secrets
 import sys
 from collections.abc import Iterable, Mapping
@@ -67,11 +68,15 @@ def _keep_for_later(folder: Path) -> None:
     last, before = _still_valid(folder, folder.parent), earlier(folder)
     judged = [_as_far_as_judged(each) for part in (last, before) for each in part.functions]
     functions = combined([Observations((each,)) for each in judged if each.patterns]).functions
-    write(folder / EARLIER, Observations(functions, {}, {**before.digests, **last.digests}), "judged")
+    files = {**before.digests, **last.digests}, {**before.callers, **last.callers}
+    write(folder / EARLIER, Observations(functions, {}, *files), "judged")
 
 
-UNDECIDED = (ENOUGH, NO_TIME, TOO_LONG, "no shape annotations", "forked", "main thread")
+UNDECIDED = (ENOUGH, NO_TIME, "no shape annotations", "forked", "main thread")
 """Parts of reasons that may not hold in another run."""
+
+TRIED = 1.0
+"""Seconds of judging after which a call is not tried again by a run that has no more time for it."""
 
 OF_CALLERS = ("TE1", "TE2", "TE3")
 """The codes of findings that may be those of a caller, which another run need not have."""
@@ -91,7 +96,7 @@ def _still_valid(folder: Path, root: Path) -> Observations:
         found = combined(_read(file, versions()) for file in sorted(folder.glob("*.json")))
     except BadStore:
         return Observations()
-    is_same = all(digest_of(root / file) == digest for file, digest in found.digests.items())
+    is_same = not found.digests or are_unchanged(found.digests, root)
     return found if is_same else Observations()
 
 
@@ -111,7 +116,19 @@ def _is_final(pattern: Pattern) -> bool:
     if any(each.code.startswith(OF_CALLERS) for each in pattern.findings):
         return False
     is_open = pattern.ended != "returned" or any(each in pattern.text for each in UNDECIDED)
+    is_open |= TOO_LONG in pattern.text and _seconds_in(pattern.text) < TRIED
     return pattern.extent != "not judged" or not is_open
+
+
+def _seconds_in(text: str) -> float:
+    """For how many seconds something ran before it was stopped."""
+    found = re.search(rf"{TOO_LONG} ([\d.e-]+)", text)
+    return float(found[1]) if found else 0.0
+
+
+def are_unchanged(files: Mapping[str, str], root: Path) -> bool:
+    """Whether files, by their paths below the root, have the digests that they had; false for no files."""
+    return bool(files) and all(digest_of(root / file) == digest for file, digest in files.items())
 
 
 def write(folder: Path, observations: Observations, name: str) -> None:

@@ -38,6 +38,11 @@ def pattern_of(value: Any, depth: int = 0) -> Hashable:
     return (type(value), *inside)
 
 
+def patterns_of(arguments: Mapping[str, Any]) -> Hashable:
+    """The pattern of a call."""
+    return tuple(map(pattern_of, arguments.values()))
+
+
 def key_of(pattern: Hashable) -> str:
     """A digest of a pattern, which is the same in another process."""
     return hashlib.sha256(_written(pattern).encode()).hexdigest()[:16]
