@@ -134,7 +134,7 @@ def _add_report(commands: Any) -> None:
         help="print what `run` and `pytest --shapes` have seen",
         description="A line for each function that takes or returns a tensor: for which sizes it was judged, "
         "or why it was not. Then the findings.",
-        epilog="Exit status: 0 clean, 1 findings or too few functions judged, 2 nothing was observed.",
+        epilog="Exit status: 0 clean, 1 findings or too few functions judged, 2 no run to report.",
     )
     report.add_argument("--format", choices=FORMATS, help="how to print it (default: text)")
     report.add_argument(

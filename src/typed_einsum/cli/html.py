@@ -22,7 +22,7 @@ def add_html(commands: Any) -> None:
         description="Write a page for each file that `run` or `pytest --shapes` has observed: its source "
         "with the named shape of each tensor beside its line, the findings, and an index. The pages need "
         "no network.",
-        epilog="Exit status: 0 written, 2 nothing was observed.",
+        epilog="Exit status: 0 written, 2 no run to show.",
     )
     html.add_argument(
         "--output",
