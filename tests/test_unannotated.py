@@ -100,6 +100,9 @@ def counted_by_values(x, lengths):
     )
 
 
+@pytest.mark.skipif(
+    torch.__version__.startswith("2.6."), reason="torch 2.6 does not follow sizes that values decide"
+)
 def test_values_choose_the_path_and_no_size_that_they_decide_becomes_a_number(tmp_path: Path) -> None:
     x, lengths = torch.tensor([[1.0, -2.0, 3.0], [4.0, -5.0, -6.0]]), torch.tensor([3, 4, 1, 2, 2])
     looked = looked_at(counted_by_values, {"x": x, "lengths": lengths}, tmp_path, 60.0, audit=False)
