@@ -6,17 +6,18 @@ import dataclasses
 import inspect
 import os
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
 
 import pytest
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64, Shaped
 from packaging.version import Version
 from torch import Tensor, nn
 
+from typed_einsum import shape_checked
 from typed_einsum.testing import check_contract
 from typed_einsum.testing.axes import fit
 from typed_einsum.testing.axes.trace import Trace, trace
@@ -110,6 +111,36 @@ def raised_in(file: Path, source: str) -> Exception:
     with pytest.raises(Exception, match="no") as caught:
         names["f"]()
     return caught.value
+
+
+def test_compiled_code_is_of_the_package_that_its_module_says() -> None:
+    names: dict[str, Any] = {"__name__": "packaging._compiled"}
+    exec(compile("def f():\n    raise ValueError('no')\n", "packaging/_compiled.pyx", "exec"), names)
+    assert excuse(names["f"]) == "packaging refuses what was made up for it: ValueError: no"
+
+
+def gathered(
+    index: Int64[Tensor, "*batch sample"],
+    target: Shaped[Tensor, "..."],  # *batch bucket *shape
+) -> Shaped[Tensor, "..."]:
+    shape = list(target.shape)
+    shape[index.ndim - 1] = index.shape[-1]
+    return target.gather(index.ndim - 1, index.broadcast_to(shape))
+
+
+def test_a_tensor_of_any_axes_is_no_reason_to_blame_a_function() -> None:
+    report = check_contract(gathered)
+    assert report.findings == ()
+    assert "nothing says how many axes `target` has" in str(report)
+
+
+def number(x: Iterable[float] | Shaped[Tensor, ""] | Float[Tensor, " b"]) -> Float[Tensor, "*b"]:
+    return x.float() if isinstance(x, Tensor) else torch.tensor(list(x))
+
+
+def test_a_tensor_without_axes_is_no_iterable() -> None:
+    assert check_contract(number).findings == ()
+    assert shape_checked(number)(torch.tensor(2.0)).item() == 2.0
 
 
 REFUSING = "def f():\n    raise ValueError('no')\n"

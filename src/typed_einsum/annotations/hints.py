@@ -15,10 +15,16 @@ from typed_einsum.equation.axes import Axis
 
 
 def is_bearable(value: object, hint: Any) -> bool:
-    """Beartype's verdict. It is imported here because that takes longer than all of this package."""
+    """Beartype's verdict. It is imported here because that takes longer than all of this package.
+
+    Where looking into a value raises, as `len` of a tensor without axes does, it is no such container.
+    """
     from beartype.door import is_bearable
 
-    return bool(is_bearable(value, hint))
+    try:
+        return bool(is_bearable(value, hint))
+    except TypeError:
+        return False
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,9 @@ import traceback
 
 import torch
 
+from typed_einsum.annotations import TensorHint
 from typed_einsum.diagnostics import Place
+from typed_einsum.equation.axes import ELLIPSIS
 from typed_einsum.errors import TypedEinsumError
 from typed_einsum.locations import shown_path
 from typed_einsum.testing.audit import Finding, Severity
@@ -76,6 +78,8 @@ def excuse(ran: Attempt) -> str:
     is_large = ran.call.maker is not None and ran.call.maker.is_large
     if is_large and needs_numbers(ran.error):
         return "it needs the numbers in a tensor, and its object is too large to be built with them"
+    if ran.call.maker is not None and (name := _of_any_axes(ran)):
+        return f"nothing says how many axes `{name}` has; with those that were chosen, it raised {said}{at}"
     if _is_of_dtypes(ran):
         return f"with the dtype that was chosen, it raised {said}"
     return ""
@@ -87,6 +91,14 @@ def _is_of_dtypes(ran: Attempt) -> bool:
         hint.dtypes is None or {torch.float32, torch.int64} <= hint.dtypes for hint in ran.call.recipe.tensors
     )
     return is_open and re.search(r"scalar types?\b|dtype", str(ran.error)) is not None
+
+
+def _of_any_axes(ran: Attempt) -> str:
+    """An argument whose annotation is `...` and nothing else: what it is to hold, a comment may say."""
+    hints = ran.call.recipe.hints.items()
+    return next(
+        (name for name, hint in hints if isinstance(hint, TensorHint) and hint.text.strip() == ELLIPSIS), ""
+    )
 
 
 NOTHING = re.compile(

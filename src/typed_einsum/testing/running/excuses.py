@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import inspect
 import re
+import sys
 import sysconfig
 import traceback
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import Any
 
 from typed_einsum.errors import TypedEinsumError
@@ -27,6 +28,8 @@ DEVICES = re.compile(r"CUDA|cuda|NVIDIA|MPS|XPU|not enough memory|can't allocate
 
 ABOUT_SHAPES = {"torch", "numpy", "einops", "opt_einsum", "jaxtyping", "beartype", "typed_einsum"}
 """Installed packages whose refusals may well be about shapes; those of others are about values."""
+
+COMPILED = (".pyx", ".pxd", ".pxi")
 
 LIBRARY = sysconfig.get_path("stdlib")
 
@@ -83,9 +86,18 @@ def _came_through(function: Callable[..., Any], error: BaseException) -> bool:
 
 def _raised_in(error: BaseException) -> str:
     """The installed package whose own code raised an exception, unless it may be about shapes."""
-    frames = traceback.extract_tb(error.__traceback__)
-    package = _package_of(frames[-1].filename) if frames else ""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    package = _package_at(frames[-1]) if frames else ""
     return "" if package in ABOUT_SHAPES else package
+
+
+def _package_at(frame: FrameType) -> str:
+    """The installed package whose code a frame runs; compiled code has no file, but a module."""
+    file = frame.f_code.co_filename
+    if Path(file).suffix not in COMPILED or Path(file).is_absolute():
+        return _package_of(file)
+    package = str(frame.f_globals.get("__name__", "")).partition(".")[0]
+    return _package_of(getattr(sys.modules.get(package), "__file__", None) or "")
 
 
 def _of_python(error: BaseException) -> str:
