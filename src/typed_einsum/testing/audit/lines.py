@@ -17,7 +17,7 @@ from typed_einsum.testing.audit.findings import SourceLine
 FOLDERS = tuple(
     str(Path(found).parent) for found in (torch.__file__, typed_einsum.__file__) if found is not None
 )
-EINSUM_PACKAGES = {"einops", "einx", "opt_einsum", "fancy_einsum"}
+EINSUM_PACKAGES = ("einops", "einx", "opt_einsum", "fancy_einsum")
 """Packages that call `torch.einsum` in other letters than those of their callers."""
 
 
@@ -58,14 +58,19 @@ def _frames() -> Iterator[FrameType]:
 
 
 def _is_passed_over(file: str) -> bool:
-    return file.startswith((*FOLDERS, "<typed_einsum")) or _is_rewriter(file)
+    return _is_in(file, (*FOLDERS, "<typed_einsum")) or _is_rewriter(file)
 
 
 def _is_rewriter(file: str) -> bool:
-    files = (getattr(sys.modules.get(name), "__file__", None) for name in EINSUM_PACKAGES)
-    return any(found is not None and _is_beside(file, found) for found in files)
+    return _is_of(file, tuple(name for name in EINSUM_PACKAGES if name in sys.modules))
 
 
 @lru_cache(maxsize=4096)
-def _is_beside(file: str, package: str) -> bool:
-    return file.startswith(os.path.dirname(package) + os.sep)
+def _is_in(file: str, folders: tuple[str, ...]) -> bool:
+    return file.startswith(folders)
+
+
+@lru_cache(maxsize=4096)
+def _is_of(file: str, packages: tuple[str, ...]) -> bool:
+    files = (getattr(sys.modules.get(name), "__file__", None) for name in packages)
+    return any(found is not None and file.startswith(os.path.dirname(found) + os.sep) for found in files)

@@ -18,7 +18,7 @@ from typed_einsum.testing.calls.variation import at
 from typed_einsum.testing.inputs.contents import INTEGERS
 from typed_einsum.testing.inputs.numbers import Telling
 from typed_einsum.testing.inputs.recipe import CannotMake
-from typed_einsum.testing.running.attempts import attempt
+from typed_einsum.testing.running.attempts import attempt, sizes_of_attempt
 
 MOST_ENTRIES = 3 * 10**8
 """A call that makes more numbers than this, in all its tensors, is judged by its shapes alone."""
@@ -40,13 +40,11 @@ def numbers(call: Call, fit: Fit | None, place: Place) -> Call | Finding | None:
             return None
         if any(parameter.is_meta for parameter in _parameters(real.object)):
             return None  # torch multiplies such a parameter by real numbers, and returns anything
-        if (tried := attempt(_evaluated(at(real, {}, "cpu")))).error is not None:
+        if (tried := sizes_of_attempt(_evaluated(at(real, {}, "cpu")))).error is not None:
             is_ours = call.maker is None or bool(call.guesses) or _has_indices(call)
-            return (
-                None
-                if is_ours or not isinstance(tried.error, IndexError) or tried.refused
-                else fails(tried, place)
-            )
+            if is_ours or not isinstance(tried.error, IndexError) or tried.refused:
+                return None
+            return fails(attempt(_evaluated(at(real, {}, "cpu"))), place)
         return _with_telling_values(_evaluated(real))
     except CannotMake:
         return None
@@ -90,7 +88,7 @@ def _is_telling(call: Call) -> bool:
 def _small(call: Call, fit: Fit) -> Call | None:
     small = fit.small
     if small.object is not None:
-        tried = attempt(at(call, small.sizes, "meta"))
+        tried = sizes_of_attempt(at(call, small.sizes, "meta"))
         if tried.entries > MOST_ENTRIES:
             return None
     return at(call, small.sizes, "cpu")

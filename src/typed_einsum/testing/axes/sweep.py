@@ -26,7 +26,7 @@ from typed_einsum.testing.inputs.draw import is_prime
 from typed_einsum.testing.inputs.leaves import declared_tensors
 from typed_einsum.testing.inputs.recipe import CannotMake
 from typed_einsum.testing.process.outcome import first_line
-from typed_einsum.testing.running.attempts import Attempt, attempt
+from typed_einsum.testing.running.attempts import Attempt, sizes_of_attempt
 
 LEGITIMATE_ON_EMPTY = {"TE201", "TE207"}
 """Errors that are legitimate on an empty axis: `x[:-1]` of nothing is nothing, and has no maximum."""
@@ -52,7 +52,7 @@ def swept(ran: Attempt, place: Place, trace: Trace | None) -> Iterator[Finding]:
                 continue
             try:
                 with EmptyConvolutions() as emptied:
-                    tried = attempt(at(call, sizes, call.on))
+                    tried = sizes_of_attempt(at(call, sizes, call.on))
             except CannotMake:
                 continue
             if emptied.seen:  # torch returns no channels where a convolution takes none

@@ -17,8 +17,8 @@ from typed_einsum.tensors import device_of, dtype_of, shape_of
 from typed_einsum.testing.axes.remembering import Remembering
 from typed_einsum.testing.axes.shape_env import Asked
 from typed_einsum.testing.calls.call import Call
+from typed_einsum.testing.calls.modules import copied_with
 from typed_einsum.testing.calls.shapes import size_at, with_axes
-from typed_einsum.testing.calls.variation import empty_parts
 from typed_einsum.testing.inputs.arrays import axis_by_size, sizes_of_array, tensors_inside
 
 
@@ -60,7 +60,7 @@ class Symbols:
 
     def without_numbers(self, owner: Any) -> Any:
         """A copy of an object whose parameters and buffers are fake, with the sizes that they have."""
-        memo = empty_parts(owner)
+        memo: dict[int, Any] = {}
         if isinstance(owner, nn.Module):
             with self.mode:
                 for parameter in owner.parameters():
@@ -69,7 +69,7 @@ class Symbols:
                     memo[id(buffer)] = _blank(buffer)
             for tensor in (*owner.parameters(), *owner.buffers()):
                 self._give_values(memo[id(tensor)], tensor)
-        return copy.deepcopy(owner, memo)
+        return copied_with(owner, memo)
 
     def _fake(self, tensor: Tensor, axes: list[tuple[Axis | None, str]]) -> Tensor:
         call, shape = self.call, shape_of(tensor)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -12,8 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from typed_einsum.equation.axes import Axis
-from typed_einsum.tensors import device_of, shape_of
+from typed_einsum.tensors import device_of, dtype_of, shape_of
 from typed_einsum.testing.calls.call import Call
+from typed_einsum.testing.calls.modules import copied_with
 from typed_einsum.testing.calls.shapes import size_at, sizes_in, with_axes
 from typed_einsum.testing.inputs.arrays import tensors_inside
 from typed_einsum.testing.inputs.recipe import CannotMake
@@ -71,35 +70,26 @@ def _with_shape(tensor: Tensor, shape: list[int], device: str) -> Tensor:
     return tensor.clone()
 
 
-def empty_parts(owner: Any) -> dict[int, Any]:
-    """Copies of what a module keeps and is empty, by identity, for `deepcopy`.
-
-    Every module of torch has a dozen dictionaries for hooks: to copy these takes most of the time otherwise.
-    """
-    if not isinstance(owner, nn.Module):
-        return {}
-    kept = (value for module in owner.modules() for value in vars(module).values())
-    return {id(value): type(value)() for value in kept if type(value) in CONTAINERS and not value}
-
-
-CONTAINERS = (OrderedDict, dict, set)
+def _on_meta(tensor: Tensor) -> Tensor:
+    """A tensor like another one, without its numbers: torch makes one like it in Python, which takes long."""
+    if tensor.layout is not torch.strided or not tensor.is_contiguous():
+        return torch.empty_like(tensor, device="meta")
+    return torch.empty(shape_of(tensor), dtype=dtype_of(tensor), device="meta")
 
 
 def copied(owner: Any, device: str) -> Any:
     """A copy of an object; of a module on `meta`, without its numbers. Raises `CannotMake`."""
     # Python copies no tensor that torch has computed with gradients.
     computed = [each for each in tensors_inside(owner) if not each.is_leaf]
-    memo: dict[int, Any] = {**empty_parts(owner), **{id(each): each.detach().clone() for each in computed}}
+    memo: dict[int, Any] = {id(each): each.detach().clone() for each in computed}
     if device == "meta" and isinstance(owner, nn.Module):
         for parameter in owner.parameters():
-            memo[id(parameter)] = nn.Parameter(
-                torch.empty_like(parameter, device="meta"), parameter.requires_grad
-            )
+            memo[id(parameter)] = nn.Parameter(_on_meta(parameter), parameter.requires_grad)
         for buffer in owner.buffers():
-            memo[id(buffer)] = torch.empty_like(buffer, device="meta")
+            memo[id(buffer)] = _on_meta(buffer)
     if isinstance(owner, type):
         return owner
     try:
-        return copy.deepcopy(owner, memo)
+        return copied_with(owner, memo)
     except Exception as error:  # what an object holds is the user's
         raise CannotMake(f"its object, a `{type(owner).__name__}`, cannot be copied: {error}") from error

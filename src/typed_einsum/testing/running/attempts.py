@@ -16,6 +16,7 @@ from typed_einsum.testing.audit import Finding, Watch
 from typed_einsum.testing.audit.annotated import annotated_dimensions
 from typed_einsum.testing.audit.dimensions import TrackedAxes
 from typed_einsum.testing.audit.repairs import Repair, told_by
+from typed_einsum.testing.audit.watch import Sizes
 from typed_einsum.testing.calls.call import Call
 from typed_einsum.testing.inputs.leaves import passed_tensors
 from typed_einsum.testing.running.invoke import reseed, run
@@ -63,6 +64,19 @@ def attempt(call: Call) -> Attempt:
     refused = error is not None and is_refusal(error, file_of(call))
     seen = tuple(watch.findings), repairs, watch.calls, watch.failed, watch.squeezed, watch.entries
     return Attempt(call, error, refused, *seen)
+
+
+def sizes_of_attempt(call: Call) -> Attempt:
+    """Run a call, and see its sizes alone: neither findings nor repairs. Its object may be changed, too."""
+    reseed(0)
+    watch, error = Sizes(), None
+    try:
+        with torch.device(call.on), watch:
+            run(call.function, call.bound)
+    except Exception as raised:  # whatever the user's function raises is what we are here to see
+        error = raised
+    refused = error is not None and is_refusal(error, file_of(call))
+    return Attempt(call, error, refused, calls=watch.calls, squeezed=watch.squeezed, entries=watch.entries)
 
 
 def file_of(call: Call) -> str:

@@ -1,0 +1,59 @@
+"""Copies of modules, as `deepcopy` makes them, in a third of the time."""
+
+from __future__ import annotations
+
+import copy
+from collections import OrderedDict
+from typing import Any
+
+from torch import nn
+
+CONTAINERS = (OrderedDict, dict, set)
+
+PLAIN = (bool, int, float, complex, str, bytes, type(None))
+"""What is never changed, and so is its own copy."""
+
+OWN_WAYS = (
+    *("__deepcopy__", "__reduce__", "__reduce_ex__", "__getstate__", "__setstate__"),
+    *("__new__", "__getnewargs__"),
+)
+"""How a class may say what a copy of it is."""
+
+
+def copied_with(owner: Any, memo: dict[int, Any]) -> Any:
+    """A deep copy of an object, in which `memo` says what takes the place of its parts, by identity.
+
+    Every module of torch has a dozen dictionaries for hooks, most of them empty: to follow them as `deepcopy`
+    does takes most of the time otherwise. A class that says itself how it is copied is left to `deepcopy`.
+    """
+    if isinstance(owner, nn.Module):
+        plain = [each for each in owner.modules() if id(each) not in memo and _is_plain(type(each))]
+        for each in plain:
+            memo[id(each)] = object.__new__(type(each))
+        for each in plain:
+            state = {name: _part(value, memo) for name, value in vars(each).items()}
+            nn.Module.__setstate__(memo[id(each)], state)
+    return copy.deepcopy(owner, memo)
+
+
+def _is_plain(kind: type) -> bool:
+    """Whether all that an object has is in its `__dict__`, and torch itself says how to copy it."""
+    own = all(getattr(kind, way, None) is getattr(nn.Module, way, None) for way in OWN_WAYS)
+    return own and not any(vars(each).get("__slots__") for each in kind.__mro__)
+
+
+def _part(value: Any, memo: dict[int, Any]) -> Any:
+    """A copy of what an attribute of a module is."""
+    kind = type(value)
+    if kind in PLAIN:
+        return value
+    if id(value) in memo:
+        return memo[id(value)]
+    if kind in CONTAINERS and not value:
+        made = memo[id(value)] = kind()
+        return made
+    if kind is dict and all(type(name) is str for name in value):
+        made = memo[id(value)] = {}
+        made.update((name, _part(each, memo)) for name, each in value.items())
+        return made
+    return copy.deepcopy(value, memo)
