@@ -3,8 +3,9 @@
 import sympy
 import torch
 from jaxtyping import Float
+from support.following import torch_follows
 from torch import Tensor, nn
-from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
+from torch._subclasses.fake_tensor import FakeTensor
 from torch.utils._sympy.functions import FloorDiv
 
 from typed_einsum.testing.axes.judge import judge
@@ -20,18 +21,6 @@ from typed_einsum.testing.inputs.draw import Variant
 def followed(function):
     """What is found of a call of a function or a class of modules."""
     return judge(Check.of(function, Promises()).maker.call({}))
-
-
-def torch_follows(monkeypatch):
-    """The operations that torch itself follows from here on."""
-    seen, dispatch = [], FakeTensorMode.dispatch
-
-    def watched(mode, func, *args, **kwargs):
-        seen.append(func)
-        return dispatch(mode, func, *args, **kwargs)
-
-    monkeypatch.setattr(FakeTensorMode, "dispatch", watched)
-    return seen
 
 
 def test_equal_blocks_are_followed_once(monkeypatch):

@@ -7,6 +7,7 @@ known by then, so another result like the first one says as much.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,8 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode, in_kernel_invocation_manager
 
 from typed_einsum.tensors import dtype_of, shape_of
+from typed_einsum.testing.axes.recalling import Context, Followed, tensor_of
+from typed_einsum.testing.axes.shape_env import Asked
 
 PLAIN = (int, float, bool, complex, str, type(None))
 TORCH = (torch.dtype, torch.device, torch.layout, torch.memory_format)
@@ -36,7 +39,8 @@ class Remembering(FakeTensorMode):  # type: ignore[no-untyped-call]
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self.cache_enabled = False  # to look a result up there takes longer than to find it again
-        self.known: dict[Hashable, Any] = {}
+        self.known: dict[Hashable, tuple[Any, Followed | None]] = {}
+        self._inside: list[Context] = []  # the operations that are followed now
 
     def dispatch(
         self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
@@ -51,11 +55,30 @@ class Remembering(FakeTensorMode):  # type: ignore[no-untyped-call]
         except NotComparable:
             return super().dispatch(func, types, args, options)
         if key in self.known:
-            return self._alike(self.known[key])
-        result = super().dispatch(func, types, args, options)
+            result, earlier = self.known[key]
+            for each in self._inside:
+                each.borrow(earlier)
+            return self._alike(result)
+        if not isinstance(self.shape_env, Asked) or not any(
+            isinstance(each, FakeTensor) for each in _flat(args)
+        ):
+            return super().dispatch(func, types, args, options)
+        context = Context(self.shape_env, key, sys._getframe(1))
+        if (found := context.recalled(self._made)) is not None:
+            self.known[key] = self._alike(found), context.followed
+            return found
+        self._inside.append(context)
+        try:
+            result = super().dispatch(func, types, args, options)
+        finally:
+            self._inside.pop()
         if self._is_fresh(result, (*args, *options.values())):
-            self.known[key] = self._alike(result)
+            context.keep(result)
+            self.known[key] = self._alike(result), context.followed
         return result
+
+    def _made(self, shape: Any) -> FakeTensor:
+        return tensor_of(shape, self)
 
     def _key(self, value: Any) -> Hashable:
         """What an operation sees of an argument. Raises `NotComparable`."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Any
@@ -143,6 +144,11 @@ class Asked(ShapeEnv):
         )
         self.questions: list[Question] = []
         self.sizes: dict[str, int] = {}
+        self.asked: list[tuple[Any, bool | int]] = []  # the same, as torch put it
+        self.divided: frozenset[Any] = frozenset()
+        self.unsettled = 0  # questions that these sizes alone do not answer
+        self._is_unheard = False
+        self._symbolic: dict[Any, Any] = {}
         self._replacements_version_counter = 1  # with 0, torch takes expressions to be as simple as they are
 
     def replace(self, expr: Any) -> Any:  # type: ignore[override]
@@ -166,11 +172,15 @@ class Asked(ShapeEnv):
         if names_of(orig_expr) <= self.sizes.keys():
             outcome = value_at(orig_expr, self.sizes)
             if outcome is not None:
+                if self._is_unheard:
+                    return sympy.sympify(outcome)
+                self.asked.append((orig_expr, outcome))
                 asker = "value" if asker == "code" and is_for_a_value(frame) else asker
                 equal = equal_unless_one(orig_expr, outcome, lambda part: value_at(part, self.sizes))
                 said = Question(orig_expr, outcome, place, asker)
                 self._keep(said if equal is None else replace(said, asked=equal, outcome=True))
                 return sympy.sympify(outcome)
+        self.unsettled += 1
         known = len(self.guards)
         found = super().evaluate_expr(orig_expr, *args, **kwargs)
         if len(self.guards) > known:
@@ -199,6 +209,27 @@ class Asked(ShapeEnv):
             rest = Mod(base, divisor)
             self._add_divisible(rest)
             self.questions.append(replace(question, asked=sympy.Eq(rest, 0), outcome=True))
+
+    def _add_divisible(self, expr: Any) -> None:
+        super()._add_divisible(expr)  # type: ignore[no-untyped-call,unused-ignore]
+        self.divided |= {expr}
+
+    @contextmanager
+    def unheard(self) -> Iterator[None]:
+        """For the length of a block, what is asked is answered and not kept."""
+        before, self._is_unheard = self._is_unheard, True
+        try:
+            yield
+        finally:
+            self._is_unheard = before
+
+    def symbolic(self, size: Any) -> Any:
+        """A size as torch takes it, of one that is written in symbols of axes."""
+        if not isinstance(size, sympy.Basic):
+            return size
+        if size not in self._symbolic:
+            self._symbolic[size] = self.create_symintnode(size, hint=value_at(size, self.sizes))
+        return self._symbolic[size]
 
     @property
     def settled(self) -> tuple[Question, ...]:
