@@ -37,9 +37,8 @@ def copied_with(owner: Any, memo: dict[int, Any]) -> Any:
 
 
 def _is_plain(kind: type) -> bool:
-    """Whether all that an object has is in its `__dict__`, and torch itself says how to copy it."""
-    own = all(getattr(kind, way, None) is getattr(nn.Module, way, None) for way in OWN_WAYS)
-    return own and not any(vars(each).get("__slots__") for each in kind.__mro__)
+    """Whether torch itself says how objects of a class are copied."""
+    return all(getattr(kind, way, None) is getattr(nn.Module, way, None) for way in OWN_WAYS)
 
 
 def _part(value: Any, memo: dict[int, Any]) -> Any:
