@@ -32,7 +32,7 @@ def copied_with(owner: Any, memo: dict[int, Any]) -> Any:
             memo[id(each)] = object.__new__(type(each))
         for each in plain:
             state = {name: _part(value, memo) for name, value in vars(each).items()}
-            nn.Module.__setstate__(memo[id(each)], state)
+            nn.Module.__setstate__(memo[id(each)], state)  # type: ignore[no-untyped-call]
     return copy.deepcopy(owner, memo)
 
 
