@@ -34,7 +34,14 @@ class _Shape:
     @classmethod
     def of(cls, tensor: FakeTensor) -> _Shape | None:
         """The shape of a plain tensor; None for one that is more than that."""
-        if tensor.storage_offset() != 0 or tensor.is_conj() or tensor.is_neg() or tensor.requires_grad:
+        begins = tensor.storage_offset()  # a symbol is not to be asked for its size
+        if (
+            type(begins) is not int
+            or begins != 0
+            or tensor.is_conj()
+            or tensor.is_neg()
+            or tensor.requires_grad
+        ):
             return None
         sizes, strides = (tuple(map(_plain, each)) for each in (shape_of(tensor), tensor.stride()))
         return cls(sizes, strides, dtype_of(tensor), tensor.fake_device)
