@@ -28,8 +28,8 @@ class _Shape:
 
     sizes: tuple[Any, ...]
     strides: tuple[Any, ...]
-    dtype: torch.dtype
-    device: torch.device
+    numbers: torch.dtype
+    on: torch.device
 
     @classmethod
     def of(cls, tensor: FakeTensor) -> _Shape | None:
@@ -171,7 +171,7 @@ def tensor_of(shape: _Shape, mode: Any) -> FakeTensor:
     env: Asked = mode.shape_env
     with env.unheard(), in_kernel_invocation_manager(mode):
         sizes, strides = ([env.symbolic(each) for each in some] for some in (shape.sizes, shape.strides))
-        made = torch.empty(sizes, dtype=shape.dtype, device="meta")  # torch knows it to be contiguous
+        made = torch.empty(sizes, dtype=shape.numbers, device="meta")  # torch knows it to be contiguous
         if tuple(map(_plain, made.stride())) != shape.strides:
-            made = torch.empty_strided(sizes, strides, dtype=shape.dtype, device="meta")
-    return FakeTensor(mode, made, shape.device)
+            made = torch.empty_strided(sizes, strides, dtype=shape.numbers, device="meta")
+    return FakeTensor(mode, made, shape.on)
