@@ -248,3 +248,19 @@ def test_code_without_annotations_is_told_what_to_do(tmp_path: Path) -> None:
         "Next: `typed-einsum run -m pytest` observes the calls that your tests make, "
         "`report` judges them, and `html` shows the shapes beside the source\n",
     )
+
+
+def test_a_group_in_an_annotation_is_told_once_with_the_product_that_it_means(tmp_path: Path) -> None:
+    """Also by `check`, which reads a file that cannot be imported."""
+    source = (
+        "import no_such_module_anywhere\nfrom jaxtyping import Float\nfrom torch import Tensor\n\n\n"
+        'def merged(x: Float[Tensor, "(b t) d"]) -> None: ...\n'
+    )
+    (tmp_path / "file.py").write_text(source, encoding="utf-8")
+    (tmp_path / "other.py").write_text("def f(x):\n    return x\n", encoding="utf-8")
+    command = [sys.executable, "-m", "typed_einsum.cli", "check", ".", "-v"]
+    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
+    said = ran.stdout + ran.stderr
+    assert said.count("TE105 `(b` is not an axis") == 1
+    assert said.count("merged axes are a product: `h*d`") == 1
+    assert "functions with shape annotations: 1 of 2" in said

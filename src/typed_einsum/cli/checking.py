@@ -26,18 +26,19 @@ def run_check(paths: Sequence[Path], settings: Settings, *, verbose: bool) -> in
     files = files_at(paths, listing)
     observed = Observed.near(Path.cwd(), settings)
     supervisor = Supervisor(settings.time_limit, settings.memory_limit)
+    reading, unread = Reading(), dict(files)
     try:
         for number, (file, shown) in enumerate(files.items(), 1):
             listing.progress(f"{number}/{len(files)} {shown}")
             if not _checked(supervisor, file, shown, listing, observed):
-                for outcome in Reading().outcomes(file, shown):
+                for outcome in reading.outcomes(file, unread.pop(file)):
                     if outcome.kind != "failed":  # said already
                         listing.add(outcome)
     finally:
         supervisor.close()
         listing.progress("")
     if supervisor.functions and not supervisor.annotated:
-        return _without_annotations(files, listing)
+        return _without_annotations(reading, unread, listing)
     listing.finish(listing.summary(supervisor.annotated, supervisor.functions))
     return listing.status()
 
@@ -57,9 +58,8 @@ def _checked(supervisor: Supervisor, file: Path, shown: str, listing: Listing, o
     return is_imported
 
 
-def _without_annotations(files: Mapping[Path, str], listing: Listing) -> int:
+def _without_annotations(reading: Reading, files: Mapping[Path, str], listing: Listing) -> int:
     """Judge the equations of files in which no function says its shapes, and say what to do next."""
-    reading = Reading()
     for file, shown in files.items():
         for outcome in reading.outcomes(file, shown):
             listing.add(outcome)

@@ -51,6 +51,8 @@ def _expression_flaw(axis: Axis) -> Flaw | None:
     try:
         ast.parse(_FIELD.sub("1", axis.text), mode="eval")
     except SyntaxError:
+        if axis.text.startswith("(") or axis.text.endswith(")"):  # a group, as einops has it
+            return _misspelled(f"`{axis.text}` is not an axis", axis.span, "merged axes are a product: `h*d`")
         return _misspelled(f"`{axis.text}` is not an axis", axis.span, "spaces separate axes: `b c h w`")
     return None
 
