@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import CodeType
+from types import CodeType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,10 +13,8 @@ import pytest
 from typed_einsum.testing.observe import keeping, rewriting
 from typed_einsum.testing.observe.rewriting import Rewriting
 from typed_einsum.testing.observe.sources import sources
-
-pytestmark = pytest.mark.skipif(
-    sys.version_info >= (3, 12), reason="functions are rewritten on Python 3.11 alone"
-)
+from typed_einsum.testing.pytest import observation
+from typed_einsum.testing.pytest.observation import ShapesObserved
 
 SOURCE = "def double(x):\n    return 2 * x\n\n\ndef names(x):\n    return locals()\n"
 
@@ -94,3 +92,15 @@ def test_python_that_writes_no_bytecode_keeps_nothing(
 def test_functions_of_one_file_have_numbers_of_their_own(tmp_path: Path) -> None:
     one, other = (rewriting._first_number(SOURCE.encode(), str(tmp_path / name)) for name in ("a.py", "b.py"))
     assert abs(one - other) >= 2**20
+
+
+@pytest.mark.parametrize(("observer", "count"), [(None, 0), (object(), 1)])
+def test_garbage_is_collected_once_at_the_end_of_tests_that_were_observed(
+    monkeypatch: pytest.MonkeyPatch, observer: object, count: int
+) -> None:
+    at_exit: list[object] = []
+    monkeypatch.setattr(observation.atexit, "register", at_exit.append)
+    session: Any = SimpleNamespace(config=SimpleNamespace(option=SimpleNamespace(collectonly=False)))
+    observed: Any = SimpleNamespace(observer=observer, end=lambda: None)
+    ShapesObserved(observed, "contract").pytest_sessionfinish(session)
+    assert at_exit == [observation.collected_once_at_exit] * count

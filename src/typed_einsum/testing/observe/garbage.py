@@ -48,7 +48,7 @@ def import_to_stay(name: str) -> None:
 def collected_once_at_exit() -> None:
     """Collect garbage once when the process ends, instead of the three times that Python does.
 
-    With all the modules that judging imports, each takes long.
+    With all the modules of torch, and of what judges, each takes long.
     """
     gc.collect()
     gc.freeze()

@@ -41,8 +41,6 @@ AUDITS = "TYPED_EINSUM_AUDITS"
 
 NOT_CALLED = "it was not called"
 
-VERDICTS = "typed_einsum.testing.observe.verdicts"
-
 
 class Observation:
     """What one process sees of a project, written to a folder. It does not import torch by itself.
@@ -100,11 +98,6 @@ class Observation:
             self.observer.forget()
         multiprocessing.util.Finalize(None, self.save, exitpriority=0)
 
-    @property
-    def has_judged(self) -> bool:
-        """Whether something was judged, which imports much."""
-        return VERDICTS in sys.modules
-
     def stop(self) -> None:
         """Stop observing."""
         self._probe.remove()
@@ -143,7 +136,7 @@ class Observation:
 
     def _load(self) -> None:
         try:
-            with self._budget.counted():
+            with self._budget.counted(), collected_rarely():
                 from typed_einsum.testing.observe.earlier import Earlier
                 from typed_einsum.testing.observe.observer import Observer
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from typed_einsum.testing.observe import store
-from typed_einsum.testing.observe.garbage import collected_once_at_exit
+from typed_einsum.testing.observe.garbage import collected_once_at_exit, collected_rarely
 from typed_einsum.testing.observe.observation import LONGER, Observation
 from typed_einsum.testing.observe.records import Found, Json, Observations
 from typed_einsum.testing.observe.sources import TEST_FILES, NoSuchPackage, sources
@@ -62,7 +62,8 @@ class ShapesObserved:
         if hasattr(session.config, "workerinput") or session.config.option.collectonly:
             return
         try:
-            store.begin(session.config.rootpath)
+            with collected_rarely():
+                store.begin(session.config.rootpath)
         except OSError as error:
             raise pytest.UsageError(f"--shapes: what is observed cannot be written: {error}") from None
 
@@ -80,7 +81,7 @@ class ShapesObserved:
             self._observation.end()
         except OSError as error:  # the tests are not to fail for it
             self._observation.failure = f"what was observed cannot be written: {error}"
-        if self._observation.has_judged and not hasattr(session.config, "workerinput"):
+        if self._observation.observer is not None and not hasattr(session.config, "workerinput"):
             atexit.register(collected_once_at_exit)
 
     @pytest.hookimpl(wrapper=True)
@@ -105,7 +106,8 @@ class ShapesObserved:
 
     def _lines(self) -> list[str]:
         try:
-            return [*lines(store.read(self._observation.folder))]
+            with collected_rarely():
+                return [*lines(store.read(self._observation.folder))]
         except store.BadStore as error:
             return [f"shapes: {error}"]
 
