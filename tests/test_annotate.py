@@ -162,6 +162,21 @@ def test_a_letter_for_two_axes_names_neither_that_has_another_name() -> None:
     assert texts(plan) == {"x": 'Float[Tensor, "n d"]', "y": 'Float[Tensor, "n dp"]'}
 
 
+@pytest.mark.parametrize(("own", "chosen"), [(1, {"ds", "dp"}), (0, {"d", "dim"})])
+def test_names_that_two_axes_have_in_common_give_way_to_what_the_function_calls_each(
+    own: int, chosen: set[str]
+) -> None:
+    d, dim = said("d", "equation", 9, 9, 0), said("dim", "local", 9, 9, 0)
+    ds, dp = said("ds", "comment", 2, 2, own), said("dp", "local", 4, 4, own)
+    told = {
+        **signature(x=axes("n d"), y=axes("n d2"), origins="n d d2"),
+        "names": {"n": [said("n", "local", 1, 1, 1)], "d": [d, dim, ds], "d2": [d, dim, dp]},
+    }
+    plan = plan_of("def f(x, y):\n    return x\n", [pattern(x=f32(2, 3), y=f32(2, 5))], [told])
+    assert {*plan.origins} == {"n"} | chosen
+    assert not own or texts(plan) == {"x": 'Float[Tensor, "n ds"]', "y": 'Float[Tensor, "n dp"]'}
+
+
 def test_letters_that_stand_for_one_axis_by_turns_come_after_its_name() -> None:
     names = [said("i", "equation", 9, 9, 9), said("j", "role", 9, 9, 9), said("n", "equation", 1, 1, 0)]
     told = {**signature(x=axes("i"), origins="i"), "names": {"i": names}}

@@ -9,6 +9,7 @@ import ast
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import combinations
 from typing import Any
 
 from typed_einsum.testing.annotate.candidates import TIERS, Candidate
@@ -91,6 +92,7 @@ class _Axes:
         self._join_by_name()
         owners = Counter(name for axis in self.axes for name in self._own_names(axis))
         self._ambiguous = {name for name, count in owners.items() if count > 1}
+        self._ambiguous |= {*self._shared_names()}
         self._taken: dict[str, Axis] = {}
         self._name_all()
 
@@ -130,6 +132,19 @@ class _Axes:
 
     def _own_names(self, axis: Axis) -> set[str]:
         return {each.name for each in self._candidates(axis) if each.own and each.kind in TIERS[1]}
+
+    def _shared_names(self) -> Iterator[str]:
+        """The names that two axes have in common, where they would get the same one.
+
+        The function itself must have another one for each.
+        """
+        told = [self._candidates(axis) for axis in self.axes if not self._is_number(axis)]
+        for one, other in combinations([each for each in told if each], 2):
+            shared = {each.name for each in one} & {each.name for each in other}
+            besides = [[each for each in known if each.name not in shared] for known in (one, other)]
+            are_told = all(any(each.own and each.kind in TIERS[1] for each in known) for known in besides)
+            if one[0].name == other[0].name and are_told:
+                yield from shared
 
     def _are_equal(self, one: Axis, other: Axis) -> bool:
         pairs = [
