@@ -587,3 +587,12 @@ def test_an_argument_that_goes_through_zeros_is_not_lost() -> None:
 
 def test_zeros_that_a_new_object_begins_with_hide_nothing_that_is_lost() -> None:
     assert check_contract(BeginsAtNothing()).findings == ()
+
+
+def test_samples_that_are_single_numbers_may_be_normalised_together() -> None:
+    def shares(loss: Float[Tensor, "batch *component"]) -> Float[Tensor, "batch *component"]:
+        return loss / loss.sum(0)
+
+    assert [check_contract(shares, args=(torch.rand(5),)).findings] == [()]
+    advice = check_contract(shares, args=(torch.rand(5, 3),)).findings
+    assert [(each.code, each.severity) for each in advice] == [("TE709", "advice")]

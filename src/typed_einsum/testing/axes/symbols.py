@@ -45,7 +45,8 @@ class Symbols:
         is_first = name == next(iter(self.call.arguments))
         if name == self.call.owner or (is_first and isinstance(value, nn.Module)):
             return self.without_numbers(value)  # a method may call its object something else than `self`
-        return with_axes(name, self.call.recipe.hints.get(name), value, self._fake)
+        hint, is_own = self.call.recipe.hints.get(name), self.call.maker is not None
+        return with_axes(name, hint, value, self._fake, is_own=is_own)
 
     def _array(self, array: ArrayHint, value: Any) -> Any:
         """A copy of an object with a shape, in whose tensors the axes of this shape are symbols."""

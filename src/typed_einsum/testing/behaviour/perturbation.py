@@ -222,10 +222,10 @@ def is_equivariant(call: Call, name: str) -> bool | None:
 
 
 def is_about_the_axis(call: Call, name: str) -> bool:
-    """True if every tensor with this axis has only this axis."""
+    """True if every tensor with this axis has only this axis, as `batch *component` may."""
     tensors = [*call.inputs(), *(call.results or ())]
-    holders = [hint for hint, _ in tensors if name in [getattr(axis, "name", "") for axis in hint.axes]]
-    return all(len(hint.axes) == 1 for hint in holders)
+    held = [value for hint, value in tensors if name in [getattr(axis, "name", "") for axis in hint.axes]]
+    return all(len(shape_of(value)) == 1 for value in held)
 
 
 def moves_with_order(call: Call, name: str) -> bool:

@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from torch import Tensor
-from torch.utils._pytree import tree_map_only
+from torch.utils._pytree import tree_map
 
 from typed_einsum.annotations import Hint, TensorHint
 from typed_einsum.equation.axes import Axis, Expression, Fixed, Named, Variadic, is_variadic
 from typed_einsum.equation.expressions import NotArithmetic, Unknown, compute, expression_of, names_in
 from typed_einsum.solver import placed
 from typed_einsum.tensors import shape_of
+from typed_einsum.testing.calls.copies import private
 from typed_einsum.testing.inputs.leaves import changed, passed_tensors
 
 SizeOf = Callable[[str, int], Any]
@@ -24,8 +25,13 @@ def with_axes(
     hint: Hint | None,
     value: Any,
     change: Callable[[Tensor, list[tuple[Axis | None, str]]], Tensor],
+    *,
+    is_own: bool = False,
 ) -> Any:
-    """A value with every tensor in it changed; `change` gets its axes, each with a name or a place."""
+    """A value with every tensor in it changed; `change` gets its axes, each with a name or a place.
+
+    Objects that are no tensors are copied, unless they are our own: the program goes on with those it has.
+    """
     made: dict[int, Tensor] = {}
     count = 0
 
@@ -45,7 +51,14 @@ def with_axes(
         own = place()
         return change(tensor, [(None, f"{own}.{at}") for at in range(len(shape_of(tensor)))])
 
-    return tree_map_only(Tensor, unnamed, value if hint is None else changed(hint, value, named))
+    after = value if hint is None else changed(hint, value, named)
+
+    def made_anew(part: Any) -> Any:
+        if isinstance(part, Tensor):
+            return unnamed(part)
+        return part if is_own or after is not value else private(part)
+
+    return tree_map(made_anew, after)
 
 
 def axes_of(place: str, hint: TensorHint, shape: tuple[int, ...]) -> list[tuple[Axis | None, str]]:
