@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from typed_einsum.testing import check_contract
 from typed_einsum.testing.calls.copies import MOST_COPIED, private
 from typed_einsum.testing.inputs.recipe import CannotMake
+from typed_einsum.testing.listing.running import recorded
 
 
 class Cache:
@@ -114,3 +115,15 @@ def test_what_cannot_be_copied_stays_unless_it_can_be_read_once_alone() -> None:
 
     with pytest.raises(CannotMake, match="can be read once alone"):
         private(numbers())
+
+
+def test_a_listing_of_a_call_that_values_decide_leaves_the_objects_of_the_program_alone() -> None:
+    def keep(cache: Any, x: Tensor) -> Tensor:
+        if x.sum().item() > 0:
+            cache.every.append(x)
+        return x
+
+    cache = Cache()
+    assert recorded(keep, (cache, torch.ones(2, 3)), {}).error is None
+    assert cache.every == []
+    assert recorded(keep, ((each for each in [cache]), torch.ones(2, 3)), {}).error is not None

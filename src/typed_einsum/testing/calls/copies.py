@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd.function import FunctionCtx
+from torch.utils._pytree import tree_map
 
 from typed_einsum.testing.inputs.arrays import tensors_inside
 from typed_einsum.testing.inputs.recipe import CannotMake
@@ -44,6 +45,11 @@ def private(value: Any) -> Any:
     if isinstance(value, Iterator):
         raise CannotMake(f"a `{type(value).__name__}` that it is given can be read once alone")
     return value
+
+
+def private_objects(value: Any) -> Any:
+    """A value with a copy of each object in it that is no tensor. Raises `CannotMake` as `private` does."""
+    return tree_map(lambda part: part if isinstance(part, Tensor) else private(part), value)
 
 
 def _deep(value: Any) -> Any:

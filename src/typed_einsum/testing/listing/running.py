@@ -22,6 +22,7 @@ from typed_einsum.testing.axes.quotients import simplified
 from typed_einsum.testing.axes.symbols import Symbols
 from typed_einsum.testing.axes.trace import Trace, is_untraceable, undisturbed
 from typed_einsum.testing.calls.call import Call
+from typed_einsum.testing.calls.copies import private_objects
 from typed_einsum.testing.calls.variation import copied
 from typed_einsum.testing.inputs.recipe import CannotMake, Recipe
 from typed_einsum.testing.listing.einx_calls import einx_on_symbols
@@ -230,6 +231,11 @@ def _on_numbers(
     recorder = Recorder(holds)
     memo: dict[int, Any] = {}
     arguments = {name: copied_argument(value, memo) for name, value in call.arguments.items()}
+    try:
+        passed = {name: private_objects(value) for name, value in arguments.items() if name != call.owner}
+    except CannotMake as refused:
+        return Ran(recorder, {}, {}, lambda size: size, refused)
+    arguments = {**arguments, **passed}
     if call.owner is not None:
         with suppress(CannotMake):  # an object that cannot be copied is used as it is
             arguments[call.owner] = copied(call.object, "cpu")
