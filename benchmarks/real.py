@@ -4,6 +4,10 @@
 that are named; the record of the others stays. Tests that a wheel lacks are taken from the sources of the
 package, unpacked at REAL_SOURCES/PACKAGE. real_argued.json holds what a reader made of each error: `bug`,
 `annotation` or `false`, with the reason. What nobody has read is false.
+
+REAL_PARTS says what is measured, `check,torchtyc,tests,suite` if it is not set; the record of the rest stays.
+REAL_TORCHTYC is the command of torchtyc, which may be installed elsewhere. REAL_LIMIT is how many seconds a
+whole suite may take before it is interrupted.
 """
 
 from __future__ import annotations
@@ -12,6 +16,7 @@ import json
 import os
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -39,6 +44,9 @@ VERDICTS = {
     "annotation": "an annotation that does not say what the function takes or returns",
     "false": "the function and its annotations are right",
 }
+PARTS = ("check", "tests", "suite")
+"""The parts of the record that have errors."""
+
 MOST_REASONS = 12
 LONG = "120"
 """Seconds that a call may take: limits are of the clock, and the machine may be busy."""
@@ -46,11 +54,16 @@ LONG = "120"
 
 @dataclass(frozen=True)
 class Project:
-    """A package whose functions have shape annotations, and those of its tests in which it is observed."""
+    """A package whose functions have shape annotations, and those of its tests in which it is observed.
+
+    `suite` are all its tests, or those of them that need no network; tests `inside` are installed with it.
+    """
 
     distribution: str
     package: str
     tests: tuple[str, ...] = ()
+    suite: tuple[str, ...] = ()
+    inside: bool = False
 
     @property
     def folder(self) -> Path | None:
@@ -67,9 +80,12 @@ PROJECTS = (
         "linear-operator",
         "linear_operator",
         tuple(f"test/operators/test_{kind}_linear_operator.py" for kind in ("dense", "diag", "triangular")),
+        suite=("test",),
     ),
-    Project("nerfstudio", "nerfstudio"),
-    Project("sparse-autoencoder", "sparse_autoencoder"),
+    Project("nerfstudio", "nerfstudio", suite=("-n0", "tests")),
+    Project(
+        "sparse-autoencoder", "sparse_autoencoder", suite=("--pyargs", "sparse_autoencoder"), inside=True
+    ),
     Project("transformer-lens", "transformer_lens"),
 )
 
@@ -86,11 +102,24 @@ def annotated(folder: Path) -> int:
     return sum(survey(str(file), file.read_text(encoding="utf-8")).annotated for file in sources(folder))
 
 
-def checked(folder: Path) -> dict[str, Any]:
-    """What `check` alone makes of a package, without its tests."""
+def checked(folder: Path) -> tuple[float, list[dict[str, Any]]]:
+    """The seconds that `check` alone takes for a package, without its tests, and what it says."""
     begun = _processor_time()
     found = _command(["check", "--format", "json", "--time-limit", LONG, *map(str, sources(folder))])
-    return {"seconds": round(_processor_time() - begun), **counted(found["outcomes"], folder)}
+    return _processor_time() - begun, found["outcomes"]
+
+
+def traced(folder: Path) -> dict[str, Any]:
+    """What torchtyc makes of a package: how many functions it says that it has checked, and its errors.
+
+    A function whose trace failed counts as checked, as torchtyc counts it.
+    """
+    command = os.environ.get("REAL_TORCHTYC", "torchtyc")
+    line = [command, "check", "--format", "json", "--timeout", "900", "--python", sys.executable, folder.name]
+    done = subprocess.run(line, cwd=folder.parent, capture_output=True, encoding="utf-8", env=_quiet())
+    found = json.loads(done.stdout)
+    errors = Counter(each["rule"] for each in found["diagnostics"] if each["severity"] == "error")
+    return {"judged": found["checked_functions"], "errors": dict(sorted(errors.items()))}
 
 
 def observed(project: Project, folder: Path, tests: Path) -> dict[str, Any]:
@@ -105,6 +134,52 @@ def observed(project: Project, folder: Path, tests: Path) -> dict[str, Any]:
     return {**times, **counted(called, folder)}
 
 
+def whole_suite(
+    project: Project, folder: Path, tests: Path, check: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """What `report` says after all tests have run with time to judge, and how many of all annotated
+    functions are judged then, by `check` or by the tests."""
+    with tempfile.TemporaryDirectory() as work:
+        if not project.inside:
+            shutil.copytree(tests, work, dirs_exist_ok=True, ignore=lambda *_: [folder.name, ".git"])
+        alone, _ = _interruptible(project, work, [])
+        observed, complete = _interruptible(project, work, [f"--shapes={project.package}"])
+        found = _command(["report", "--format", "json"], work)
+    called = [each for each in found["outcomes"] if not any(said in each["text"] for said in NOT_ASKED)]
+    together = judged_in(check, folder) | judged_in(called, folder)
+    runs = {"alone": alone, "observed": observed, "complete": complete}
+    return {**runs, "judged with check": len(together), **counted(called, folder)}
+
+
+def _interruptible(project: Project, work: str, options: Sequence[str]) -> tuple[str, bool]:
+    """What pytest says last of a whole suite, and whether it reached its end within the limit."""
+    line = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options, *project.suite]
+    environment = {**_quiet(), "TYPED_EINSUM_GRACE": GRACE}
+    with (Path(work) / "said.txt").open("w+", encoding="utf-8") as said:
+        started = subprocess.Popen(line, cwd=work, stdout=said, stderr=subprocess.STDOUT, env=environment)
+        try:
+            started.wait(float(os.environ.get("REAL_LIMIT", "900")))
+            complete = True
+        except subprocess.TimeoutExpired:
+            started.send_signal(signal.SIGINT)
+            started.wait()
+            complete = False
+        said.seek(0)
+        return _last(said.read()), complete
+
+
+def judged_in(outcomes: Sequence[Mapping[str, Any]], folder: Path) -> set[tuple[str, str]]:
+    """The functions of a package that are judged, each with its file."""
+    return {
+        (str(outcome["file"]).rpartition(f"{folder.name}/")[2], outcome["name"])
+        for outcome in outcomes
+        if outcome["name"] and outcome["kind"] in ("ok", "finding")
+    }
+
+
+GRACE = "600"
+"""Seconds that judging may take while a whole suite runs, so that nothing is left to a second run."""
+
 NOT_ASKED = ("it was not called", "no shape annotations")
 
 
@@ -113,8 +188,13 @@ def _tests(project: Project, work: str, options: Sequence[str]) -> tuple[str, fl
     begun = _processor_time()
     line = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options, *project.tests]
     done = subprocess.run(line, cwd=work, capture_output=True, encoding="utf-8", env=_quiet())
-    last = next((each for each in reversed(done.stdout.splitlines()) if " passed" in each), "no test passed")
-    return last.partition(" in ")[0].strip("= "), _processor_time() - begun
+    return _last(done.stdout), _processor_time() - begun
+
+
+def _last(said: str) -> str:
+    """How many tests passed and failed, as pytest says it at the end."""
+    last = next((each for each in reversed(said.splitlines()) if " passed" in each), "no test passed")
+    return last.partition(" in ")[0].strip("= ")
 
 
 def _command(arguments: Sequence[str], work: str | None = None) -> dict[str, Any]:
@@ -192,18 +272,23 @@ def _reason(text: str) -> str:
     return "other"
 
 
-def measured(project: Project, folder: Path) -> dict[str, Any]:
-    """One package's part of the record."""
-    check = checked(folder)
-    found = {
-        "version": version(project.distribution),
-        "torch": machine()["torch"],
-        # Names of a package's own for annotations are known only where it runs.
-        "annotated": max(annotated(folder), check["functions"]),
-        "check": check,
-    }
+def measured(project: Project, folder: Path, before: Mapping[str, Any]) -> dict[str, Any]:
+    """One package's part of the record; `before` has the parts that are not measured anew."""
+    parts = os.environ.get("REAL_PARTS", "check,torchtyc,tests,suite").split(",")
     tests = Path(os.environ.get("REAL_SOURCES", "")) / project.distribution
-    return {**found, "tests": observed(project, folder, tests)} if project.tests and tests.is_dir() else found
+    found = {**before, "version": version(project.distribution), "torch": machine()["torch"]}
+    seconds, outcomes = checked(folder) if {"check", "suite"} & {*parts} else (0.0, [])
+    if "check" in parts:
+        found["check"] = {"seconds": round(seconds), **counted(outcomes, folder)}
+        # Names of a package's own for annotations are known only where it runs.
+        found["annotated"] = max(annotated(folder), found["check"]["functions"])
+    if "torchtyc" in parts:
+        found["torchtyc"] = traced(folder)
+    if "tests" in parts and project.tests and tests.is_dir():
+        found["tests"] = observed(project, folder, tests)
+    if "suite" in parts and project.suite and (project.inside or tests.is_dir()):
+        found["suite"] = whole_suite(project, folder, tests, outcomes)
+    return found
 
 
 def verdict_of(argued: Mapping[str, Any], package: str, error: Sequence[str]) -> str:
@@ -218,13 +303,24 @@ def tables(record: Mapping[str, Any], argued: Mapping[str, Any]) -> dict[str, st
     return {
         "real: check": _check_table(record, argued),
         "real: tests": _tests_table(record, argued),
+        "real: suites": _suites_table(record, argued),
+        "real: not judged in suites": _reasons_table(record, "suite"),
         "real: errors": _errors_table(record, argued),
         "real: not judged": _reasons_table(record),
     }
 
 
 def _check_table(record: Mapping[str, Any], argued: Mapping[str, Any]) -> str:
-    header = ["package", "annotated", "judged", "for all sizes", "errors", "false", "processor time"]
+    header = [
+        "package",
+        "annotated",
+        "judged",
+        "for all sizes",
+        "errors",
+        "false",
+        "processor time",
+        "torchtyc judged",
+    ]
     rows, sums = [], Counter[str]()
     for name, found in record.items():
         check = found["check"]
@@ -233,6 +329,8 @@ def _check_table(record: Mapping[str, Any], argued: Mapping[str, Any]) -> str:
             annotated=found["annotated"], judged=check["judged"], everywhere=check["all sizes"],
             errors=len(check["errors"]), false=false, seconds=check["seconds"],
         )  # fmt: skip
+        rival = found.get("torchtyc", {"judged": 0, "errors": {}})
+        own.update(rival=rival["judged"], failed=rival["errors"].get("trace-error", 0))
         sums.update(own)
         rows.append([f"{name} {found['version']}", *_cells(own)])
     return table(header, [*rows, ["all", *_cells(sums)]])
@@ -246,6 +344,7 @@ def _cells(counts: Mapping[str, int]) -> list[str]:
         str(counts["errors"]),
         str(counts["false"]),
         f"{counts['seconds']} s",
+        f"{counts['rival']} ({_share(counts['rival'], counts['annotated'])}), {counts['failed']} failed",
     ]
 
 
@@ -278,10 +377,37 @@ def _tests_table(record: Mapping[str, Any], argued: Mapping[str, Any]) -> str:
     return table(header, rows)
 
 
+def _suites_table(record: Mapping[str, Any], argued: Mapping[str, Any]) -> str:
+    header = [
+        "package",
+        "alone",
+        "observed",
+        "called",
+        "judged",
+        "for all sizes",
+        "errors",
+        "false",
+        "of all annotated",
+    ]
+    rows = []
+    for name, found in record.items():
+        if "suite" in found:
+            suite = found["suite"]
+            false = sum(verdict_of(argued, name, each) == "false" for each in suite["errors"])
+            called, whole = suite["functions"], "" if suite["complete"] else ", interrupted"
+            row = [name, suite["alone"], suite["observed"] + whole, str(called)]
+            row += [f"{suite['judged']} ({_share(suite['judged'], called)})"]
+            row += [f"{suite['all sizes']} ({_share(suite['all sizes'], suite['judged'])})"]
+            row += [str(len(suite["errors"])), str(false)]
+            together = suite["judged with check"]
+            rows.append([*row, f"{together} ({_share(together, found['annotated'])})"])
+    return table(header, rows)
+
+
 def _errors_table(record: Mapping[str, Any], argued: Mapping[str, Any]) -> str:
     rows = []
     for name, found in record.items():
-        every = [*found["check"]["errors"], *found.get("tests", {}).get("errors", [])]
+        every = [error for part in PARTS for error in found.get(part, {}).get("errors", [])]
         for where, code in dict.fromkeys((where, code) for where, code, _ in every):
             verdict, why = argued.get(name, {}).get(f"{where} {code}", ("false", "not read yet"))
             function = where.partition("::")[2] or where
@@ -289,10 +415,10 @@ def _errors_table(record: Mapping[str, Any], argued: Mapping[str, Any]) -> str:
     return table(["package", "function", "code", "verdict", "why"], rows)
 
 
-def _reasons_table(record: Mapping[str, Any]) -> str:
+def _reasons_table(record: Mapping[str, Any], part: str = "check") -> str:
     counts: Counter[str] = Counter()
     for found in record.values():
-        counts.update(found["check"]["not judged"])
+        counts.update(found.get(part, {}).get("not judged", {}))
     return table(["reason", "functions"], [[reason, str(count)] for reason, count in counts.most_common()])
 
 
@@ -307,7 +433,7 @@ def main() -> None:
     for project in PROJECTS:
         folder = project.folder
         if folder is not None and (len(sys.argv) == 1 or project.distribution in sys.argv[1:]):
-            found = measured(project, folder)
+            found = measured(project, folder, recorded().get(project.distribution, {}))
             record = {**recorded(), project.distribution: found}
             RECORD.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     fill(PAGE, tables(recorded(), json.loads(ARGUED.read_text(encoding="utf-8"))))

@@ -35,7 +35,9 @@ def test_another_number_changes_the_page() -> None:
 
 def test_every_error_has_been_read() -> None:
     for package, found in RECORD.items():
-        for where, code, _ in [*found["check"]["errors"], *found.get("tests", {}).get("errors", [])]:
+        for where, code, _ in (
+            error for part in real.PARTS for error in found.get(part, {}).get("errors", [])
+        ):
             verdict, why = ARGUED[package][f"{where} {code}"]
             assert verdict in real.VERDICTS
             assert why.endswith(".")
@@ -61,3 +63,19 @@ def test_functions_are_counted_once_whatever_is_said_of_them() -> None:
     assert found["files not imported"] == 1
     assert found["advice"] == {"TE201": 1}
     assert [error[0] for error in found["errors"]] == ["model.py::split"] * 2
+
+
+def test_a_function_is_judged_by_check_or_by_the_tests() -> None:
+    by_check = [
+        {**outcome("ok", "merge"), "file": "/usr/lib/python3/site-packages/model/parts.py"},
+        {**outcome("skipped", "split"), "file": "/usr/lib/python3/site-packages/model/parts.py"},
+    ]
+    by_tests = [{**outcome("finding", "split"), "file": "../lib/python3/site-packages/model/parts.py"}]
+    folder = Path("/usr/lib/python3/site-packages/model")
+    assert real.judged_in(by_check, folder) == {("parts.py", "merge")}
+    assert real.judged_in(by_tests, folder) == {("parts.py", "split")}
+
+
+def test_ours_judges_more_than_the_rival_on_each_package() -> None:
+    for found in RECORD.values():
+        assert found["check"]["judged"] > found["torchtyc"]["judged"]
