@@ -28,11 +28,12 @@ from typed_einsum.cli import annotating, main, observed
 from typed_einsum.cli.observed import CannotObserve, observe, program_of
 from typed_einsum.cli.running import CannotRun, Program
 from typed_einsum.testing.annotate import proving, witness
+from typed_einsum.testing.annotate.definitions import Definition
 from typed_einsum.testing.annotate.hints import Style, kind_of
 from typed_einsum.testing.annotate.joining import forced_in, joined
 from typed_einsum.testing.annotate.merging import Followed, merged
 from typed_einsum.testing.annotate.overlay import Overlay
-from typed_einsum.testing.annotate.planning import ONE_RANK, Definition, Planned, planned
+from typed_einsum.testing.annotate.planning import ONE_RANK, Planned, planned
 from typed_einsum.testing.annotate.project import Project
 from typed_einsum.testing.annotate.structure import CannotSay, structure_of
 from typed_einsum.testing.annotate.telling import diff_of, lines_of, summary
@@ -76,7 +77,7 @@ def plan_of(source: str, patterns: list[Pattern], signatures: list[Any], **more:
     function = Function(
         "m.py", node.lineno, node.name, patterns=tuple(patterns), signatures=tuple(signatures)
     )
-    return planned(function, node, more.get("words"))
+    return planned(function, node, more.get("words"), refine=more.get("refine", False))
 
 
 def texts(plan: Planned) -> dict[str, str]:
@@ -431,9 +432,35 @@ def test_existing_annotations_are_not_planned() -> None:
     )
     assert texts(plan) == {"y": 'Float[Tensor, "d e"]'}
     assert {each.what: each.reason for each in plan.left} == {
-        "x": "it is annotated already, as `Tensor`",
-        "return": "it is annotated already, as `Tensor`",
+        "x": "it is annotated already, as `Tensor`; --refine gives it a shape",
+        "return": "it is annotated already, as `Tensor`; --refine gives it a shape",
     }
+
+
+@pytest.mark.parametrize(
+    ("annotation", "refined"),
+    [
+        ("Tensor", 'Float[Tensor, "b"]'),
+        ("torch.Tensor", 'Float[Tensor, "b"]'),
+        ("Optional[torch.Tensor]", 'Float[Tensor, "b"] | None'),
+        ("Tensor | None", 'Float[Tensor, "b"] | None'),
+        ("typing.Union[None, Tensor]", 'Float[Tensor, "b"] | None'),
+        ("Union[Tensor, float]", None),
+        ("torch.LongTensor", None),
+        ("Sequence[Tensor]", None),
+        ('Float[Tensor, "n"]', None),
+        ("ArrayLike", None),
+    ],
+)
+def test_refining_gives_a_shape_to_what_says_tensor_alone(annotation: str, refined: str | None) -> None:
+    source = f"def f(x: {annotation}) -> {annotation}:\n    return x\n"
+    seen, told = pattern(f32(2), x=f32(2)), signature(axes("b"), x=axes("b"), origins="b")
+    plan = plan_of(source, [seen], [told], refine=True)
+    assert texts(plan) == ({} if refined is None else {"x": refined, "return": refined})
+    assert not plan_of(source, [seen], [told]).hints
+    if refined is not None:
+        after = written(source, [plan], 88)
+        assert f"def f(x: {refined}) -> {refined}:\n" in after
 
 
 def test_two_calls_that_name_an_axis_differently_take_the_more_telling_name() -> None:
@@ -984,7 +1011,7 @@ def test_nothing_is_written_where_contracts_cannot_run(
     def proved(*_: Any) -> None:
         raise WorkerFailed("the worker did not start in 120 seconds")
 
-    monkeypatch.setattr(annotating, "_project", lambda _: None)
+    monkeypatch.setattr(annotating, "_project", lambda *_, **__: None)
     monkeypatch.setattr(annotating, "_proved", proved)
     assert main(["annotate"]) == 2
     told = "check_contract could not run: the worker did not start in 120 seconds; nothing is written"

@@ -66,6 +66,9 @@ def add_annotate(commands: Any) -> None:
         "--decorate", action="store_true", help="put @shape_checked above each function that is annotated"
     )
     annotate.add_argument(
+        "--refine", action="store_true", help="also give annotations that say `Tensor` alone a shape"
+    )
+    annotate.add_argument(
         "--with",
         dest="observed",
         metavar="COMMAND",
@@ -85,7 +88,7 @@ def run_annotate(options: argparse.Namespace) -> int:
         needs_libcst()
         program = None if options.observed is None else program_of(options.observed)
         before = 0 if program is None else observe(options.observed, **_following())
-        project = _project(options.paths)
+        project = _project(options.paths, refine=options.refine)
         plans, proofs = _proved(project, program, before)
         _tell(project, plans, proofs, options)
     except WorkerFailed as error:
@@ -119,14 +122,15 @@ def _tell(
     print(told, file=sys.stdout if options.write else sys.stderr)
 
 
-def _project(paths: Sequence[Path]) -> Project:
+def _project(paths: Sequence[Path], *, refine: bool) -> Project:
     from typed_einsum.testing.annotate.project import Project
 
     folder = folder_near(Path.cwd())
     if folder is None:
         raise BadPath(NOTHING)
     shown = ", ".join(map(str, paths)) or "the project"
-    return Project.read(folder, _wanted(paths, folder.parent) if paths else None, shown)
+    wanted = _wanted(paths, folder.parent) if paths else None
+    return Project.read(folder, wanted, shown, refine=refine)
 
 
 def _proved(

@@ -9,6 +9,14 @@ from functools import partial
 from typing import Any
 
 from typed_einsum.equation.axes import ELLIPSIS
+from typed_einsum.testing.annotate.definitions import (
+    Definition,
+    is_optional,
+    last_name,
+    parameters,
+    says_tensor_alone,
+    yields,
+)
 from typed_einsum.testing.annotate.hints import Hint, shapes_of
 from typed_einsum.testing.annotate.merging import Followed, Merged, Slot, merged
 from typed_einsum.testing.annotate.spreads import Place, are_alike, spread_texts
@@ -28,7 +36,6 @@ from typed_einsum.testing.observe.records import BARE, DROPPED, LATE, Function, 
 from typed_einsum.testing.observe.rewriting import COMPILERS
 
 Json = Any
-Definition = ast.FunctionDef | ast.AsyncFunctionDef
 
 READERS = (*COMPILERS, "script", "script_method", "custom_op")
 """The last part of decorators that read the annotations of a function."""
@@ -65,23 +72,18 @@ class Planned:
         return sum(len(shape.axes) for hint in self.hints.values() for shape in shapes_of(hint))
 
 
-@dataclass(frozen=True)
-class Parameter:
-    """A parameter as it is written. `stars` are those before it."""
+def planned(
+    function: Function, node: Definition, words: Words | None = None, *, refine: bool = False
+) -> Planned:
+    """The annotations of a function that was observed, where it has none, in the words of its project.
 
-    name: str
-    stars: int = 0
-    annotation: ast.expr | None = None
-    may_be_none: bool = False
-
-
-def planned(function: Function, node: Definition, words: Words | None = None) -> Planned:
-    """The annotations of a function that was observed, where it has none, in the words of its project."""
+    To `refine` is to give those that say `Tensor` alone a shape.
+    """
     seen = [pattern for pattern in function.patterns if pattern.ended == "returned"]
     reason = _why_not(function, node, seen)
     if reason:
         return Planned(function, left=(Left("", reason),))
-    return _Plan(function, node, seen, words or Words()).made()
+    return _Plan(function, node, seen, words or Words(), refine).made()
 
 
 def _why_not(function: Function, node: Definition, seen: Sequence[Pattern]) -> str:
@@ -89,9 +91,9 @@ def _why_not(function: Function, node: Definition, seen: Sequence[Pattern]) -> s
         return function.reason or "no call with a tensor was seen"
     if not seen:
         return "no call of it returned"
-    if isinstance(node, ast.AsyncFunctionDef) or _yields(node):
+    if isinstance(node, ast.AsyncFunctionDef) or yields(node):
         return "what a generator or a coroutine gives is not observed"
-    compiler = next((name for name in map(_name, node.decorator_list) if name in READERS), None)
+    compiler = next((name for name in map(last_name, node.decorator_list) if name in READERS), None)
     if compiler is not None:
         return f"`@{compiler}` compiles it, and may not take other annotations"
     return _why_not_followed("it", seen) if not function.signatures else ""
@@ -108,8 +110,11 @@ def _why_not_followed(what: str, seen: Sequence[Pattern]) -> str:
 
 
 class _Plan:
-    def __init__(self, function: Function, node: Definition, seen: Sequence[Pattern], words: Words) -> None:
+    def __init__(
+        self, function: Function, node: Definition, seen: Sequence[Pattern], words: Words, refine: bool
+    ) -> None:
         self._function, self._node, self._seen, self._words = function, node, seen, words
+        self._refine = refine
         self._left: list[Left] = []
         self._stars = {each.name for each in parameters(node) if each.stars}
         self._structures = dict(self._structured())
@@ -122,9 +127,13 @@ class _Plan:
         spreads = self._spreads(found)
         for name, structure in self._structures.items():
             written = self._annotation(name)
-            if written is not None:
-                if not any(isinstance(each, ast.Subscript) for each in ast.walk(written)):
-                    self._left.append(Left(name, f"it is annotated already, as `{ast.unparse(written)}`"))
+            is_bare = says_tensor_alone(written)
+            if written is not None and not (is_bare and self._refine):
+                if is_bare or not any(isinstance(each, ast.Subscript) for each in ast.walk(written)):
+                    more = "; --refine gives it a shape" if is_bare else ""
+                    self._left.append(
+                        Left(name, f"it is annotated already, as `{ast.unparse(written)}`{more}")
+                    )
                 continue
             hint = self._named(name, structure, found, spreads)
             if hint is not None:
@@ -169,10 +178,13 @@ class _Plan:
                 if any(isinstance(value, dict) and value.get("items") for value in values):
                     self._left.append(Left(each.name, "what `**` collects is not of one kind"))
                 continue
+            may_be_none = each.may_be_none or is_optional(each.annotation)
             yield from self._structure(
-                each.name, [*values, *([None] if each.may_be_none else [])], each.stars == 1
+                each.name, [*values, *([None] if may_be_none else [])], each.stars == 1
             )
-        yield from self._structure(RESULT, [pattern.result for pattern in self._seen], is_star=False)
+        results = [pattern.result for pattern in self._seen]
+        none = [None] if is_optional(self._node.returns) else []
+        yield from self._structure(RESULT, [*results, *none], is_star=False)
 
     def _structure(self, name: str, values: Sequence[Json], is_star: bool) -> Iterator[tuple[str, Hint]]:
         try:
@@ -258,40 +270,3 @@ def _of_signature(signature: Json, name: str) -> Json:
 def _shared(found: Merged) -> int:
     """How many axes are one with another."""
     return len(found.texts) - len({text for text in found.texts.values() if text.isidentifier()})
-
-
-def parameters(node: Definition) -> Iterator[Parameter]:
-    """The parameters of a function in their order."""
-    given = node.args
-    plain = [*given.posonlyargs, *given.args]
-    defaults = [*[None] * (len(plain) - len(given.defaults)), *given.defaults]
-    for each, default in zip(plain, defaults, strict=True):
-        yield Parameter(each.arg, 0, each.annotation, _is_none(default))
-    if given.vararg is not None:
-        yield Parameter(given.vararg.arg, 1, given.vararg.annotation)
-    for each, default in zip(given.kwonlyargs, given.kw_defaults, strict=True):
-        yield Parameter(each.arg, 0, each.annotation, _is_none(default))
-    if given.kwarg is not None:
-        yield Parameter(given.kwarg.arg, 2, given.kwarg.annotation)
-
-
-def _is_none(node: ast.expr | None) -> bool:
-    return isinstance(node, ast.Constant) and node.value is None
-
-
-def _yields(node: ast.AST) -> bool:
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.Yield | ast.YieldFrom):
-            return True
-        if not isinstance(child, Definition | ast.Lambda | ast.ClassDef) and _yields(child):
-            return True
-    return False
-
-
-def _name(node: ast.expr) -> str:
-    match node:
-        case ast.Call(func=func):
-            return _name(func)
-        case ast.Attribute(attr=name) | ast.Name(id=name):
-            return name
-    return ""

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from typed_einsum.testing.annotate.planning import Definition, Left, Planned, planned
+from typed_einsum.testing.annotate.definitions import Definition
+from typed_einsum.testing.annotate.planning import Left, Planned, planned
 from typed_einsum.testing.annotate.words import Place, Words, habits_of
 from typed_einsum.testing.annotate.writing import can_parse, written
 from typed_einsum.testing.names.vocabulary import equations_of
@@ -27,15 +28,21 @@ class CannotAnnotate(Exception):
 
 @dataclass(frozen=True)
 class Project:
-    """What was observed of the files that are to be annotated. Paths of files are relative to `root`."""
+    """What was observed of the files that are to be annotated. Paths of files are relative to `root`.
+
+    To `refine` is to give annotations that say `Tensor` alone a shape.
+    """
 
     root: Path
     functions: tuple[Function, ...]
     sources: Mapping[str, str]
     left_alone: tuple[str, ...] = ()
+    refine: bool = False
 
     @classmethod
-    def read(cls, folder: Path, wanted: Collection[str] | None, shown: str) -> Project:
+    def read(
+        cls, folder: Path, wanted: Collection[str] | None, shown: str, *, refine: bool = False
+    ) -> Project:
         """Read what was observed of the wanted files, or of all. Raises `CannotAnnotate`, and `BadStore`."""
         observations, root = read(folder), folder.parent
         functions = [
@@ -46,7 +53,7 @@ class Project:
         kept = tuple(each for each in functions if each.file in sources)
         if not kept:
             raise CannotAnnotate("; ".join(left_alone) or _nothing_of(shown, observations))
-        return cls(root, kept, sources, left_alone)
+        return cls(root, kept, sources, left_alone, refine)
 
     @cached_property
     def _definitions(self) -> dict[tuple[str, int], Definition]:
@@ -73,7 +80,8 @@ class Project:
         node = self._definitions.get((function.file, function.line))
         if node is None:
             return Planned(function, left=(Left("", "there is no `def` in its line"),))
-        return planned(function, node, Words(self._equations[function.file], habits))
+        words = Words(self._equations[function.file], habits)
+        return planned(function, node, words, refine=self.refine)
 
     def texts(self, plans: Sequence[Planned], decorator: str = "") -> dict[str, str]:
         """The files that change, with their new texts."""

@@ -50,7 +50,7 @@ class Signatures(cst.CSTTransformer):
         if texts is None:
             return updated_node
         found = updated_node.with_changes(params=_annotated(updated_node.params, texts))
-        if RESULT in texts and found.returns is None:
+        if RESULT in texts:
             found = found.with_changes(returns=_annotation(texts[RESULT], is_result=True))
         if self._is_too_long(original_node, found, position.start.column):
             found = _exploded(found, self._indent(original_node), self._module.default_indent)
@@ -78,11 +78,11 @@ class Signatures(cst.CSTTransformer):
 
 
 def _annotated(parameters: cst.Parameters, texts: Mapping[str, str]) -> cst.Parameters:
-    """Parameters with the annotations that they lack."""
+    """Parameters with new annotations."""
 
     def one(parameter: cst.Param) -> cst.Param:
         text = texts.get(parameter.name.value)
-        if text is None or parameter.annotation is not None:
+        if text is None:
             return parameter
         spaced = parameter.with_changes(annotation=_annotation(text))
         if parameter.default is None:
