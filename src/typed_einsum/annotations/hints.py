@@ -191,6 +191,11 @@ def tensors_in(hint: Hint, within: tuple[Hint, ...] = ()) -> Iterator[TensorHint
             yield from tensors_in(each.hint, (*within, hint))
 
 
+def holds_record(hint: Hint) -> bool:
+    """Whether a value may be a record, or hold one."""
+    return isinstance(hint, RecordHint) or any(map(holds_record, parts_of(hint)))
+
+
 def spelled_hint(hint: Hint) -> str:
     """A hint as an annotation is written, for messages."""
     match hint:

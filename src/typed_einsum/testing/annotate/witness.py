@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from typed_einsum.annotations import AnyHint, Hint, RecordHint, parts_of
+from typed_einsum.annotations import AnyHint, holds_record
 from typed_einsum.checked import shape_checked
 from typed_einsum.decorate.definition import definition_of
 from typed_einsum.errors import TypedEinsumError
@@ -90,13 +90,9 @@ def _examined(definition: Any, bound: inspect.BoundArguments) -> Callable[[Any],
 
 def _of_records(signature: Any, *, keep: bool) -> Any:
     """A signature with the records alone, or without any."""
-    hints = {name: hint for name, hint in signature.hints.items() if _holds_record(hint) is keep}
-    result = signature.result if _holds_record(signature.result) is keep else AnyHint()
+    hints = {name: hint for name, hint in signature.hints.items() if holds_record(hint) is keep}
+    result = signature.result if holds_record(signature.result) is keep else AnyHint()
     return replace(signature, hints=hints, result=result)
-
-
-def _holds_record(hint: Hint) -> bool:
-    return isinstance(hint, RecordHint) or any(map(_holds_record, parts_of(hint)))
 
 
 def _examination(

@@ -22,6 +22,7 @@ from typed_einsum.testing.audit.findings import Flaw, SourceLine, advice
 from typed_einsum.testing.audit.operations import tensors_in
 from typed_einsum.testing.audit.vocabulary import ASKS, spelling_of
 from typed_einsum.testing.calls.call import Call, same
+from typed_einsum.testing.inputs.own import attributes_of
 from typed_einsum.testing.running.invoke import reseed, run
 
 SCALES = (0.5, 3.0, 100.0)
@@ -219,7 +220,7 @@ def _left_by(call: Call, arguments: Mapping[str, Any]) -> list[Tensor]:
 def _kept_by(owner: Any) -> Iterator[Tensor]:
     parts = list(owner.modules()) if isinstance(owner, nn.Module) else [owner]
     for part in parts:
-        held = getattr(part, "__dict__", {})
+        held = attributes_of(part)
         yield from tensors_in(held.values())
         yield from (each for each in held.get("_buffers", {}).values() if each is not None)
 

@@ -21,6 +21,7 @@ from typed_einsum.tensors import shape_of
 from typed_einsum.testing.inputs.arguments import Arguments
 from typed_einsum.testing.inputs.draw import Draw, primes
 from typed_einsum.testing.inputs.names import says
+from typed_einsum.testing.inputs.own import attributes_of
 from typed_einsum.testing.inputs.recipe import CannotMake, Recipe
 from typed_einsum.testing.inputs.signatures import heirs, recipe_of
 
@@ -77,7 +78,7 @@ def tensors_inside(value: Any) -> Iterator[Tensor]:
         elif isinstance(part, dict):
             waiting += part.values()
         elif not isinstance(part, type | ModuleType):
-            waiting += getattr(part, "__dict__", {}).values()
+            waiting += attributes_of(part).values()
 
 
 def axis_by_size(sizes: Mapping[str, int], size: int) -> str | None:

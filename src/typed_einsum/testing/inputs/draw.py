@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Literal
 import torch
 
 from typed_einsum.equation.axes import ELLIPSIS, Anonymous, Variadic
+from typed_einsum.testing.inputs.own import attributes_of
 
 SIMPLE = (bool, int, float, complex, str, Enum, type(None), tuple, list, torch.dtype, torch.device)
 """Types of guesses that a message shows as they are."""
@@ -261,7 +262,7 @@ def numbers_in(function: Any, signature: Signature, owner: Any = None) -> frozen
     values = [parameter.default for parameter in signature.parameters.values()]
     if isinstance(code, CodeType):
         names, constants = _read_by(code)
-        around = {**function.__globals__, **getattr(owner, "__dict__", {})}
+        around = {**function.__globals__, **attributes_of(owner)}
         values += [*constants, *(around[name] for name in names if name in around)]
     return frozenset(value for value in values if type(value) is int and value > 1)
 

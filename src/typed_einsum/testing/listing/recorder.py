@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from types import CodeType, FrameType
 from typing import Any
 
+from typed_einsum.testing.inputs.own import attributes_of
 from typed_einsum.testing.listing.source import Source, Statement, source_of
 from typed_einsum.testing.listing.values import Number, Value, is_number, seen, size_of
 from typed_einsum.testing.names.equations import Equation, Reader, reader_of
@@ -178,4 +179,4 @@ def _value_of(target: str, held: Mapping[str, Any]) -> Any:
     """The value of a name, or of an attribute that an object holds itself."""
     owner, _, attribute = target.partition(".")
     value = held.get(owner)
-    return getattr(value, "__dict__", {}).get(attribute) if attribute else value
+    return attributes_of(value).get(attribute) if attribute else value

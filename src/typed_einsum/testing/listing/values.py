@@ -10,6 +10,7 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensor
 
 from typed_einsum.tensors import dtype_of, is_tensor, shape_of, short
+from typed_einsum.testing.inputs.own import attributes_of
 
 Size = Any
 """A size: a number, or an expression of symbols that stand for axes."""
@@ -61,8 +62,8 @@ def seen(value: Any, depth: int = 0) -> Value | None:
             items: Any = ((str(at), each) for at, each in enumerate(value[:MOST_ITEMS]))
         case dict():
             items = ((str(key), each) for key, each in [*value.items()][:MOST_ITEMS])
-        case _ if hasattr(type(value), "__dataclass_fields__") and hasattr(value, "__dict__"):
-            value = vars(value)
+        case _ if hasattr(type(value), "__dataclass_fields__"):
+            value = attributes_of(value)
             items = [*value.items()][:MOST_ITEMS]
         case _:
             return None

@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import nn
 
+from typed_einsum.testing.inputs.own import attributes_of
 from typed_einsum.testing.listing.source import Source
 from typed_einsum.testing.names.evidence import Evidence, Kind
 
@@ -51,6 +52,6 @@ def held_by(node: ast.expr, held: Mapping[str, Any]) -> Any:
             return held.get(name)
         case ast.Attribute(value=inner, attr=name):
             owner = held_by(inner, held)
-            own = getattr(owner, "__dict__", {})
+            own = attributes_of(owner)
             return own.get(name, own.get("_modules", {}).get(name) if isinstance(owner, nn.Module) else None)
     return None

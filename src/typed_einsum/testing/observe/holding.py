@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from typed_einsum.annotations import AnyHint
 from typed_einsum.checked import shape_checked
 from typed_einsum.decorate.definition import Definition, definition_of
 from typed_einsum.diagnostics import Place
@@ -21,6 +22,7 @@ from typed_einsum.errors import TypedEinsumError
 from typed_einsum.locations import definition_place
 from typed_einsum.testing.calls.call import Call
 from typed_einsum.testing.inputs.recipe import Recipe
+from typed_einsum.testing.observe.owners import are_as_annotated_apart
 from typed_einsum.testing.observe.places import below
 from typed_einsum.testing.observe.records import Extent, Found, Pattern
 from typed_einsum.testing.process.outcome import first_line
@@ -28,6 +30,11 @@ from typed_einsum.testing.running.invoke import random_numbers_kept
 
 if TYPE_CHECKING:
     from typed_einsum.testing.audit.findings import Finding
+
+
+class NamesOfSeveral(Exception):
+    """A call is as annotated, if each of several objects has names of its own."""
+
 
 SHAPES = ("TE1", "TE2", "TE3")
 """The codes of what annotations say wrongly. What others say of a call is no matter of shapes."""
@@ -41,6 +48,8 @@ def held(
         with undisturbed():
             try:
                 return _held_to_annotations(function, arguments, result)
+            except NamesOfSeveral as error:
+                return with_verdict(seen, "not judged", str(error))
             except TypedEinsumError as error:
                 return _wrong(seen, error, place_of(function), root)
     except KeyboardInterrupt:
@@ -61,9 +70,15 @@ def _held_to_annotations(function: Callable[..., Any], arguments: Mapping[str, A
     checked = definition.resolve()
     signature: Any = definition.signature
     bound = signature.bound(_without_defaults_of_none(signature, arguments))
-    bindings, waiting = signature.examine_arguments(bound)
-    if not inspect.isgeneratorfunction(function) and not inspect.isasyncgenfunction(function):
-        signature.examine_result(result, bindings, bound.arguments, waiting)
+    makes = inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
+    looked_at = replace(signature, result=AnyHint()) if makes else signature
+    try:
+        bindings, waiting = looked_at.examine_arguments(bound)
+        looked_at.examine_result(result, bindings, bound.arguments, waiting)
+    except TypedEinsumError as error:
+        if are_as_annotated_apart(looked_at, bound, result, error):
+            raise NamesOfSeveral(f"several objects have one name: {error.diagnostic.summary}") from None
+        raise
     recipe = Recipe(signature.signature, signature.hints, signature.result, signature.annotations)
     return Call(checked, recipe, bound.arguments, dict(bindings.sizes), origin="observed")
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from typed_einsum.tensors import EXACT_TYPES, dtype_of, is_tensor, shape_of, short
+from typed_einsum.testing.inputs.own import attributes_of
 
 MOST_ITEMS = 8
 """How many items of a container are looked at."""
@@ -77,7 +78,7 @@ def _items(value: Any, depth: int) -> Iterator[Any]:
         case dict():
             yield from (item for item, _ in zip(value.values(), range(MOST_ITEMS), strict=False))
         case _ if hasattr(type(value), "__dataclass_fields__"):
-            fields = vars(value).values() if hasattr(value, "__dict__") else ()
+            fields = attributes_of(value).values()
             yield from (item for item, _ in zip(fields, range(MOST_ITEMS), strict=False))
 
 
@@ -95,7 +96,7 @@ def told(value: Any, depth: int = 0) -> Json:
     elif isinstance(value, list | tuple):
         named = list(enumerate(value))
     else:
-        named = list(vars(value).items())
+        named = list(attributes_of(value).items())
     return {"type": kind, "items": {str(name): told(each, depth + 1) for name, each in named[:MOST_ITEMS]}}
 
 

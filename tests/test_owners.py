@@ -1,0 +1,120 @@
+"""What an observed call is held to where several objects have one name: records in a list, and attributes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from typed_einsum.testing.inputs.arrays import tensors_inside
+from typed_einsum.testing.inputs.own import attributes_of
+from typed_einsum.testing.observe.holding import held
+from typed_einsum.testing.observe.records import Pattern
+
+
+@dataclass
+class Resampled:
+    """The dead neurons of one component, and what they become."""
+
+    index: Int[Tensor, "dead"]
+    weight: Float[Tensor, "dead width"]
+
+
+def resampled(count: int, width: int = 5, *, weights: int | None = None) -> Resampled:
+    return Resampled(
+        torch.zeros(count, dtype=torch.long), torch.zeros(count if weights is None else weights, width)
+    )
+
+
+def several(x: Float[Tensor, "width"]) -> list[Resampled]:
+    return []
+
+
+def by_key(x: Float[Tensor, "b"], found: dict[str, Resampled] | None) -> tuple[Sequence[Resampled], int]:
+    return (), 0
+
+
+def one(x: Float[Tensor, "width"]) -> Resampled:
+    return resampled(3)
+
+
+class Decoder(nn.Module):
+    weight: Float[Tensor, "*component wide narrow"]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(2, 7, 5))
+
+    def update(self, vectors: Float[Tensor, "*component wide n"], other: Float[Tensor, "*component"]) -> None:
+        pass
+
+
+def said(function: Any, result: Any, **arguments: Any) -> str:
+    """The code of the error, what keeps the call from being judged, or nothing."""
+    found = held(function, arguments, result, Pattern({}, None, "returned"), Path())
+    if not isinstance(found, Pattern):
+        return ""
+    return found.findings[0].code if found.findings else found.text
+
+
+APART = "several objects have one name: "
+
+
+@pytest.mark.parametrize(
+    ("items", "expected"),
+    [
+        ([resampled(3), resampled(3)], ""),
+        ([resampled(3), resampled(2)], APART),
+        ([resampled(3), resampled(2, weights=4)], "TE201"),  # one record contradicts itself
+    ],
+)
+def test_each_record_in_a_list_has_its_own_names(items: list[Resampled], expected: str) -> None:
+    assert said(several, items, x=torch.zeros(5)).startswith(expected)
+    assert (said(several, items, x=torch.zeros(5)) == "") == (not expected)
+    given = {str(at): item for at, item in enumerate(items)}
+    assert said(by_key, (items, 7), x=torch.zeros(5), found=given).startswith(expected)
+
+
+def test_what_is_no_record_in_a_list_is_compared_with_the_arguments() -> None:
+    assert said(several, [resampled(3), resampled(2)], x=torch.zeros(5, 1)) == "TE202"
+    assert said(one, resampled(3), x=torch.zeros(7)) == "TE201"
+
+
+@pytest.mark.parametrize(
+    ("vectors", "other", "expected"),
+    [
+        ((2, 7, 3), (2,), ""),
+        ((7, 3), (), APART),  # one component of the weight
+        ((7, 3), (2,), "TE204"),  # two arguments disagree
+        ((2, 11, 3), (2,), "TE201"),  # a plain name of the attribute
+    ],
+)
+def test_an_argument_may_have_other_leading_axes_than_an_attribute(
+    vectors: tuple[int, ...], other: tuple[int, ...], expected: str
+) -> None:
+    found = said(Decoder.update, None, self=Decoder(), vectors=torch.zeros(vectors), other=torch.zeros(other))
+    assert found.startswith(expected)
+    assert (found == "") == (not expected)
+
+
+class Computed:
+    """It has something else where objects keep their attributes, as configurations have that become dicts."""
+
+    def __init__(self) -> None:
+        pass
+
+    def __dict__(self) -> dict[str, Any]:  # type: ignore[override]
+        return {}
+
+
+def test_an_object_that_computes_its_attributes_holds_none() -> None:
+    assert attributes_of(Computed()) == {}
+    assert [*tensors_inside([Computed(), torch.zeros(3)])][0].shape == (3,)
+    assert attributes_of(7) == {}
+    assert attributes_of(resampled(3)).keys() == {"index", "weight"}
