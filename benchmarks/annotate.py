@@ -262,8 +262,8 @@ benchmarks/annotate.py CLONES` measures it.
 
 Expected were 0.95 and 80 %. Functions that are left out count for nothing here: most choose shapes by values,
 which torch cannot follow with symbols, or `check_contract` disagrees. The rules for names were made with
-alphafold3-pytorch at hand. nerfstudio was looked at only once they were: its code has hardly a word for the
-axes that its annotations name, and axes that nothing in the code relates stay apart. Of alphafold3-pytorch's
+alphafold3-pytorch at hand, and then with nerfstudio, whose code has hardly a word for the axes that its
+annotations name; axes that nothing in the code relates stay apart. Of alphafold3-pytorch's
 tests, those of whole models are left out, and those that repeat another with more layers or streams; of
 nerfstudio's, all but those of cameras, fields, rendering and utilities."""
 

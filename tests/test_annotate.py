@@ -424,6 +424,29 @@ def test_a_parameter_that_no_followed_call_passes_says_why() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("weights", "origins", "expected"),
+    [
+        ([(2, 7, 1), (5, 7, 1)], "", "x0 x1 1"),  # a weight for each sample of a ray
+        ([(2, 7, 3), (5, 7, 3)], "", "x0 x1 3"),  # the code fixes another axis to 3
+        ([(2, 7, 4), (5, 7, 4)], "", "x0 x1 x2"),
+        ([(2, 7, 1), (5, 7, 2)], "", "x0 x1 x2"),  # 1 in one call alone
+        ([(2, 1, 5), (3, 1, 5)], "", "x0 x1 x2"),  # not the last axis
+        ([(2, 7, 1), (5, 7, 1)], "x2", "x0 x1 x2"),  # the code has a name for it
+    ],
+)
+def test_a_last_axis_without_a_name_is_the_number_that_it_always_is(
+    weights: list[tuple[int, ...]], origins: str, expected: str
+) -> None:
+    seen = [pattern(f32(shape[0], 3), x=f32(*shape)) for shape in weights]
+    told = signature(axes("x0 3"), x=axes("x0 x1 x2"), origins=origins)
+    told["origins"] |= {name: ["place", ""] for name in ("x0", "x1", "x2") if name not in origins.split()}
+    assert texts(plan_of("def f(x):\n    return x\n", seen, [told])) == {
+        "x": f'Float[Tensor, "{expected}"]',
+        "return": 'Float[Tensor, "x0 3"]',
+    }
+
+
 def test_existing_annotations_are_not_planned() -> None:
     plan = plan_of(
         "def f(x: Tensor, y) -> Tensor:\n    return x @ y\n",

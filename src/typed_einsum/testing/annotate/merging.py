@@ -90,6 +90,10 @@ class _Axes:
                 joined.slots.append(slot)
                 joined.labels = labels | joined.labels
         self._join_by_name()
+        numbers = {"1", *(axis.number for axis in self.axes if self._is_number(axis))}
+        for axis in self.axes:
+            if (number := self._kept(axis)) in numbers:
+                axis.labels = dict.fromkeys(axis.labels, number)
         owners = Counter(name for axis in self.axes for name in self._own_names(axis))
         self._ambiguous = {name for name, count in owners.items() if count > 1}
         self._ambiguous |= {*self._shared_names()}
@@ -129,6 +133,20 @@ class _Axes:
                     other.labels = axis.labels | other.labels
                     self.axes.remove(axis)
                     break
+
+    def _kept(self, axis: Axis) -> str:
+        """The number that the last axis of tensors is in every call, where nothing names it; else nothing.
+
+        It is meant where the code fixes another axis to it, or it is 1: weights of rays are `"r s 1"`.
+        """
+        sizes = {each[slot] for each in self._seen for slot in axis.slots if slot in each}
+        is_named = any(each.kind != "place" for each in self._candidates(axis))
+        is_kept = len(sizes) == 1 and all(map(self._is_last, axis.slots)) and not is_named
+        return str(sizes.pop()) if is_kept else ""
+
+    def _is_last(self, slot: Slot) -> bool:
+        name, path, at = slot
+        return at in (-1, self._ranks[name, path] - 1)
 
     def _own_names(self, axis: Axis) -> set[str]:
         return {each.name for each in self._candidates(axis) if each.own and each.kind in TIERS[1]}
