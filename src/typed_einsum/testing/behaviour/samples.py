@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
-from typed_einsum.tensors import shape_of
+from torch.utils._pytree import tree_leaves
+
+from typed_einsum.annotations import Hint
+from typed_einsum.tensors import is_tensor, shape_of
 from typed_einsum.testing.audit.findings import Flaw, SourceLine, advice, error
 from typed_einsum.testing.behaviour import perturbation
 from typed_einsum.testing.behaviour.perturbation import Moved, NoSuchAxis
 from typed_einsum.testing.behaviour.statistics import without_statistics
 from typed_einsum.testing.behaviour.trace import Step, steps_of
 from typed_einsum.testing.calls.call import Call, same
+from typed_einsum.testing.inputs.leaves import tensors_with_hints
 
 BATCH = ("b", "batch")
 """Names of an axis whose entries are taken to be independent samples."""
@@ -75,15 +80,30 @@ def _told(call: Call, name: str, found: Moved | None, random: bool) -> str:
             f"samples leak: changing sample {found.changed} of `{name}` changes the result of sample "
             f"{found.moved}"
         )
-    if not random and not perturbation.alone(call, name, 1):
+    if random or _may_be_elsewhere(call, name):
+        return ""
+    if not perturbation.alone(call, name, 1):
         return (
             f"sample 1 of `{name}`, passed alone, gives another result than in its batch: something "
             "depends on "
             "a sample's place in the batch"
         )
-    if not random and not perturbation.moves_with_order(call, name):
+    if not perturbation.moves_with_order(call, name):
         return f"the results do not follow when the samples of `{name}` change places: their order matters"
     return ""
+
+
+def _may_be_elsewhere(call: Call, name: str) -> bool:
+    """Whether a tensor without axes in its annotation may have these samples, and stays as it is."""
+    annotated = {id(tensor) for hint, value in _hinted(call) for _, tensor in tensors_with_hints(hint, value)}
+    leaves = (leaf for at, value in call.arguments.items() if at != call.owner for leaf in tree_leaves(value))
+    bare = (leaf for leaf in leaves if is_tensor(leaf) and id(leaf) not in annotated)
+    return any(call.sizes[name] in shape_of(tensor) for tensor in bare)
+
+
+def _hinted(call: Call) -> Iterator[tuple[Hint, Any]]:
+    hints = call.recipe.hints
+    return ((hints[name], value) for name, value in call.arguments.items() if name in hints)
 
 
 def first_meeting(call: Call, name: str, found: Moved) -> Step | None:

@@ -51,7 +51,8 @@ def _resized(call: Call, sizes: Mapping[str, int], device: str, owner: Any) -> C
             size_at(axis, label, size, lambda name, size: sizes.get(name, size), call.sizes, call.arguments)
             for (axis, label), size in zip(axes, shape_of(tensor), strict=True)
         ]
-        return _with_shape(tensor.detach(), shape, device)
+        made = _with_shape(tensor.detach(), shape, device)
+        return nn.Parameter(made, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else made
 
     arguments = {
         name: owner if name == call.owner else with_axes(name, call.recipe.hints.get(name), value, change)

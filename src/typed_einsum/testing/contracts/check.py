@@ -77,7 +77,7 @@ class Check:
         recipe.signature.bind_partial(**kwargs)  # a misspelled option is named before a missing argument
         owned = () if self.owner is None else (self.owner("cpu"),)
         bound = recipe.signature.bind(*owned, *args, **kwargs)
-        call = Call(self.function, recipe, dict(bound.arguments), {}, origin="given")
+        call = Call(self.function, recipe.of_passed, dict(bound.arguments), {}, origin="given")
         if (error := self._refusal(call)) is not None:
             return Report(self.name, (told(error, self.place),))
         return self._reported([judge(call, self.promises)])

@@ -41,12 +41,16 @@ __all__ = ["CannotMake", "Recipe"]
 
 @dataclass(frozen=True)
 class Recipe:
-    """The parameters of a function with their hints. `annotations` are the types as they are written."""
+    """The parameters of a function with their hints. `annotations` are the types as they are written.
+
+    Where arguments are made, it `assumes` axes for tensors that are annotated without.
+    """
 
     signature: inspect.Signature
     hints: Mapping[str, Hint]
     result: Hint = field(default_factory=AnyHint)
     annotations: Mapping[str, Any] = field(default_factory=dict)
+    assumes: bool = True
 
     assumed: Mapping[str, TensorHint] = field(init=False)
     """Tensors that are annotated without axes, with those of the first tensor that has some: an argument, or
@@ -60,7 +64,7 @@ class Recipe:
         assumed = {
             name: replace(first, kind=hint.kind)
             for name, hint in bare.items()
-            if first is not None and issubclass(hint.kind, Tensor)
+            if self.assumes and first is not None and issubclass(hint.kind, Tensor)
         }
         object.__setattr__(self, "hints", {**hints, **assumed})
         object.__setattr__(self, "assumed", assumed)
@@ -80,6 +84,12 @@ class Recipe:
         assert definition is not None
         read = definition.signature
         return cls(inspect.signature(checked), read.hints, read.result, getattr(read, "annotations", {}))
+
+    @cached_property
+    def of_passed(self) -> Recipe:
+        """What the annotations alone say: arguments that are there already have axes of their own."""
+        bare = {name: PlainHint(hint.kind) for name, hint in self.assumed.items()}
+        return replace(self, hints={**self.hints, **bare}, assumes=False)
 
     def _gathered(self, name: str, hint: Hint) -> Hint:
         parameter = self.signature.parameters.get(name)

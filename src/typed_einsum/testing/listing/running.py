@@ -187,7 +187,7 @@ def _recipe(function: Callable[..., Any], signature: inspect.Signature) -> Recip
         definition = definition_of(shape_checked(inspect.unwrap(function)))
         if definition is not None:
             definition.resolve()
-            return Recipe(signature, definition.signature.hints, definition.signature.result)
+            return Recipe(signature, definition.signature.hints, definition.signature.result, assumes=False)
     except (TypedEinsumError, AttributeError, TypeError, ValueError):
         pass
     return Recipe(signature, {})

@@ -80,7 +80,7 @@ def _held_to_annotations(function: Callable[..., Any], arguments: Mapping[str, A
             raise NamesOfSeveral(f"several objects have one name: {error.diagnostic.summary}") from None
         raise
     recipe = Recipe(signature.signature, signature.hints, signature.result, signature.annotations)
-    return Call(checked, recipe, bound.arguments, dict(bindings.sizes), origin="observed")
+    return Call(checked, recipe.of_passed, bound.arguments, dict(bindings.sizes), origin="observed")
 
 
 @lru_cache(maxsize=1024)
