@@ -8,7 +8,7 @@ import secrets
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from hashlib import sha256
 from importlib.util import MAGIC_NUMBER, cache_from_source
 from pathlib import Path
@@ -59,7 +59,7 @@ def _head(file: str, source: bytes) -> bytes:
     return MAGIC_NUMBER + sha256(b"\0".join((_way(), os.fsencode(file), source))).digest()
 
 
-@cache
+@lru_cache(maxsize=1)
 def _way() -> bytes:
     """A digest of the code that rewrites."""
     return sha256(Path(__file__).with_name("rewriting.py").read_bytes()).digest()

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
-from functools import cache
+from functools import lru_cache
 from importlib.machinery import ModuleSpec, PathFinder
 from inspect import CO_OPTIMIZED
 from pathlib import Path
@@ -85,7 +85,7 @@ def _real(name: str) -> str:
     return os.path.realpath(path) if os.path.islink(path) else path
 
 
-@cache
+@lru_cache(maxsize=4096)
 def _real_folder(name: str) -> str:
     return os.path.realpath(name)
 

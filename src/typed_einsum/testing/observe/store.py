@@ -14,7 +14,7 @@ import secrets
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from functools import cache
+from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
 
@@ -145,7 +145,7 @@ def versions() -> dict[str, str]:
     return {"python": sys.version.split()[0], "typed_einsum": __version__, "torch": _version_of_torch()}
 
 
-@cache
+@lru_cache(maxsize=1)
 def _version_of_torch() -> str:
     try:
         return metadata.version("torch")
