@@ -177,7 +177,7 @@ def judged_in(outcomes: Sequence[Mapping[str, Any]], folder: Path) -> set[tuple[
     }
 
 
-GRACE = "600"
+GRACE = "300"
 """Seconds that judging may take while a whole suite runs, so that nothing is left to a second run."""
 
 NOT_ASKED = ("it was not called", "no shape annotations")
