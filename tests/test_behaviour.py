@@ -282,6 +282,24 @@ class Triangle(nn.Module):
         return x + torch.einsum("bikd,bjkd->bijd", self.left(x), self.right(x))
 
 
+class Cached(nn.Module):
+    """It keeps what it has made for the longest sequence that it has seen."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bias = torch.zeros(0, 0)
+
+    def forward(self, scores: Float[Tensor, "b i i"]) -> Float[Tensor, "b i i"]:
+        if self.bias.shape[-1] < scores.shape[-1]:
+            self.bias = torch.zeros(scores.shape[-2:])
+        return (scores + self.bias).softmax(-1)
+
+
+def test_a_module_is_not_changed_by_a_look_at_the_roles_of_a_name() -> None:
+    report = check_contract(Cached(), reference=lambda scores: scores.softmax(-1))
+    assert "TE713" not in dict(codes(report))
+
+
 def test_two_roles_that_must_have_one_size_have_one_name() -> None:
     def biased(x: Float[Tensor, "b n d"], bias: Float[Tensor, "b n n"]) -> Float[Tensor, "b n d"]:
         return (x @ x.mT + bias).softmax(-1) @ x

@@ -371,6 +371,13 @@ FOLLOWED: dict[str, tuple[str, str, str, str]] = {
         "shaped(x,",
         "shaped(nn.Parameter(x),",
     ),
+    "names that are no text": (
+        'def f(x: Float[Tensor, "b c"]) -> Float[Tensor, "b c"]: return x - x.mean(0)\n'
+        "check_contract(f, couples=1)",
+        'write them as couples="b h"',
+        "couples=1",
+        'couples="b"',
+    ),
 }
 
 
@@ -382,6 +389,12 @@ NOT_FOLLOWED = {
 
 # Sources that `check --static` refuses, as in FOLLOWED.
 READ = {
+    "a group in an annotation": (
+        'def f(x: Float[Tensor, "b (h d)"]): ...',
+        "merged axes are a product",
+        "(h d)",
+        "h*d",
+    ),
     "no arrow in words": (
         'einops.einsum(x, y, "b i, b j")',
         "say which output you mean",

@@ -17,6 +17,7 @@ from typed_einsum.switch import checks_off
 from typed_einsum.tensors import device_of, is_tensor, shape_of
 from typed_einsum.testing.audit.findings import Flaw, SourceLine, advice
 from typed_einsum.testing.calls.call import Call, same
+from typed_einsum.testing.calls.variation import copied
 from typed_einsum.testing.running.invoke import reseed, run
 
 MOST_OTHERS = 3
@@ -94,12 +95,14 @@ def _uses(call: Call, twice: str) -> list[Place]:
 
 def _runs(call: Call, longer: set[Place], size: int) -> bool:
     """Whether the function itself, without checks, runs with some axes of its arguments as long as this."""
-    arguments: Mapping[str, Any] = {
-        name: _lengthened(value, [at for each, at in longer if each == name], size)
-        for name, value in call.arguments.items()
-    }
     reseed(0)
     try:
+        arguments: Mapping[str, Any] = {
+            name: copied(value, call.on)  # which may keep something of this size
+            if name == call.owner
+            else _lengthened(value, [at for each, at in longer if each == name], size)
+            for name, value in call.arguments.items()
+        }
         run(
             inspect.unwrap(call.function),
             inspect.BoundArguments(call.recipe.signature, OrderedDict(arguments)),
