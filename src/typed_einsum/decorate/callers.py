@@ -59,7 +59,7 @@ def _running_modules() -> Iterator[nn.Module]:
 
 
 def _receiver(code: CodeType) -> str:
-    """The name under which a method has its object, its first parameter; `self` for what is no method."""
+    """The name of a method's first parameter, which is its object; `self` for any other function."""
     around = code.co_qualname.rpartition(".")[0]
     is_method = around != "" and not around.endswith("<locals>") and code.co_argcount > 0
     return code.co_varnames[0] if is_method else "self"

@@ -48,7 +48,7 @@ def private(value: Any) -> Any:
 
 
 def private_objects(value: Any) -> Any:
-    """A value with a copy of each object in it that is no tensor. Raises `CannotMake` as `private` does."""
+    """A value in which each object but tensors is a copy. Raises `CannotMake` as `private` does."""
     return tree_map(lambda part: part if isinstance(part, Tensor) else private(part), value)
 
 

@@ -33,8 +33,8 @@ class Statement:
 class Source:
     """The source of a function. `lines` are those of its whole file.
 
-    `receiver` is the name under which a method has its object: its first parameter, `self` as a rule. A
-    function inside a method has it too. It is empty where there is no object.
+    `receiver` is the name of the parameter that is the object of a method, `self` as a rule. A
+    function inside a method has it too. Other functions have an empty one.
     """
 
     name: str

@@ -1,7 +1,7 @@
 """Names that several objects have: each record in a list has its own, and an attribute its own `*batch`.
 
-jaxtyping compares the fields of one record alone, and an argument with no attribute. Where a program has
-annotated by these rules, a size that differs between such objects is no mistake.
+jaxtyping compares fields within one record only, and does not compare arguments with attributes. In programs
+that are annotated by these rules, a size may differ between such objects.
 """
 
 from __future__ import annotations
