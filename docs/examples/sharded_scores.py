@@ -38,6 +38,7 @@ def main() -> None:
     except errors.ShapeError as error:
         say(str(error))
 
+    dist.barrier()  # no process leaves while another still sends
     dist.destroy_process_group()
 
 

@@ -21,6 +21,8 @@ import pages  # noqa: E402
 FAILS = "a false claim"
 PASS = sorted(set(group.CASES) - group.LEFT_OUT - {FAILS})
 SECONDS = 240
+ABORTED = "(SIGABRT)"
+"""Threads of gloo may still hold tensors when the interpreter ends, and then abort it (pytorch#179291)."""
 
 pytestmark = pytest.mark.skipif(
     not (torch.distributed.is_available() and torch.distributed.is_gloo_available()),
@@ -102,16 +104,22 @@ def test_the_example_of_the_page_prints_what_the_page_says() -> None:
         "--standalone",
         EXAMPLE.name,
     ]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    run = subprocess.run(
-        command,
-        cwd=EXAMPLE.parent,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
+
+    def attempt() -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command,
+            cwd=EXAMPLE.parent,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+
+    run = attempt()
+    if ABORTED in run.stderr:
+        run = attempt()
     assert run.returncode == 0, run.stderr
     assert run.stdout == EXAMPLE.with_suffix(".txt").read_text(encoding="utf-8")
 
