@@ -355,6 +355,16 @@ def test_operands_that_are_not_matched_are_advice() -> None:
     assert codes(report) == ["TE710", "TE710"]
 
 
+def test_pairs_within_one_argument_are_no_pairs_of_two() -> None:
+    """The distances of all points are divided by a mean of their weights: nothing is to be matched."""
+
+    def f(x: Float[Tensor, "b v 3"], weights: Float[Tensor, "b v"]) -> Float[Tensor, "b"]:
+        apart = (x[:, None] - x[:, :, None]).norm(dim=-1)
+        return (apart / weights.mean(1)[:, None, None]).mean((1, 2))
+
+    assert codes(check_contract(f)) == []
+
+
 def test_operands_are_not_said_to_be_unmatched_where_no_result_is_compared() -> None:
     """The solver does not read the result's annotation, so nothing was seen."""
 

@@ -495,6 +495,7 @@ SEEN: list[Case] = [
 ]
 
 LEFT: list[Case] = [
+    ("TE201", lambda x, y: torch.einsum("ab,bc->ac", x, y), {"x": "n 1", "y": "0 e"}),
     ("TE733", partial(warped, is_right=True), {"image": "c e s", "grid": "h w"}),
     ("TE734", lambda x: set_to(x, (slice(None), slice(None, -4))), {"x": "t d"}),
     ("TE734", lambda x: set_to(x, (slice(None), slice(1, None))), {"x": "t 1 d"}),

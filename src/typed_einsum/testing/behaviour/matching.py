@@ -12,7 +12,7 @@ from typed_einsum.equation.axes import Named
 from typed_einsum.tensors import dtype_of, is_tensor, shape_of
 from typed_einsum.testing.audit.findings import Flaw, SourceLine, advice
 from typed_einsum.testing.behaviour import perturbation
-from typed_einsum.testing.behaviour.trace import steps_of
+from typed_einsum.testing.behaviour.pairs import meet_in_pairs
 from typed_einsum.testing.calls.call import Call, same
 from typed_einsum.testing.inputs.leaves import tensors_with_hints
 from typed_einsum.testing.inputs.recipe import Recipe
@@ -24,13 +24,14 @@ LEAST_CHANGE = 2e-6
 def unmatched(call: Call, definition: SourceLine) -> Iterator[tuple[str, Flaw]]:
     """An axis of two arguments whose order in one of them changes nothing, and all pairs of which meet.
 
-    Where no pairs meet, each argument is reduced by itself, and there is nothing to match.
+    Where no pairs of the two meet, each argument is reduced by itself, and there is nothing to match.
     """
-    shared = list(_shared_axes(call.recipe, call.arguments))
-    paired = _paired_axes(call) if shared else set()
+    shared = [each for each in _shared_axes(call.recipe, call.arguments) if meet_in_pairs(call, *each)]
+    if not shared:
+        return
     signed = replace(call, arguments=call.changed(perturbation.centred))
     for axis, holders in shared:
-        for name in holders if axis in paired else ():
+        for name in holders:
             if _ignores_values(call, name):
                 continue
             if all(_ignores_order(each, axis, name) for each in (call, signed)):
@@ -39,15 +40,6 @@ def unmatched(call: Call, definition: SourceLine) -> Iterator[tuple[str, Flaw]]:
                     "those of the other arguments"
                 )
                 yield "TE710", advice(message, definition)
-
-
-def _paired_axes(call: Call) -> set[str]:
-    """The axes of which some operation combines every entry with every other one."""
-    found = set()
-    for step in steps_of(call, call.arguments):
-        names = [factor.axis for dimension in step.dimensions for factor in dimension]
-        found |= {name for name in names if names.count(name) > 1}
-    return found
 
 
 def _ignores_values(call: Call, name: str) -> bool:

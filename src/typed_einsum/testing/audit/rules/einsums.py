@@ -118,10 +118,10 @@ def two_axes(operation: Operation, tracked: TrackedAxes, facts: Facts) -> Iterat
 
 @rule("TE201", before=True)
 def repeated_one(operation: Operation, tracked: TrackedAxes, facts: Facts) -> Iterator[Flaw]:
-    """A letter whose size is 1 in one operand alone, which torch broadcasts."""
+    """A letter whose size is 1 in one operand alone, which torch broadcasts; to no entries, it may."""
     for one, other in _meetings(uses(operation, tracked)):
         sizes = size_of(one.dimension), size_of(other.dimension)
-        if sizes[0] != sizes[1] and 1 in sizes:
+        if sizes[0] != sizes[1] and 1 in sizes and 0 not in sizes:
             yield error(
                 f"letter `{other.name}` is {one} but {other}: torch repeats the axis of size 1",
                 operation.line,
