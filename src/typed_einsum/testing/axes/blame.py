@@ -15,7 +15,7 @@ from typed_einsum.locations import shown_path
 from typed_einsum.testing.audit import Finding, Severity
 from typed_einsum.testing.process.outcome import first_line
 from typed_einsum.testing.running.attempts import Attempt, file_of, needs_numbers
-from typed_einsum.testing.running.excuses import excuse_of
+from typed_einsum.testing.running.excuses import AGAIN, MADE, excuse_of
 
 
 def blamed(ran: Attempt, place: Place) -> tuple[Finding | None, str]:
@@ -68,7 +68,8 @@ def excuse(ran: Attempt) -> str:
     if ran.call.guesses:
         guesses = ", ".join(f"{name}={value!r}" for name, value in ran.call.guesses.items())
         return f"with {guesses}, a guess, it raised {said}"
-    if reason := excuse_of(ran.error, ran.call.function):
+    what = AGAIN if ran.call.origin == "observed" else MADE
+    if reason := excuse_of(ran.error, ran.call.function, what):
         return reason
     is_of_values = ran.call.maker is not None and ran.call.on == "cpu" and 0 not in ran.call.sizes.values()
     if is_of_values and NOTHING.search(said):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import Enum
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.autograd.function import FunctionCtx
 from torch.utils._pytree import tree_map
 
+from typed_einsum.testing.calls.modules import deep_copied
 from typed_einsum.testing.inputs.arrays import tensors_inside
 from typed_einsum.testing.inputs.recipe import CannotMake
 
@@ -52,8 +53,16 @@ def private_objects(value: Any) -> Any:
     return tree_map(lambda part: part if isinstance(part, Tensor) else private(part), value)
 
 
+def with_objects(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of a call with copies of objects; as they are where one can be read once alone."""
+    try:
+        return {name: private_objects(value) for name, value in arguments.items()}
+    except CannotMake:
+        return dict(arguments)
+
+
 def _deep(value: Any) -> Any:
-    return copy.deepcopy(
+    return deep_copied(
         value, {id(each): _tensor(each) for each in tensors_inside(value) if _is_special(each)}
     )
 

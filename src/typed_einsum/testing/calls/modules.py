@@ -33,7 +33,32 @@ def copied_with(owner: Any, memo: dict[int, Any]) -> Any:
         for each in plain:
             state = {name: _part(value, memo) for name, value in vars(each).items()}
             nn.Module.__setstate__(memo[id(each)], state)  # type: ignore[no-untyped-call]
-    return copy.deepcopy(owner, memo)
+    return deep_copied(owner, memo)
+
+
+def deep_copied(value: Any, memo: dict[int, Any]) -> Any:
+    """A deep copy, with the attributes that a class leaves out when it is pickled, as optimizers do."""
+    made = copy.deepcopy(value, memo)
+    for each in memo.get(id(memo), ()):  # where `deepcopy` keeps what it has copied
+        twin = memo.get(id(each))
+        if type(twin) is type(each) and _leaves_out(type(each)):
+            _complete(each, twin, memo)
+    return made
+
+
+def _leaves_out(kind: type) -> bool:
+    """Whether objects of a class say which of their attributes are pickled, and so copied."""
+    own = getattr(kind, "__getstate__", None)
+    return own is not object.__getstate__ and not hasattr(kind, "__deepcopy__")
+
+
+def _complete(value: Any, twin: Any, memo: dict[int, Any]) -> None:
+    held, kept = getattr(value, "__dict__", {}), getattr(twin, "__dict__", {})
+    for name in held.keys() - kept.keys():
+        try:
+            kept[name] = copy.deepcopy(held[name], memo)
+        except Exception:  # a lock or an open file, which both use
+            kept[name] = held[name]
 
 
 def _is_plain(kind: type) -> bool:

@@ -62,10 +62,13 @@ def _resized(call: Call, sizes: Mapping[str, int], device: str, owner: Any) -> C
 
 
 def _with_shape(tensor: Tensor, shape: list[int], device: str) -> Tensor:
+    """A tensor with its entries repeated and left out, or without numbers. Raises `CannotMake`."""
     if device == "meta":
         return tensor.new_empty(shape, device="meta")
     for axis, size in enumerate(shape):
         present = shape_of(tensor)[axis]
+        if size > present == 0:
+            raise CannotMake("a tensor without entries has none that could be repeated")
         if size != present:
             tensor = tensor.index_select(axis, torch.arange(size, device=device_of(tensor)) % max(present, 1))
     return tensor.clone()

@@ -110,24 +110,26 @@ class Observer:
             self._constructed(seen, arguments)
             return None
         pattern = patterns_of(arguments)
-        is_owed = pattern in seen.owed and not seen.waiting and is_main() and self._has_time_for(seen)
-        if not is_owed and (pattern in seen.patterns or len(seen.patterns) >= MOST_PATTERNS):
+        is_free = seen.needs_objects or not seen.waiting
+        is_owed = pattern in seen.owed and is_free and is_main() and self._has_time_for(seen)
+        if pattern in seen.patterns or len(seen.patterns) >= MOST_PATTERNS:
             seen.looks -= 1
-            return None
+            if not is_owed:
+                return None
         with self._budget.counted():
             return self._new_pattern(seen, frame, arguments, pattern)
 
     def _new_pattern(
         self, seen: Seen, frame: FrameType, arguments: Mapping[str, Any], pattern: Hashable
     ) -> Answer:
-        seen.owed.discard(pattern)
         has_tensors = any(map(holds_tensor, arguments.values()))
         self._find(seen, frame, arguments, has_tensors)
         if self._keeps_objects:
             self._keep_object(next(iter(arguments.values()), None))
         described = {name: told(value) for name, value in arguments.items()}
         known, is_same = self._known(seen, pattern, described)
-        seen.looks, seen.quiet = (FEW, 2) if known and self._earlier.has_callers else (LOOKS, 0)
+        if pattern not in seen.patterns:
+            seen.looks, seen.quiet = (FEW, 2) if known and self._earlier.has_callers else (LOOKS, 0)
         if known is not None and not seen.annotated:
             self._accept(seen, pattern, known)
             return None
@@ -177,7 +179,8 @@ class Observer:
         if is_same:  # nothing is to be done with them
             return dict(arguments)
         memo: dict[int, Any] = {}
-        return {name: copied(value, memo) for name, value in arguments.items()}
+        copies = {name: copied(value, memo) for name, value in arguments.items()}
+        return self._verdicts.with_objects(copies) if seen.needs_objects else copies
 
     def ended(self, begun: Begun, result: Any) -> None:
         """Take the result of a call, and say what there is to say of it."""
@@ -203,6 +206,7 @@ class Observer:
         self._keep(begun, returned)
         if begun.arguments is None or not begun.has_tensors:
             return
+        seen.owed.discard(begun.pattern)
         is_held = begun.known is not None and begun.is_same and begun.known.result == returned.result
         call = self._held(begun, result, returned) if seen.annotated and not is_held else None
         if isinstance(call, Pattern):

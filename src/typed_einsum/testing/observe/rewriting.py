@@ -25,6 +25,9 @@ START, CALL = "__typed_einsum_start__", "__typed_einsum_call__"
 """The function that a first statement calls, among the builtins, and the local that holds its answer."""
 
 READS_LOCALS = {"locals", "vars", "eval", "exec", "dir"}
+OF_AN_OBJECT = {"vars", "dir"}
+"""What reads the attributes of an object instead, where it is given one."""
+
 COMPILERS = ("jit", "njit", "vectorize", "guvectorize", "kernel")
 """Decorators by these names compile what a function says, and take no more than it said."""
 
@@ -264,8 +267,11 @@ def _compiled_by(node: Definition) -> str:
 
 def _reads_locals(node: Definition) -> str:
     """Why a function has to be left as it is for what it calls; empty where it need not."""
-    calls = (each.func for each in _own(node) if isinstance(each, ast.Call))
-    read = sorted(READS_LOCALS & {each.id for each in calls if isinstance(each, ast.Name)})
+    calls = (each for each in _own(node) if isinstance(each, ast.Call))
+    named = ((each.func.id, each.args) for each in calls if isinstance(each.func, ast.Name))
+    read = sorted(
+        name for name, given in named if name in READS_LOCALS and not (given and name in OF_AN_OBJECT)
+    )
     return f"it calls `{read[0]}`, which would see what is added to it" if read else ""
 
 

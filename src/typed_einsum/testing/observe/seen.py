@@ -36,7 +36,9 @@ class Seen:
     """What was seen of one function so far. `function` is None where it was not found.
 
     `owed` are patterns that there was no time to judge; a later call may be judged instead. `looks` are
-    the calls that are still looked at before it is known; it was so `quiet` times in a row.
+    the calls that are still looked at before it is known; it was so `quiet` times in a row. It
+    `needs_objects` where a call could not be run again on objects as it has left them: the next call of its
+    pattern keeps copies of them.
     """
 
     code: CodeType
@@ -51,6 +53,7 @@ class Seen:
     waiting: int = 0
     patterns: dict[Hashable, Pattern | None] = field(default_factory=dict)
     owed: set[Hashable] = field(default_factory=set)
+    needs_objects: bool = False
     reason: str = ""
 
     def look_again(self) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from typed_einsum.testing.axes.below import Below, Entered, collected
+from typed_einsum.testing.calls.copies import with_objects
 from typed_einsum.testing.observe import judging, unannotated
 from typed_einsum.testing.observe.budget import Budget
 from typed_einsum.testing.observe.garbage import collected_rarely
@@ -58,6 +59,8 @@ class Verdicts:
         self._on_following = 0.0
         self._is_last = False
         self._long: list[Ended] = []
+
+    with_objects = staticmethod(with_objects)
 
     def take(self, seen: Seen, pattern: Hashable, arguments: dict[str, Any], call: Call | None) -> None:
         """Take a call that has returned; the arguments are copies. Without annotations, it has no `call`."""
@@ -159,8 +162,12 @@ class Verdicts:
                     ended.call, told, self._root, limit, most, numbers_too=numbers_too
                 )
             seen.patterns[ended.pattern] = found
-            is_stopped = share < 1.0 and found.extent == "not judged" and TOO_LONG in found.text
-            if is_stopped and self._waiting.has_room_beside([*self._long, ended]):
+            is_stopped = found.extent == "not judged" and TOO_LONG in found.text
+            if found.extent == "not judged" and not is_stopped and not seen.needs_objects:
+                seen.needs_objects = True
+                seen.judged -= 1
+                seen.owed.add(ended.pattern)
+            if is_stopped and share < 1.0 and self._waiting.has_room_beside([*self._long, ended]):
                 self._long.append(ended)
             self._take_those_below(self._below)
         finally:

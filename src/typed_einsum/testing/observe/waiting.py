@@ -29,9 +29,9 @@ class Waiting:
         """Take a call."""
         key = id(ended.seen.code), ended.pattern
         self._all_numbers -= self._numbers.get(key, 0)
+        ended.seen.waiting += key not in self.calls
         self.calls[key], self._numbers[key] = ended, _numbers(ended)
         self._all_numbers += self._numbers[key]
-        ended.seen.waiting += 1
 
     def of(self, code: int, pattern: Hashable) -> Ended | None:
         """The call of some code with a pattern."""

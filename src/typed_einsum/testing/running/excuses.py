@@ -31,23 +31,29 @@ ABOUT_SHAPES = {"torch", "numpy", "einops", "opt_einsum", "jaxtyping", "beartype
 
 COMPILED = (".pyx", ".pxd", ".pxi")
 
+MADE, AGAIN = "what was made up for it", "the call when it is run again"
+"""What a function refuses: arguments that we have made, or those of a call that the program makes."""
+
 LIBRARY = sysconfig.get_path("stdlib")
 
 ENOUGH_REFUSALS = 2
 """So often a library refuses a call at one place, at other sizes each time, before no more are tried."""
 
 
-def excuse_of(error: BaseException, function: Callable[..., Any]) -> str:
-    """Why an exception is not known to be a fault of the function's shapes; empty where it may be one."""
+def excuse_of(error: BaseException, function: Callable[..., Any], what: str = MADE) -> str:
+    """Why an exception is not known to be a fault of the function's shapes; empty where it may be one.
+
+    `what` is what may have been refused instead.
+    """
     if isinstance(error, TypedEinsumError):
         return _of_argument(error, function)
     said = _told(error)
     if isinstance(error, REFUSALS):
-        return f"it refuses what was made up for it: {said}"
+        return f"it refuses {what}: {said}"
     if package := _raised_in(error):
-        return f"{package} refuses what was made up for it: {said}"
+        return f"{package} refuses {what}: {said}"
     if isinstance(error, TypeError) and (module := _of_python(error)):
-        return f"Python's `{module}` refuses what was made up for it: {said}"
+        return f"Python's `{module}` refuses {what}: {said}"
     of_module = isinstance(error, AttributeError) and isinstance(error.obj, ModuleType)
     of_device = isinstance(error, RuntimeError) and DEVICES.search(said) is not None
     if of_module or of_device or isinstance(error, SURROUNDINGS):
