@@ -103,6 +103,53 @@ def test_an_argument_may_have_other_leading_axes_than_an_attribute(
     assert (found == "") == (not expected)
 
 
+@dataclass
+class Cone:
+    """A piece of space in front of each pixel."""
+
+    tip: Float[Tensor, "*batch 3"]
+    width: Float[Tensor, "*batch 1"]
+
+
+@dataclass
+class Cones:
+    """A row of cones along each ray."""
+
+    parts: Cone
+    starts: Float[Tensor, "*batch n"]
+    ends: Float[Tensor, "*batch n"]
+
+
+def sampled(edges: Float[Tensor, "*batch n"]) -> tuple[Cones, Float[Tensor, "*batch"]]:
+    return cones(4, 7), torch.zeros(4)
+
+
+def cones(rays: int, count: int, *, widths: int = 7, ends: int = 4) -> Cones:
+    parts = Cone(torch.zeros(rays, count, 3), torch.zeros(rays, widths, 1))
+    return Cones(parts, torch.zeros(rays, count), torch.zeros(ends, count))
+
+
+@pytest.mark.parametrize(
+    ("record", "sums", "expected"),
+    [
+        (cones(4, 7), (4,), APART),  # the axes of a piece, and those of a ray
+        (cones(4, 7, widths=6), (4,), "TE204"),  # a record inside contradicts itself
+        (cones(4, 7, ends=5), (4,), "TE204"),  # the record itself does
+        (cones(4, 7), (5,), "TE204"),  # what is no record does
+    ],
+)
+def test_each_record_has_leading_axes_of_its_own(record: Cones, sums: tuple[int, ...], expected: str) -> None:
+    found = said(sampled, (record, torch.zeros(sums)), edges=torch.zeros(4, 7))
+    assert found.startswith(expected)
+
+
+def test_what_remains_wrong_where_each_record_has_its_own_axes_is_told() -> None:
+    result = cones(4, 7, ends=5), torch.zeros(4)
+    found = held(sampled, {"edges": torch.zeros(4, 7)}, result, Pattern({}, None, "returned"), Path())
+    assert isinstance(found, Pattern)
+    assert "are (4,) in the result's item 0, field `starts` but (5,) in" in found.findings[0].text
+
+
 class Computed:
     """It has something else where objects keep their attributes, as configurations have that become dicts."""
 

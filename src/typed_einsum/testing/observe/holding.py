@@ -22,7 +22,7 @@ from typed_einsum.errors import TypedEinsumError
 from typed_einsum.locations import definition_place
 from typed_einsum.testing.calls.call import Call
 from typed_einsum.testing.inputs.recipe import Recipe
-from typed_einsum.testing.observe.owners import are_as_annotated_apart
+from typed_einsum.testing.observe.owners import wrong_apart
 from typed_einsum.testing.observe.places import below
 from typed_einsum.testing.observe.records import Extent, Found, Pattern
 from typed_einsum.testing.process.outcome import first_line
@@ -76,9 +76,9 @@ def _held_to_annotations(function: Callable[..., Any], arguments: Mapping[str, A
         bindings, waiting = looked_at.examine_arguments(bound)
         looked_at.examine_result(result, bindings, bound.arguments, waiting)
     except TypedEinsumError as error:
-        if are_as_annotated_apart(looked_at, bound, result, error):
+        if (remaining := wrong_apart(looked_at, bound, result, error)) is None:
             raise NamesOfSeveral(f"several objects have one name: {error.diagnostic.summary}") from None
-        raise
+        raise remaining from None
     recipe = Recipe(signature.signature, signature.hints, signature.result, signature.annotations)
     return Call(checked, recipe.of_passed, bound.arguments, dict(bindings.sizes), origin="observed")
 

@@ -1,4 +1,4 @@
-"""Names that several objects have: each record in a list has its own, and an attribute its own `*batch`.
+"""Names that several objects have: records in a list have their own, and each object its own `*batch`.
 
 jaxtyping compares fields within one record only, and does not compare arguments with attributes. In programs
 that are annotated by these rules, a size may differ between such objects.
@@ -6,7 +6,7 @@ that are annotated by these rules, a size may differ between such objects.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from inspect import BoundArguments
 from typing import Any
@@ -21,6 +21,8 @@ from typed_einsum.annotations import (
     TupleHint,
     holds_record,
 )
+from typed_einsum.annotations.hints import ABSENT
+from typed_einsum.annotations.records import field_value
 from typed_einsum.checked.examination import Examination
 from typed_einsum.checked.signature import CheckedSignature
 from typed_einsum.errors import TypedEinsumError
@@ -30,26 +32,33 @@ ANY_AXES = "TE204"
 """The code of tensors that differ in the axes of one `*name`."""
 
 
-def are_as_annotated_apart(
+def wrong_apart(
     signature: CheckedSignature, bound: BoundArguments, result: Any, error: TypedEinsumError
-) -> bool:
-    """Whether nothing but names of several objects has raised the error of this call."""
-    hints = {name: hint for name, hint in signature.hints.items() if not _holds_several(hint)}
-    alone = AnyHint() if _holds_several(signature.result) else signature.result
-    narrow = replace(signature, hints=hints, result=alone)
+) -> TypedEinsumError | None:
+    """What is wrong with a call that has raised an error, if each of several objects has names of its own."""
+    are_apart = _are_apart_in(error)
+    hints = {name: _without(hint, are_apart) for name, hint in signature.hints.items()}
+    alone = _without(signature.result, are_apart)
     has_attributes = error.code == ANY_AXES and signature.owner is not None
-    if len(hints) == len(signature.hints) and alone is signature.result and not has_attributes:
-        return False
+    if hints == signature.hints and alone == signature.result and not has_attributes:
+        return error
+    narrow = replace(signature, hints=hints, result=alone)
     try:
         bindings, waiting = narrow.examine_arguments(bound, with_attributes=not has_attributes)
         narrow.examine_result(result, bindings, bound.arguments, waiting)
-        for label, hint, record in _records(signature, bound, result):
+        for label, hint, record in _records(signature, bound, result, are_apart):
             examination = Examination(signature, Bindings())
             examination.collect(label, hint, record)
             examination.bind({})
-    except TypedEinsumError:
-        return False
-    return True
+    except TypedEinsumError as remaining:
+        return remaining
+    return None
+
+
+def _are_apart_in(error: TypedEinsumError) -> Callable[[Hint], bool]:
+    """Which values have records with names of their own: lists of them, and where axes under `*name` differ,
+    any, since `*batch` stands for whatever axes the tensors of a record have."""
+    return holds_record if error.code == ANY_AXES else _holds_several
 
 
 def _holds_several(hint: Hint) -> bool:
@@ -64,27 +73,48 @@ def _holds_several(hint: Hint) -> bool:
     return False
 
 
+def _without(hint: Hint, are_apart: Callable[[Hint], bool]) -> Hint:
+    """A hint without the records in it that have names of their own."""
+    if not are_apart(hint):
+        return hint
+    match hint:
+        case TupleHint(items):
+            return TupleHint(tuple(_without(item, are_apart) for item in items))
+        case OptionalHint(TupleHint(items), others):
+            return OptionalHint(TupleHint(tuple(_without(item, are_apart) for item in items)), others)
+    return AnyHint()
+
+
 def _records(
-    signature: CheckedSignature, bound: BoundArguments, result: Any
+    signature: CheckedSignature, bound: BoundArguments, result: Any, are_apart: Callable[[Hint], bool]
 ) -> Iterator[tuple[str, RecordHint, Any]]:
     values = {**bound.arguments, "return": result}
     for name, hint in {**signature.hints, "return": signature.result}.items():
-        if name in values and _holds_several(hint):
-            yield from _records_in(name, hint, values[name])
+        if name in values and are_apart(hint):
+            yield from _records_in(name, hint, values[name], are_apart)
 
 
-def _records_in(label: str, hint: Hint, value: Any) -> Iterator[tuple[str, RecordHint, Any]]:
+def _records_in(
+    label: str, hint: Hint, value: Any, are_apart: Callable[[Hint], bool]
+) -> Iterator[tuple[str, RecordHint, Any]]:
     match hint:
         case RecordHint():
-            yield label, hint, value
+            own = {
+                name: replace(each, hint=_without(each.hint, are_apart)) for name, each in hint.fields.items()
+            }
+            yield label, replace(hint, read=lambda _: own), value
+            for name, field in hint.fields.items():
+                held = field_value(value, name)
+                if held is not ABSENT and are_apart(field.hint):
+                    yield from _records_in(f"{label}.{name}", field.hint, held, are_apart)
         case ListHint(_, item) if isinstance(value, Collection):
             for at, part in enumerate(value):
-                yield from _records_in(f"{label}[{at}]", item, part)
+                yield from _records_in(f"{label}[{at}]", item, part, are_apart)
         case DictHint(_, _, item) if isinstance(value, Mapping):
             for key, part in value.items():
-                yield from _records_in(f"{label}[{key!r}]", item, part)
+                yield from _records_in(f"{label}[{key!r}]", item, part, are_apart)
         case OptionalHint(inner) if value is not None:
-            yield from _records_in(label, inner, value)
+            yield from _records_in(label, inner, value, are_apart)
         case TupleHint(items):
             for at, (item, part) in enumerate(zip(items, value, strict=True)):
-                yield from _records_in(f"{label}[{at}]", item, part)
+                yield from _records_in(f"{label}[{at}]", item, part, are_apart)
