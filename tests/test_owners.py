@@ -14,8 +14,10 @@ from torch import Tensor, nn
 
 from typed_einsum.testing.inputs.arrays import tensors_inside
 from typed_einsum.testing.inputs.own import attributes_of
+from typed_einsum.testing.listing.values import Several, seen
 from typed_einsum.testing.observe.holding import held
 from typed_einsum.testing.observe.records import Pattern
+from typed_einsum.testing.observe.values import told
 
 
 @dataclass
@@ -165,3 +167,13 @@ def test_an_object_that_computes_its_attributes_holds_none() -> None:
     assert [each.shape for each in tensors_inside([Computed(), torch.zeros(3)])] == [(3,)]
     assert attributes_of(7) == {}
     assert attributes_of(resampled(3)).keys() == {"index", "weight"}
+
+
+def test_a_key_that_holds_tensors_is_told_by_its_type() -> None:
+    """No number of a tensor is stored."""
+    x = torch.zeros(2)
+    named = {"a": x, ("b", 3): x, x: x, (x, 1): x}
+    assert [*told(named)["items"]] == ["a", "('b', 3)", "Tensor 2", "tuple 3"]
+    listed = seen(named)
+    assert isinstance(listed, Several)
+    assert [name for name, _ in listed.items] == ["a", "('b', 3)", "Tensor 2", "tuple 3"]

@@ -10,7 +10,7 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensor
 
 from typed_einsum.tensors import dtype_of, is_tensor, shape_of, short
-from typed_einsum.testing.inputs.own import attributes_of
+from typed_einsum.testing.inputs.own import attributes_of, name_of_item
 
 Size = Any
 """A size: a number, or an expression of symbols that stand for axes."""
@@ -61,7 +61,8 @@ def seen(value: Any, depth: int = 0) -> Value | None:
         case list() | tuple():
             items: Any = ((str(at), each) for at, each in enumerate(value[:MOST_ITEMS]))
         case dict():
-            items = ((str(key), each) for key, each in [*value.items()][:MOST_ITEMS])
+            first = enumerate([*value.items()][:MOST_ITEMS])
+            items = ((name_of_item(key, at), each) for at, (key, each) in first)
         case _ if hasattr(type(value), "__dataclass_fields__"):
             value = attributes_of(value)
             items = [*value.items()][:MOST_ITEMS]

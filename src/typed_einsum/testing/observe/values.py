@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from typed_einsum.tensors import EXACT_TYPES, dtype_of, is_tensor, shape_of, short
-from typed_einsum.testing.inputs.own import attributes_of
+from typed_einsum.testing.inputs.own import attributes_of, name_of_item
 
 MOST_ITEMS = 8
 """How many items of a container are looked at."""
@@ -97,7 +97,11 @@ def told(value: Any, depth: int = 0) -> Json:
         named = list(enumerate(value))
     else:
         named = list(attributes_of(value).items())
-    return {"type": kind, "items": {str(name): told(each, depth + 1) for name, each in named[:MOST_ITEMS]}}
+    first = enumerate(named[:MOST_ITEMS])
+    return {
+        "type": kind,
+        "items": {name_of_item(key, at): told(each, depth + 1) for at, (key, each) in first},
+    }
 
 
 def copied(value: Any, memo: dict[int, Any]) -> Any:
