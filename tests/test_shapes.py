@@ -218,3 +218,33 @@ def test_an_axis_that_is_shown_as_a_number_has_no_condition_of_its_own() -> None
     listing = shapes(Narrow(), torch.zeros(2, 5, 12))
     assert listing.functions[0].result == "(x0, x1, 12)"
     assert listing.extent == "for all sizes"
+
+
+def on_the_diagonal(x, covs):
+    variances = torch.diagonal(covs, dim1=-2, dim2=-1)[..., None] * torch.arange(4.0)
+    return x.repeat_interleave(4, -1) + variances.flatten(-2)
+
+
+def picked(x, index):
+    return x.gather(1, index)
+
+
+def picked_by_name(x, index):
+    return torch.take_along_dim(x, indices=index, dim=-1)
+
+
+@pytest.mark.parametrize(
+    ("function", "sizes", "shown"),
+    [
+        (on_the_diagonal, [(2, 3), (2, 3, 3)], "x (x0, x1)   covs (x0, x1, x1)"),
+        (picked, [(4, 6), (4, 3)], "x (x0, x1)   index (x0, index1)"),
+        (picked, [(4, 6), (2, 3)], "x (x0, x1)   index (index0, index1)"),
+        (picked_by_name, [(4, 6), (4, 3)], "x (x0, x1)   index (x0, index1)"),
+    ],
+)
+def test_axes_that_an_operation_goes_along_together_are_one_where_they_are_equal(
+    function: Any, sizes: list[tuple[int, ...]], shown: str
+) -> None:
+    first, second = sizes
+    other = torch.zeros(second, dtype=torch.float if len(second) > 2 else torch.long)
+    assert shown in str(shapes(function, torch.zeros(first), other)).splitlines()[1]

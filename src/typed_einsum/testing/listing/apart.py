@@ -77,13 +77,22 @@ def _run(ran: Ran, sizes: Mapping[str, int]) -> Ran | None:
     assert ran.call is not None
     assert ran.again is not None
     try:
-        call = without_numbers(ran.call, sizes)
+        call = without_numbers(ran.call, _together(ran, sizes))
         found = ran.again(call)
     except (CannotMake, TypeError):
         return None
     if found.error is not None or [*_path(found)] != [*_path(ran)]:
         return None
     return replace(found, call=call, again=ran.again, seen=ran.seen)
+
+
+def _together(ran: Ran, sizes: Mapping[str, int]) -> dict[str, int]:
+    """Sizes in which axes that an operation goes along together have one size."""
+    found = dict(sizes)
+    for pair in ran.together * 2:  # of three, the last pair may move what the first one has
+        moved = [found[place] for place in pair if place in found]
+        found |= dict.fromkeys(pair, moved[0]) if moved else {}
+    return found
 
 
 def _path(ran: Ran) -> Iterator[tuple[object, frozenset[int]]]:

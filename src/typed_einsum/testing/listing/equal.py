@@ -13,14 +13,22 @@ from typed_einsum.testing.listing.values import Size
 
 
 def paired(
-    questions: Sequence[Question], sizes: Mapping[sympy.Symbol, int]
+    questions: Sequence[Question],
+    sizes: Mapping[sympy.Symbol, int],
+    by_entry: Sequence[tuple[Size, Size]] = (),
 ) -> dict[sympy.Symbol, sympy.Basic]:
     """Axes that are one in this call, where products of axes had to be equal, as in `b*t == n*s`.
 
-    The earlier symbol stays: that of the argument that comes first. An axis that had to be a number is one.
+    So are those of one size that an operation goes along together, `by_entry`. The earlier symbol stays: that
+    of the argument that comes first. An axis that had to be a number is one.
     """
     order, found = list(sizes), dict[sympy.Symbol, sympy.Basic]()
     numbers: set[sympy.Symbol] = set()
+    for one, other in by_entry:
+        pair = [found.get(each, each) for each in (one, other) if isinstance(each, sympy.Basic)]
+        if len({*pair}) == 2 and all(each in sizes for each in pair) and sizes[pair[0]] == sizes[pair[1]]:
+            first, later = sorted(pair, key=order.index)
+            found = {symbol: kept.xreplace({later: first}) for symbol, kept in found.items()} | {later: first}
     for each in questions:
         if each.is_number and each.asker != "path":
             numbers |= each.asked.free_symbols
@@ -63,9 +71,12 @@ def size_of_expression(expression: sympy.Expr) -> Size:
 
 
 def _without_common_terms(sides: Sequence[sympy.Expr]) -> list[sympy.Expr]:
-    """The two sides of an equation, without what both add; a number is the last."""
+    """The two sides of an equation, without what both add or are multiplied with; a number is the last."""
     left, right = sides
     common = {*sympy.Add.make_args(left)} & {*sympy.Add.make_args(right)}
     for term in common:
         left, right = left - term, right - term
+    factor = sympy.gcd(left.as_coeff_Mul()[0], right.as_coeff_Mul()[0])
+    if factor.is_Integer and factor > 1:
+        left, right = left / factor, right / factor
     return sorted([left, right], key=lambda side: bool(side.is_Integer))

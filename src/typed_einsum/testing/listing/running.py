@@ -26,6 +26,7 @@ from typed_einsum.testing.calls.copies import private_objects
 from typed_einsum.testing.calls.variation import copied
 from typed_einsum.testing.inputs.recipe import CannotMake, Recipe
 from typed_einsum.testing.listing.einx_calls import einx_on_symbols
+from typed_einsum.testing.listing.entries import EntryPairs
 from typed_einsum.testing.listing.equal import paired, size_of_expression
 from typed_einsum.testing.listing.project import sources_near
 from typed_einsum.testing.listing.recorder import Recorder
@@ -42,7 +43,8 @@ class Ran:
     `final` says what a size is known to be in the end. `error` is what the call raised. Where torch could not
     use symbols for its sizes, `reason` says why. The shapes are known at the sizes of `fixed` alone. `seen`
     are the sizes of the call by place, and `again` runs another call of the same function on symbols.
-    `on_values` says that the values of the call chose its path.
+    `on_values` says that the values of the call chose its path. Axes that an operation goes along `together`
+    have one size in every run.
     """
 
     recorder: Recorder
@@ -57,6 +59,7 @@ class Ran:
     call: Call | None = None
     again: Callable[[Call], Ran] | None = None
     on_values: bool = False
+    together: tuple[tuple[str, str], ...] = ()
 
     def conditions(self, names: Mapping[sympy.Symbol, str]) -> tuple[str, ...]:
         """For which sizes the call is as it was recorded, in these names."""
@@ -207,11 +210,16 @@ def _on_symbols(
             bound = inspect.BoundArguments(call.recipe.signature, OrderedDict(symbols.arguments()))
         except Exception as error:  # another version of torch, or an object that cannot be copied
             return Ran(recorder, {}, {}, lambda size: size, error)
-        with enable_python_dispatcher():  # as in `trace`
+        with enable_python_dispatcher(), EntryPairs() as entries:  # the first as in `trace`
             raised = _started(start, bound, recorder, symbols.mode)
     env = symbols.env
     sizes = {symbol: env.sizes[symbol.name] for symbol in symbols.made}
-    equal = paired(env.settled, sizes)
+    by_entry = [
+        (env.known(one), env.known(other))
+        for one, other in entries.pairs
+        if not isinstance(one, int) and not isinstance(other, int)
+    ]
+    equal = paired(env.settled, sizes, by_entry)
 
     def final(size: Size) -> Size:
         if isinstance(size, int):
@@ -222,7 +230,12 @@ def _on_symbols(
     places = {symbol: symbols.names[symbol.name] for symbol in symbols.made}
     traced = Trace(call, dict(symbols.names), dict(env.sizes), env.settled, raised)
     seen = {place: sizes[symbol] for symbol, place in places.items()}
-    return Ran(recorder, places, sizes, final, raised, trace=traced, seen=seen)
+    together = tuple(
+        (places[one], places[other])
+        for one, other in by_entry
+        if one in places and other in places and sizes[one] == sizes[other]
+    )
+    return Ran(recorder, places, sizes, final, raised, trace=traced, seen=seen, together=together)
 
 
 def _on_numbers(
