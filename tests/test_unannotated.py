@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from typed_einsum.testing import lint
+from typed_einsum.testing.axes.undecided import in_plain_words
 from typed_einsum.testing.calls.call import Call
 from typed_einsum.testing.inputs.recipe import Recipe
 from typed_einsum.testing.listing.apart import separated
@@ -21,7 +22,7 @@ from typed_einsum.testing.listing.auditing import audited
 from typed_einsum.testing.listing.named import names_of
 from typed_einsum.testing.listing.needed import told_apart
 from typed_einsum.testing.listing.pages import equations_in, name_of, pages
-from typed_einsum.testing.listing.running import recorded_call, recorded_on_values
+from typed_einsum.testing.listing.running import recorded, recorded_call, recorded_on_values
 from typed_einsum.testing.listing.stored import is_better
 from typed_einsum.testing.observe.records import Found, Function, Observations, Pattern
 from typed_einsum.testing.observe.unannotated import looked_at
@@ -159,6 +160,43 @@ def test_values_of_a_module_are_known_whatever_a_method_calls_it(tmp_path: Path)
 def test_a_call_that_torch_cannot_follow_says_why(tmp_path: Path) -> None:
     looked = looked_at(merge, {"x": 3}, tmp_path, 60.0, audit=False)
     assert looked.reason == "following it ended with AttributeError: 'int' object has no attribute 'shape'"
+
+
+def is_alone(mask):
+    if mask.sum() == 1:
+        return mask
+    return ~mask
+
+
+def is_many(mask):
+    return mask if mask.sum() ** 2 > mask.numel() else ~mask
+
+
+def counted(mask):
+    return [mask for _ in range(mask.sum())]
+
+
+@pytest.mark.parametrize(
+    ("function", "said", "line"),
+    [
+        (is_alone, "the values of a tensor decide the path", "if mask.sum() == 1:"),
+        (
+            is_many,
+            "the values of a tensor decide the path",
+            "return mask if mask.sum() ** 2 > mask.numel() else ~mask",
+        ),
+        (
+            counted,
+            "it needs a number that the values of a tensor make",
+            "return [mask for _ in range(mask.sum())]",
+        ),
+    ],
+)
+def test_what_values_decide_is_said_in_plain_words(function: Any, said: str, line: str) -> None:
+    error = recorded(function, (torch.ones(3, dtype=torch.bool),), {}).trace.error
+    number = function.__code__.co_firstlineno + 1
+    assert in_plain_words(error) == f"{said}, line {number} of test_unannotated.py: `{line}`"
+    assert in_plain_words(ValueError("bad\nworse")) == "ValueError: bad"
 
 
 def test_values_of_a_parameter_that_is_passed_choose_the_path(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from typed_einsum.testing.axes.numbers import numbers
 from typed_einsum.testing.axes.points import broken
 from typed_einsum.testing.axes.resized import first_that_runs, with_falling_numbers
 from typed_einsum.testing.axes.sweep import swept
+from typed_einsum.testing.axes.undecided import in_plain_words
 from typed_einsum.testing.behaviour import behaviour
 from typed_einsum.testing.calls.call import Call
 from typed_einsum.testing.calls.variation import at, with_sizes
@@ -69,7 +70,9 @@ def judge(call: Call, promises: Promises = NONE, *, numbers_too: bool = True) ->
         return _followed(call, fit, ran, promises, place, numbers_too)
     ran = _run(call, fit)
     if ran.error is None:
-        reason = f"torch cannot follow its shapes: {first_line(fit.trace.error)}" if fit.trace.error else ""
+        reason = (
+            f"torch cannot follow its shapes: {in_plain_words(fit.trace.error)}" if fit.trace.error else ""
+        )
         rest = _rest(call, ran, promises, place, numbers_too)
         return _judged(place, "these sizes", ran, rest, reason=reason)
     if fit.gave_up and not ran.names_axes and not ran.findings:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from typed_einsum.testing.annotate.signatures import by_place, signatures_of
+from typed_einsum.testing.axes.undecided import decided_by_values
 from typed_einsum.testing.calls.call import Call
 from typed_einsum.testing.inputs.recipe import Recipe
 from typed_einsum.testing.listing.apart import separated
@@ -93,7 +94,10 @@ def _entry(ran: Ran) -> Any:
 def _stopped(ran: Ran) -> str:
     """Why a run has not come to the end of its call with symbols."""
     error = ran.error or (None if ran.trace is None else ran.trace.error)
-    return "" if error is None else f"following it ended with {first_line(error)}"
+    if error is None:
+        return ""
+    decided = decided_by_values(error)
+    return f"following it stopped: {decided}" if decided else f"following it ended with {first_line(error)}"
 
 
 def _listings(shapes: Shapes) -> Iterator[tuple[Place, Json]]:
