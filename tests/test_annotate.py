@@ -27,16 +27,17 @@ import annotate
 from typed_einsum.cli import annotating, main, observed
 from typed_einsum.cli.observed import CannotObserve, observe, program_of
 from typed_einsum.cli.running import CannotRun, Program
-from typed_einsum.testing.annotate import proving, witness
+from typed_einsum.testing.annotate import contracts, proving, witness
 from typed_einsum.testing.annotate.definitions import Definition
 from typed_einsum.testing.annotate.hints import Style, kind_of
 from typed_einsum.testing.annotate.joining import forced_in, joined
+from typed_einsum.testing.annotate.mending import mend_of
 from typed_einsum.testing.annotate.merging import Followed, merged
-from typed_einsum.testing.annotate.overlay import Overlay
+from typed_einsum.testing.annotate.overlay import VARIABLE, Overlay
 from typed_einsum.testing.annotate.planning import ONE_RANK, Planned, planned
 from typed_einsum.testing.annotate.project import Project
 from typed_einsum.testing.annotate.structure import CannotSay, structure_of
-from typed_einsum.testing.annotate.telling import diff_of, lines_of, summary
+from typed_einsum.testing.annotate.telling import diff_of, lines_of, more_time, summary
 from typed_einsum.testing.annotate.words import Words, habits_of
 from typed_einsum.testing.annotate.writing import written
 from typed_einsum.testing.names.vocabulary import equations_of
@@ -314,6 +315,37 @@ def test_axes_that_are_one_by_way_of_another_are_one(forced: list[tuple[str, str
     assert texts(joined(plan, forced)) == {"x": f'Float[Tensor, "{text}"]'}
 
 
+def mended(finding: str, code: str = "TE716", result: str = "b d") -> dict[str, str]:
+    """What becomes of `f(x: "b d", y: "c e")` with a result."""
+    seen = [pattern(f32(2, 3), x=f32(2, 3), y=f32(2, 4)), pattern(f32(5, 3), x=f32(5, 3), y=f32(5, 6))]
+    plan = plan_of(
+        "def f(x, y):\n    return x\n",
+        seen,
+        [signature(axes(result), x=axes("b d"), y=axes("c e"), origins="b c d e")],
+    )
+    mend = mend_of(plan, code, finding, "it disagrees")
+    return {} if mend is None else texts(contracts.changed(plan, mend))
+
+
+@pytest.mark.parametrize(
+    ("code", "finding", "x", "y", "result"),
+    [
+        ("TE716", "`gather` pairs `c` of its index with `b`, entry by entry", "b d", "b e", "b d"),
+        ("TE701", "fails: `add` of (b, d) and (c, d): RuntimeError: (2) (at b=11)", "b d", "b e", "b d"),
+        ("TE205", "axis `d` is 4 in the result, but its names make it 10", "b d", "c e", ""),
+        ("TE701", "fails: `layer_norm` of (c, e): RuntimeError: got (13, 17) (at b=11)", "b d", "", "b d"),
+        ("TE716", "`gather` pairs `d` of its index with `e`, entry by entry", "", "", ""),
+        ("TE701", "fails: IndexError: list index out of range (at b=11)", "", "", ""),
+    ],
+)
+def test_a_plan_that_contracts_disagree_with_asks_for_more_or_says_less(
+    code: str, finding: str, x: str, y: str, result: str
+) -> None:
+    told = {"x": x, "y": y, "return": result}
+    expected = {name: f'Float[Tensor, "{text}"]' for name, text in told.items() if text}
+    assert mended(finding, code) == expected
+
+
 def test_none_tuples_lists_and_stars() -> None:
     source = "def f(x=None, *rest, pair, **more):\n    return x\n"
     pair = {"type": "tuple", "items": {"0": f32(2, 3), "1": 4}}
@@ -445,6 +477,15 @@ def test_a_last_axis_without_a_name_is_the_number_that_it_always_is(
         "x": f'Float[Tensor, "{expected}"]',
         "return": 'Float[Tensor, "x0 3"]',
     }
+
+
+def test_an_axis_whose_last_entry_is_read_is_the_number_that_it_always_is() -> None:
+    followed = {**signature(x=axes("b x1 n"), origins="b n"), "last_read": ["x1", "n"]}
+    source, seen = "def f(x):\n    return None\n", [pattern(x=f32(2, 3, 4)), pattern(x=f32(5, 3, 4))]
+    followed["origins"]["x1"] = ["place", "its place in the argument"]
+    assert texts(plan_of(source, seen, [followed])) == {"x": 'Float[Tensor, "b 3 n"]'}
+    followed["last_read"] = []
+    assert texts(plan_of(source, seen, [followed])) == {"x": 'Float[Tensor, "b x1 n"]'}
 
 
 def test_existing_annotations_are_not_planned() -> None:
@@ -634,6 +675,19 @@ def test_a_form_feed_is_part_of_a_line_of_an_overlay(tmp_path: Path, monkeypatch
     assert linecache.getline(file, 5) == "    return x  # \x0c here\n"
 
 
+def test_where_time_ran_out_the_end_says_what_gives_more() -> None:
+    late = Function("m.py", 1, "f", patterns=(replace(pattern(x=f32(2)), text=LATE),))
+    plans = [Planned(late), Planned(replace(late, patterns=(pattern(x=f32(2)),)))]
+    said = "1 function left out for want of time to follow calls: "
+    assert (
+        more_time(plans, 600, is_told=False)
+        == f"{said}`annotate --with 'pytest -q'` follows calls for 10 minutes"
+    )
+    assert more_time(plans, 600, is_told=True) == f"{said}TYPED_EINSUM_GRACE=1800 gives them 30 minutes"
+    assert more_time(plans, 20, is_told=True) == f"{said}TYPED_EINSUM_GRACE=60 gives them 60 seconds"
+    assert more_time(plans[1:], 600, is_told=True) == ""
+
+
 # Proving
 
 
@@ -673,9 +727,9 @@ def test_functions_of_files_that_contracts_cannot_run_are_left_out(
     for file in files:
         (tmp_path / file).write_text(MATMUL)
     project = project_of(tmp_path, *map(matmul, files))
-    monkeypatch.setattr(proving, "Supervisor", ThreeFiles)
+    monkeypatch.setattr(contracts, "Supervisor", ThreeFiles)
     plans = [*map(project.plan, project.functions)]
-    plans = [*proving.proved_by_contracts(plans, project.real_texts, tmp_path, 1.0).plans]
+    plans = [*contracts.proved_by_contracts(plans, project.real_texts, tmp_path, 1.0).plans]
     assert [bool(each.hints) for each in plans] == [True, False, False]
     assert [each.reason for plan in plans for each in plan.left] == [
         "check_contract could not run its file: KeyError: 'HOME'",
@@ -700,7 +754,7 @@ def test_axes_that_contracts_find_to_be_one_are_proved_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "m.py").write_text(MATMUL)
-    monkeypatch.setattr(proving, "Supervisor", Forced)
+    monkeypatch.setattr(contracts, "Supervisor", Forced)
     project = project_of(tmp_path, matmul("m.py"))
     (plan,), proofs = annotating._proved(project, None, 0)
     assert texts(plan) == {
@@ -710,6 +764,37 @@ def test_axes_that_contracts_find_to_be_one_are_proved_again(
     }
     assert Forced.said == ["m.py", "m.py"]
     assert proofs[-1] == "check_contract"
+
+
+class ByDim(ThreeFiles):
+    """Says what is wrong with the result until it has no annotation."""
+
+    said: ClassVar[list[str]] = []
+
+    def check(self, file: Path) -> list[Outcome]:
+        told = json.loads(Path(os.environ[VARIABLE]).read_text())
+        self.said.append(told["texts"][str(file)])
+        self.passed = told["passed"]
+        text = "the result has 1 axis, but `b e` names 2"
+        return (
+            [Outcome("finding", str(file), name="f", text=text, code="TE202")]
+            if "->" in self.said[-1]
+            else []
+        )
+
+
+def test_a_result_that_contracts_disagree_with_stays_out_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "m.py").write_text(MATMUL)
+    monkeypatch.setattr(contracts, "Supervisor", ByDim)
+    project = project_of(tmp_path, matmul("m.py"))
+    (plan,), _ = annotating._proved(project, None, 0)
+    assert texts(plan) == {"x": 'Float[Tensor, "b d"]', "y": 'Float[Tensor, "d e"]'}
+    assert [(each.what, each.reason) for each in plan.left] == [
+        ("return", "check_contract disagrees: TE202 the result has 1 axis, but `b e` names 2")
+    ]
+    assert len(ByDim.said) == 2
 
 
 def test_a_run_proves_where_it_was_started_and_claims_what_it_has_checked(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from typed_einsum.testing.observe.observation import AUDITS, LONGER
 from typed_einsum.testing.observe.store import BadStore, folder_near
 
 if TYPE_CHECKING:
+    from typed_einsum.testing.annotate.contracts import Contracts
     from typed_einsum.testing.annotate.planning import Planned
     from typed_einsum.testing.annotate.project import Project
     from typed_einsum.testing.annotate.proving import Proof
@@ -34,10 +35,6 @@ for ten minutes, and not audited."""
 
 TIME_LIMIT = 30.0
 """Seconds for one call of check_contract."""
-
-
-ROUNDS = 2
-"""How often plans are proved: again where axes had to be one, or a number."""
 
 
 class BadPath(Exception):
@@ -108,7 +105,7 @@ def _tell(
     project: Project, plans: Sequence[Planned], proofs: Sequence[str], options: argparse.Namespace
 ) -> None:
     """Write the files or print the diff, and say what was done; beside a diff, on the error stream."""
-    from typed_einsum.testing.annotate.telling import diff_of, lines_of, summary
+    from typed_einsum.testing.annotate.telling import diff_of, lines_of, more_time, summary
 
     for file, text in project.texts(plans, DECORATOR if options.decorate else "").items():
         place = project.root / file
@@ -118,7 +115,8 @@ def _tell(
             print(diff_of(_shown(place), project.sources[file], text), end="")
     left_alone = [f"left alone: {each}" for each in project.left_alone]
     last = summary(plans, proofs, "annotated" if options.write else "would annotate")
-    told = "\n".join([*lines_of(plans, project.contradicted), *left_alone, last])
+    more = more_time(plans, float(_following()[LONGER]), is_told=options.observed is not None)
+    told = "\n".join([*lines_of(plans, project.contradicted), *left_alone, last, *([more] if more else [])])
     print(told, file=sys.stdout if options.write else sys.stderr)
 
 
@@ -137,34 +135,26 @@ def _proved(
     project: Project, program: Sequence[str] | None, before: int
 ) -> tuple[tuple[Planned, ...], list[str]]:
     """The plans that hold, and by what they were proved."""
-    from typed_einsum.testing.annotate.proving import proved_by_contracts
+    from typed_einsum.testing.annotate.contracts import Contracts, agreed, proved_by_contracts
 
     proofs = ["torch's symbolic shapes", "the calls that were observed"]
-    forced: dict[tuple[str, int, str], list[tuple[str, str]]] = {}
-    for _ in range(ROUNDS):
-        proof = _run(project, program, before, forced)
-        found = proved_by_contracts(proof.plans, project.real_texts, project.root, TIME_LIMIT)
-        if not found.forced:
-            break
-        for key, axes in found.forced.items():
-            forced.setdefault(key, []).extend(axes)
-    proofs += [] if program is None else [proof.claim(found.plans, project.root)]
-    return found.plans, [*proofs, "check_contract"]
+    proof = _run(project, program, before, Contracts(()))
+    found = proved_by_contracts(proof.plans, project.real_texts, project.root, TIME_LIMIT)
+    plans = found.plans
+    if program is not None and found.ask_for_more:
+        proof = _run(project, program, before, found)
+        plans = agreed(proof.plans, plans)
+    proofs += [] if program is None else [proof.claim(plans, project.root)]
+    return plans, [*proofs, "check_contract"]
 
 
-def _run(
-    project: Project,
-    program: Sequence[str] | None,
-    before: int,
-    forced: Mapping[tuple[str, int, str], Sequence[tuple[str, str]]],
-) -> Proof:
-    """The plans that a run of the program agrees with. Axes are what they are `forced` to be."""
-    from typed_einsum.testing.annotate.joining import joined
+def _run(project: Project, program: Sequence[str] | None, before: int, mended: Contracts) -> Proof:
+    """The plans that a run of the program agrees with, as they are `mended`."""
     from typed_einsum.testing.annotate.project import CannotAnnotate
     from typed_einsum.testing.annotate.proving import Proof, proved_by_run
 
     def plan(function: Function) -> Planned:
-        return joined(project.plan(function), forced.get(function.key, ()))
+        return mended.mended(project.plan(function))
 
     if program is None:
         return Proof(tuple(map(plan, project.functions)))

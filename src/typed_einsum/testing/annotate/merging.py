@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import Any
@@ -42,11 +42,15 @@ class Axis:
 
 @dataclass(frozen=True)
 class Followed:
-    """A call that was followed: the text of each axis, where its names come from, and what else names it."""
+    """A call that was followed: the text of each axis, where its names come from, and what else names it.
+
+    The code reads the last entry of axes in `last_read` by its number.
+    """
 
     labels: Mapping[Slot, str]
     origins: Mapping[str, Sequence[str]]
     names: Mapping[str, Sequence[Sequence[Any]]] = field(default_factory=dict)
+    last_read: Collection[str] = ()
 
 
 @dataclass(frozen=True)
@@ -92,7 +96,8 @@ class _Axes:
         self._join_by_name()
         numbers = {"1", *(axis.number for axis in self.axes if self._is_number(axis))}
         for axis in self.axes:
-            if (number := self._kept(axis)) in numbers:
+            number = self._kept(axis)
+            if number in numbers or (number and self._is_read_to_its_end(axis)):
                 axis.labels = dict.fromkeys(axis.labels, number)
         owners = Counter(name for axis in self.axes for name in self._own_names(axis))
         self._ambiguous = {name for name, count in owners.items() if count > 1}
@@ -135,18 +140,26 @@ class _Axes:
                     break
 
     def _kept(self, axis: Axis) -> str:
-        """The number that the last axis of tensors is in every call, where nothing names it; else nothing.
+        """The number that an axis is in every call, where nothing names it, and it is the last of tensors or
+        is read to its end; else nothing.
 
         It is meant where the code fixes another axis to it, or it is 1: weights of rays are `"r s 1"`.
         """
         sizes = {each[slot] for each in self._seen for slot in axis.slots if slot in each}
         is_named = any(each.kind != "place" for each in self._candidates(axis))
-        is_kept = len(sizes) == 1 and all(map(self._is_last, axis.slots)) and not is_named
-        return str(sizes.pop()) if is_kept else ""
+        is_kept = all(map(self._is_last, axis.slots)) or self._is_read_to_its_end(axis)
+        return str(sizes.pop()) if len(sizes) == 1 and is_kept and not is_named else ""
 
     def _is_last(self, slot: Slot) -> bool:
         name, path, at = slot
         return at in (-1, self._ranks[name, path] - 1)
+
+    def _is_read_to_its_end(self, axis: Axis) -> bool:
+        """Whether the code reads the last entry by its number in every call, and no tensor has it first."""
+        is_first = any(at == 0 and self._ranks[name, path] > 1 for name, path, at in axis.slots)
+        return not is_first and all(
+            label in self._followed[at].last_read for at, label in axis.labels.items()
+        )
 
     def _own_names(self, axis: Axis) -> set[str]:
         return {each.name for each in self._candidates(axis) if each.own and each.kind in TIERS[1]}

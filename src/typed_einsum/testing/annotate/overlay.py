@@ -15,18 +15,23 @@ from collections.abc import Mapping
 from importlib.machinery import SourceFileLoader
 from importlib.util import source_from_cache
 from pathlib import Path
-from types import CodeType
+from types import CodeType, MappingProxyType
 from typing import Any
 
 VARIABLE = "TYPED_EINSUM_OVERLAY"
 """The variable of the environment that holds the path."""
 
 
-class Overlay:
-    """The texts of some files, by their real paths."""
+Passed = Mapping[str, Mapping[str, Mapping[str, Any]]]
+"""What parameters that are no tensors get in every call, by the real path of a file and by function."""
 
-    def __init__(self, texts: Mapping[str, str]) -> None:
+
+class Overlay:
+    """The texts of some files, by their real paths, and what their functions are `passed` in every call."""
+
+    def __init__(self, texts: Mapping[str, str], passed: Passed = MappingProxyType({})) -> None:
         self.texts = {os.path.realpath(file): text for file, text in texts.items()}
+        self.passed = passed
 
     def install(self) -> None:
         """From now on, loaders of source read these texts, and neither read nor leave compiled code."""
@@ -72,6 +77,11 @@ def _source(path: str) -> str:
         return path
 
 
+def told(texts: Mapping[str, str], passed: Passed = MappingProxyType({})) -> str:
+    """An overlay as it lies in its file."""
+    return json.dumps({"texts": dict(texts), "passed": dict(passed)})
+
+
 _installed: list[Overlay] = []
 
 
@@ -79,8 +89,15 @@ def install_from_environment() -> Overlay:
     """The overlay that the environment asks for, installed once in a process; an empty one without it."""
     if not _installed:
         path = os.environ.get(VARIABLE)
-        overlay = Overlay(json.loads(Path(path).read_text(encoding="utf-8")) if path else {})
+        told = json.loads(Path(path).read_text(encoding="utf-8")) if path else {"texts": {}, "passed": {}}
+        overlay = Overlay(told["texts"], told["passed"])
         _installed.append(overlay)
         if overlay.texts:
             overlay.install()
     return _installed[0]
+
+
+def passed_to(code: CodeType) -> Mapping[str, Any]:
+    """What a function's parameters that are no tensors get in every call, as far as an overlay says so."""
+    of_file = install_from_environment().passed.get(os.path.realpath(code.co_filename), {})
+    return of_file.get(code.co_qualname.replace("<locals>.", ""), {})

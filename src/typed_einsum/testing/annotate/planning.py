@@ -234,7 +234,9 @@ class _Plan:
                         slot = (name, each.path, at)
                         # Items of one list that have unlike axes have none in common there.
                         labels[slot] = text if labels.get(slot, text) == text else f"{name}_each{at}"
-            yield Followed(labels, signature["origins"], signature.get("names", {}))
+            yield Followed(
+                labels, signature["origins"], signature.get("names", {}), signature.get("last_read", ())
+            )
 
     def _sizes(self) -> Iterator[dict[Slot, int]]:
         for pattern in self._seen:

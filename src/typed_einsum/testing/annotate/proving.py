@@ -17,19 +17,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from typed_einsum.testing.annotate.joining import forced_in
-from typed_einsum.testing.annotate.overlay import VARIABLE
+from typed_einsum.testing.annotate.overlay import VARIABLE, told
 from typed_einsum.testing.annotate.planning import Left, Planned
 from typed_einsum.testing.annotate.witness import FOLDER, NAME
 from typed_einsum.testing.observe.records import Function, Pattern
-from typed_einsum.testing.process.supervisor import Supervisor
 
 Key = tuple[str, int, str]
 Texts = Callable[[Sequence[Planned], str], dict[str, str]]
 """Gives the texts of files with the annotations of plans, and a decorator above each."""
-
-WHOLE = ""
-"""Stands for all functions of a file."""
 
 ROUNDS = 5
 """How often the program runs at most."""
@@ -58,7 +53,7 @@ class Proof:
 
     def claim(self, kept: Sequence[Planned], root: Path) -> str:
         """What the run proves of plans; less where functions are called in processes that check nothing."""
-        given = [_place(plan, root) for plan in kept if plan.hints]
+        given = [place_of(plan, root) for plan in kept if plan.hints]
         checked = sum(each in self.called for each in given)
         if checked == len(given):
             return "the command with every call checked"
@@ -83,8 +78,8 @@ def proved_by_run(
             return Proof(tuple(plans), found.status, run, frozenset(found.called))
         for key, function in known.items():
             calls = found.broken.get((os.path.realpath(root / function.file), function.name), [])
-            told = [call for call in calls if "arguments" in call]
-            seen = [Pattern(call["arguments"], call["result"], "returned") for call in told]
+            whole = [call for call in calls if "arguments" in call]
+            seen = [Pattern(call["arguments"], call["result"], "returned") for call in whole]
             new = [pattern for pattern in seen if pattern not in function.patterns]
             if calls and (not new or run > 2):
                 refused[key] = f"a call of the program breaks it: {calls[0]['reason']}"
@@ -102,9 +97,9 @@ def witnessed(texts: Mapping[str, str], command: Sequence[str]) -> Witnessed:
     """Run a program here with other texts of files; what it prints goes to the error stream."""
     with tempfile.TemporaryDirectory(prefix="typed-einsum-") as folder:
         overlay = Path(folder) / "overlay.json"
-        overlay.write_text(json.dumps(dict(texts)), encoding="utf-8")
-        told = {VARIABLE: str(overlay), FOLDER: folder}
-        done = subprocess.run([sys.executable, *command], stdout=sys.stderr, env={**os.environ, **told})
+        overlay.write_text(told(texts), encoding="utf-8")
+        variables = {VARIABLE: str(overlay), FOLDER: folder}
+        done = subprocess.run([sys.executable, *command], stdout=sys.stderr, env={**os.environ, **variables})
         found = Witnessed(done.returncode)
         for line in _lines(Path(folder)):
             key = line["file"], line["name"]
@@ -120,70 +115,6 @@ def _lines(folder: Path) -> Iterator[Any]:
             yield json.loads(line)
 
 
-@dataclass(frozen=True)
-class Contracts:
-    """Plans that `check_contract` agrees with, and what it says that axes of others must be, by function."""
-
-    plans: tuple[Planned, ...]
-    forced: Mapping[Key, tuple[tuple[str, str], ...]]
-
-
-def proved_by_contracts(plans: Sequence[Planned], texts: Texts, root: Path, seconds: float) -> Contracts:
-    """The plans without those that `check_contract` finds an error in, or whose file it cannot run.
-
-    Raises `WorkerFailed`.
-    """
-    found: dict[tuple[str, str], list[Disagreement]] = defaultdict(list)
-    for place, each in _contracts(texts(plans, ""), seconds):
-        found[place].append(each)
-    agreed = tuple(_agreed(plan, found, root) for plan in plans)
-    forced = {
-        plan.function.key: tuple(axes for each in found[_place(plan, root)] if (axes := each.forced))
-        for plan in plans
-        if plan.hints and _place(plan, root) in found
-    }
-    return Contracts(agreed, {key: axes for key, axes in forced.items() if axes})
-
-
-def _agreed(plan: Planned, found: Mapping[tuple[str, str], Sequence[Disagreement]], root: Path) -> Planned:
-    file, name = _place(plan, root)
-    reasons = [*found.get((file, WHOLE), ()), *found.get((file, name), ())]
-    if not reasons or not plan.hints:
-        return plan
-    return Planned(plan.function, left=(Left("", reasons[0].reason),))
-
-
-def _place(plan: Planned, root: Path) -> tuple[str, str]:
+def place_of(plan: Planned, root: Path) -> tuple[str, str]:
+    """The real path of the file of a plan's function, and its name."""
     return os.path.realpath(root / plan.function.file), plan.function.name
-
-
-@dataclass(frozen=True)
-class Disagreement:
-    """Why a function is left out, and which axis must be which other one, or a number, if that is why."""
-
-    reason: str
-    forced: tuple[str, str] | None = None
-
-
-def _contracts(texts: Mapping[str, str], seconds: float) -> Iterator[tuple[tuple[str, str], Disagreement]]:
-    """Why functions are left out, by file and name; `WHOLE` stands for all of a file that does not run."""
-    with tempfile.TemporaryDirectory(prefix="typed-einsum-") as folder:
-        overlay = Path(folder) / "overlay.json"
-        overlay.write_text(json.dumps(dict(texts)), encoding="utf-8")
-        before = os.environ.get(VARIABLE)
-        os.environ[VARIABLE] = str(overlay)
-        supervisor = Supervisor(seconds)
-        try:
-            for file in texts:
-                for each in supervisor.check(Path(file)):
-                    if each.kind in ("finding", "failed"):
-                        how = "disagrees" if each.name else "could not run its file"
-                        said = f"{each.code} {each.text}".strip()
-                        why = Disagreement(f"check_contract {how}: {said}", forced_in(each.code, each.text))
-                        yield (os.path.realpath(file), each.name or WHOLE), why
-        finally:
-            supervisor.close()
-            if before is None:
-                del os.environ[VARIABLE]
-            else:
-                os.environ[VARIABLE] = before

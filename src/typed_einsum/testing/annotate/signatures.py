@@ -11,6 +11,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import sympy
+
+from typed_einsum.testing.axes.shape_env import Question
 from typed_einsum.testing.listing.recorder import Recorded
 from typed_einsum.testing.listing.running import Ran
 from typed_einsum.testing.listing.source import Source
@@ -22,6 +25,9 @@ Json = Any
 
 MOST_SIGNATURES = 4
 """How many signatures of one function are kept of one call that was followed."""
+
+LEAST = 3
+"""Torch itself asks whether an axis has two entries."""
 
 WORD = re.compile(r"[A-Za-z_]\w*")
 OF_VALUES = re.compile(r"\bu\d+\b")
@@ -38,23 +44,46 @@ def signatures_of(ran: Ran, names: Names) -> dict[Source, list[Json]]:
         known = found[call.source]
         if call.is_symbolic and not call.failed and len(known) < MOST_SIGNATURES:
             by_chance = (ran.on_values and index > 0, ran.on_values or bool(ran.fixed))
-            signature = _Naming(call, names, *by_chance).signature()
+            signature = _Naming(call, names, *by_chance, last_read(ran)).signature()
             if signature not in known:
                 known.append(signature)
     return found
+
+
+def last_read(ran: Ran) -> frozenset[Size]:
+    """The axes whose last entry is read by its number, as in `x[..., 2]` of an `x` with three: the code
+    cannot take fewer."""
+    symbols = {symbol.name: symbol for symbol in ran.sizes}
+    found = set()
+    for each in ran.trace.questions if ran.trace is not None else ():
+        if len(each.symbols) == 1 and _is_least(each):
+            (name,) = each.symbols
+            if name in symbols and each.holds_at({name: ran.sizes[symbols[name]]}):
+                size = ran.sizes[symbols[name]]
+                if size >= LEAST and not each.holds_at({name: size - 1}):
+                    found.add(ran.final(symbols[name]))
+    return frozenset(found)
+
+
+def _is_least(question: Question) -> bool:
+    """Whether it compares an axis itself with a number."""
+    is_less = isinstance(question.asked, sympy.Lt | sympy.Le | sympy.Gt | sympy.Ge)
+    return is_less and {each.is_Symbol or each.is_Integer for each in question.asked.args} == {True}
 
 
 @dataclass
 class _Naming:
     """Names the axes of one call, those of its arguments first.
 
-    Numbers in its arguments, or in its result, may be sizes or values that it has by chance.
+    Numbers in its arguments, or in its result, may be sizes or values that it has by chance. `last_read` are
+    axes that could not be shorter.
     """
 
     call: Recorded
     names: Names
     in_arguments: bool
     in_result: bool
+    last_read: frozenset[Size] = frozenset()
     _texts: dict[Size, str] = field(default_factory=dict)
     _origins: dict[str, list[str]] = field(default_factory=dict)
     _bound: dict[str, str] = field(default_factory=dict)
@@ -64,7 +93,9 @@ class _Naming:
         passed = {name: self._of(value, name) for name, value in self.call.arguments.items()}
         result = self._of(self.call.result, "result", is_result=True)
         kept = {name: value for name, value in passed.items() if value is not None}
-        return {"arguments": kept, "result": result, "origins": self._origins, "names": self._said}
+        read = [self._texts[size] for size in self._texts if size in self.last_read]
+        told = {"last_read": read} if read else {}
+        return {"arguments": kept, "result": result, "origins": self._origins, "names": self._said, **told}
 
     def _of(self, value: Value | None, place: str, *, is_result: bool = False) -> Json:
         match value:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any
@@ -198,3 +198,27 @@ def with_axes(hint: Hint, texts: dict[tuple[Path, int], str], path: Path = ()) -
         case Tupled(items):
             return Tupled(tuple(with_axes(item, texts, (*path, str(at))) for at, item in enumerate(items)))
     return hint
+
+
+def sizes_by_text(value: Json, hint: Hint) -> Iterator[tuple[str, int]]:
+    """The sizes in a value that was observed, each with the text that an annotation has for the axis."""
+    if value is None:
+        return
+    match hint:
+        case Maybe(inner):
+            yield from sizes_by_text(value, inner)
+        case Shaped(_, axes) if isinstance(value, dict) and "shape" in value:
+            own = value["shape"]
+            spread = next((at for at, text in enumerate(axes) if text[:1] in ("*", ELLIPSIS[0])), None)
+            if spread is None and len(own) == len(axes):
+                yield from zip(axes, own, strict=True)
+            elif spread is not None and len(own) >= len(axes) - 1:
+                yield from zip(axes[:spread], own, strict=False)
+                after = len(axes) - spread - 1
+                yield from zip(axes[len(axes) - after :], own[len(own) - after :], strict=True)
+        case Listed(item) | Tupled((item,), True):
+            for each in _items(value):
+                yield from sizes_by_text(each, item)
+        case Tupled(items, False):
+            for each, item in zip(_items(value), items, strict=False):
+                yield from sizes_by_text(each, item)

@@ -8,7 +8,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from typed_einsum.testing.annotate.planning import RESULT, Left, Planned
-from typed_einsum.testing.observe.records import Found
+from typed_einsum.testing.observe.observation import LONGER
+from typed_einsum.testing.observe.records import DROPPED, LATE, Found
 
 MOST_NAMES = 12
 """How many names are told of one function."""
@@ -81,6 +82,33 @@ def summary(plans: Sequence[Planned], proofs: Sequence[str], verb: str) -> str:
             *([f"proved by {', '.join(proofs)}"] if given else []),
         ]
     )
+
+
+def unfollowed(plans: Sequence[Planned]) -> int:
+    """How many functions stay without annotations because there was no time to follow a call of theirs."""
+    return sum(
+        not plan.hints
+        and not plan.function.signatures
+        and any(each.text in (LATE, DROPPED) for each in plan.function.patterns)
+        for plan in plans
+    )
+
+
+def more_time(plans: Sequence[Planned], seconds: float, *, is_told: bool) -> str:
+    """What to do where time ran out; empty where it did not. `annotate --with` follows calls for `seconds`.
+
+    Where the command was told to it, they have been followed for so long."""
+    count = unfollowed(plans)
+    if not count:
+        return ""
+    said = f"{_count(count, 'function')} left out for want of time to follow calls: "
+    if not is_told:
+        return said + f"`annotate --with 'pytest -q'` follows calls for {_minutes(seconds)}"
+    return said + f"{LONGER}={3 * seconds:g} gives them {_minutes(3 * seconds)}"
+
+
+def _minutes(seconds: float) -> str:
+    return _count(round(seconds), "second") if seconds < 120 else _count(round(seconds / 60), "minute")
 
 
 def _kind(origin: str) -> str:

@@ -27,13 +27,15 @@ MOST_PARAMETERS = 10**8
 class Maker:
     """A function with all that is known of how to call it.
 
-    `owner` makes the object of a method on a device; `given` are sizes that the user gives.
+    `owner` makes the object of a method on a device; `given` are sizes that the user gives, and `passed`
+    arguments that every call of a program has.
     """
 
     function: Callable[..., Any]
     recipe: Recipe
     owner: Callable[[str], Any] | None = None
     given: Mapping[str, int] = field(default_factory=dict)
+    passed: Mapping[str, Any] = field(default_factory=dict)
 
     def call(
         self,
@@ -54,7 +56,8 @@ class Maker:
         known = {**own.sizes, **self.given, **sizes}
         draw = Draw(others or primes(11), device, variant, known, self.numbers, own.ranks)
         reseed(0)
-        bound = self.recipe.make(draw, {} if self.owner is None else {self._first: owner})
+        there = {**self._chosen, **({} if self.owner is None else {self._first: owner})}
+        bound = self.recipe.make(draw, there)
         return Call(
             self.function,
             self.recipe,
@@ -67,6 +70,18 @@ class Maker:
             variant=variant,
             maker=self,
         )
+
+    @property
+    def _chosen(self) -> Mapping[str, Any]:
+        """What is passed to parameters that need an argument, and of which no annotation says anything."""
+        parameters = self.recipe.signature.parameters
+        return {
+            name: value
+            for name, value in self.passed.items()
+            if name in parameters
+            and parameters[name].default is inspect.Parameter.empty
+            and name not in {*self.recipe.axis_names, *self.recipe.annotations, *self.recipe.hints}
+        }
 
     def _made(self, device: str) -> Any:
         """An object of a call's own, which it may change: a copy, where that is of no numbers."""

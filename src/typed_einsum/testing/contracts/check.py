@@ -16,6 +16,7 @@ from typed_einsum.decorate.definition import definition_of
 from typed_einsum.diagnostics import Place
 from typed_einsum.errors import TypedEinsumError
 from typed_einsum.locations import definition_place
+from typed_einsum.testing.annotate.overlay import passed_to
 from typed_einsum.testing.audit import Finding
 from typed_einsum.testing.axes.blame import told
 from typed_einsum.testing.axes.judge import Judgement, judge
@@ -62,7 +63,9 @@ class Check:
     @cached_property
     def maker(self) -> Maker:
         """How the function is called."""
-        return Maker(self.function, Recipe.of(self.function), self.owner, self.promises.sizes or {})
+        code = inspect.unwrap(self.function).__code__
+        sizes = self.promises.sizes or {}
+        return Maker(self.function, Recipe.of(self.function), self.owner, sizes, passed_to(code))
 
     def report(self) -> Report:
         """Everything that is found of calls that are made from the annotations."""
