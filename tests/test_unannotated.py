@@ -193,7 +193,10 @@ def counted(mask):
     ],
 )
 def test_what_values_decide_is_said_in_plain_words(function: Any, said: str, line: str) -> None:
-    error = recorded(function, (torch.ones(3, dtype=torch.bool),), {}).trace.error
+    trace = recorded(function, (torch.ones(3, dtype=torch.bool),), {}).trace
+    assert trace is not None
+    error = trace.error
+    assert error is not None
     number = function.__code__.co_firstlineno + 1
     assert in_plain_words(error) == f"{said}, line {number} of test_unannotated.py: `{line}`"
     assert in_plain_words(ValueError("bad\nworse")) == "ValueError: bad"
