@@ -20,16 +20,21 @@ def written_field(kind: type, field: str, text: str, span: Span) -> Written | No
     """As `written_axes`, in the annotation of a field in the body of a class, or of one of its bases."""
     for base in kind.__mro__:
         source = _source_of_class(base)
-        tree = None if source is None else parsed(source.file, source.names)
-        for node in (
-            () if tree is None else _bodies(tree, base.__qualname__.replace("<locals>.", "").split("."))
-        ):
+        for node in written_classes(base):
             annotations = (each for each in node.body if isinstance(each, ast.AnnAssign))
             for each in annotations:
                 if isinstance(each.target, ast.Name) and each.target.id == field:
                     assert source is not None
                     return axes_in(source, each.annotation, text, span)
     return None
+
+
+def written_classes(kind: type) -> Iterator[ast.ClassDef]:
+    """The statements that may be those of a class, by its name, in its file: each is parsed once."""
+    source = _source_of_class(kind)
+    tree = None if source is None else parsed(source.file, source.names)
+    if tree is not None:
+        yield from _bodies(tree, kind.__qualname__.replace("<locals>.", "").split("."))
 
 
 def _source_of_class(kind: type) -> Source | None:

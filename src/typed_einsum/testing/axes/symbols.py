@@ -65,11 +65,11 @@ class Symbols:
         memo: dict[int, Any] = {}
         if isinstance(owner, nn.Module):
             for parameter in owner.parameters():
-                memo[id(parameter)] = nn.Parameter(self._blank(parameter), parameter.requires_grad)
+                made = memo[id(parameter)] = nn.Parameter(self._blank(parameter), parameter.requires_grad)
+                self._give_values(made, parameter)
             for buffer in owner.buffers():
                 memo[id(buffer)] = self._blank(buffer)
-            for tensor in (*owner.parameters(), *owner.buffers()):
-                self._give_values(memo[id(tensor)], tensor)
+                self._give_values(memo[id(buffer)], buffer)
         return copied_with(owner, memo)
 
     def _blank(self, tensor: Tensor) -> Tensor:

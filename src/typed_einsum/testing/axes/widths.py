@@ -36,7 +36,7 @@ def learn(call: Call, ran: Trace | None) -> None:
         return
     needed = {symbol for each in ran.needs if each.is_equality for symbol in each.symbols}
     names = {ran.names[symbol] for symbol in needed if symbol in ran.names} & movable(call)
-    found = {name: ran.call.sizes[name] for name in names}
+    found = {name: size for name, size in ran.call.sizes.items() if name in names}
     _known_of(call).update({name: size for name, size in found.items() if size != call.sizes.get(name)})
 
 

@@ -53,7 +53,7 @@ def without_effect(call: Call, definition: SourceLine) -> Iterator[tuple[str, Fl
     if any(same(left, call.arguments[name]) for left in before for name in names):
         return  # what is merged into an argument and taken out again is not lost
     used = Used.by(call, names)
-    lost = [name for name in names if _is_lost(call, name, used)]
+    lost = [name for name in names if _is_lost(call, name, used, before)]
     # A new object of zeros hides all that it is given.
     has_zeros = isinstance(call.object, nn.Module) and used.numbers <= {*lost, *used.decided}
     for name in lost:
@@ -70,18 +70,24 @@ def without_effect(call: Call, definition: SourceLine) -> Iterator[tuple[str, Fl
             )
 
 
-def _is_lost(call: Call, name: str, used: Used) -> bool:
-    """Whether other numbers in an argument change nothing, where something should be made of them."""
+def _is_lost(call: Call, name: str, used: Used, before: list[Tensor]) -> bool:
+    """Whether other numbers in an argument change nothing, where something should be made of them.
+
+    `before` is what the call leaves with its own arguments.
+    """
     is_decided = name in used.decided and not _is_mask(call, name)
     if is_decided or name in used.forms or _is_unused_on_purpose(call, name, used):
         return False
-    return all(_is_without_effect(call, name, each) for each in _surroundings(call, name))
+    if not _is_without_effect(call, name, call.arguments, before):
+        return False
+    ones = _with_ones(call, name)
+    return _is_without_effect(call, name, ones, _left_by(call, ones))
 
 
 def _is_hidden(call: Call, name: str, used: Used) -> bool:
     """Whether weights that begin as zeros hide what an argument does: the last layer of an adaptive norm."""
     with _zeros_filled(call.object) as has_any:
-        return has_any and not _is_lost(call, name, used)
+        return has_any and not _is_lost(call, name, used, _left_by(call, call.arguments))
 
 
 @contextmanager
@@ -177,17 +183,15 @@ def _is_unused_on_purpose(call: Call, name: str, used: Used) -> bool:
     return name.startswith("_") or any(hasattr(kind, function.__name__) for kind in bases)
 
 
-def _surroundings(call: Call, name: str) -> Iterator[Mapping[str, Any]]:
-    """The arguments as they are, and with ones for the others: some may hide all that this one does."""
-    yield call.arguments
+def _with_ones(call: Call, name: str) -> Mapping[str, Any]:
+    """The arguments with ones for the others: some may hide all that this one does."""
     others = {
         each: torch.ones_like(call.arguments[each]) for each in call.arguments if _is_of_numbers(call, each)
     }
-    yield {**call.arguments, **others, name: call.arguments[name]}
+    return {**call.arguments, **others, name: call.arguments[name]}
 
 
-def _is_without_effect(call: Call, name: str, around: Mapping[str, Any]) -> bool:
-    before = _left_by(call, around)
+def _is_without_effect(call: Call, name: str, around: Mapping[str, Any], before: list[Tensor]) -> bool:
     others = ({**around, name: other} for other in _others(call.arguments[name]))
     return all(_is_same(before, _left_by(call, each)) for each in others)
 

@@ -10,8 +10,11 @@ from torch import nn
 
 CONTAINERS = (OrderedDict, dict, set)
 
-PLAIN = (bool, int, float, complex, str, bytes, type(None))
+PLAIN: frozenset[type] = frozenset((bool, int, float, complex, str, bytes, type(None)))
 """What is never changed, and so is its own copy."""
+
+OWN = frozenset(name for name, value in vars(nn.Module()).items() if type(value) in CONTAINERS)
+"""What every module has for its parts and hooks: each is of this module alone."""
 
 OWN_WAYS = (
     *("__deepcopy__", "__reduce__", "__reduce_ex__", "__getstate__", "__setstate__"),
@@ -27,12 +30,13 @@ def copied_with(owner: Any, memo: dict[int, Any]) -> Any:
     does takes most of the time otherwise. A class that says itself how it is copied is left to `deepcopy`.
     """
     if isinstance(owner, nn.Module):
-        plain = [each for each in owner.modules() if id(each) not in memo and _is_plain(type(each))]
+        parts = [each for each in owner.modules() if id(each) not in memo]
+        kinds = {kind for kind in {*map(type, parts)} if _is_plain(kind)}
+        plain = [each for each in parts if type(each) in kinds]
         for each in plain:
             memo[id(each)] = object.__new__(type(each))
         for each in plain:
-            state = {name: _part(value, memo) for name, value in vars(each).items()}
-            nn.Module.__setstate__(memo[id(each)], state)  # type: ignore[no-untyped-call]
+            _fill(memo[id(each)], each, memo)
     return deep_copied(owner, memo)
 
 
@@ -61,6 +65,21 @@ def _complete(value: Any, twin: Any, memo: dict[int, Any]) -> None:
             kept[name] = held[name]
 
 
+def _fill(made: nn.Module, module: nn.Module, memo: dict[int, Any]) -> None:
+    """Give an empty module copies of all that another one has."""
+    state = dict(vars(module))
+    for name, value in state.items():
+        kind = type(value)
+        if kind in PLAIN:
+            continue
+        is_empty = name in OWN and kind in CONTAINERS and not value
+        state[name] = kind() if is_empty else _part(value, memo)
+    if state.keys() >= OWN:
+        vars(made).update(state)
+    else:  # it was loaded from what an older torch has saved
+        nn.Module.__setstate__(made, state)  # type: ignore[no-untyped-call]
+
+
 def _is_plain(kind: type) -> bool:
     """Whether torch itself says how objects of a class are copied."""
     return all(getattr(kind, way, None) is getattr(nn.Module, way, None) for way in OWN_WAYS)
@@ -71,8 +90,9 @@ def _part(value: Any, memo: dict[int, Any]) -> Any:
     kind = type(value)
     if kind in PLAIN:
         return value
-    if id(value) in memo:
-        return memo[id(value)]
+    made = memo.get(id(value))
+    if made is not None:
+        return made
     if kind in CONTAINERS and not value:
         made = memo[id(value)] = kind()
         return made

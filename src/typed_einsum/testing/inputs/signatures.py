@@ -7,7 +7,6 @@ import dis
 import functools
 import inspect
 import sys
-import textwrap
 from collections.abc import Mapping
 from inspect import Parameter
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 from torch import nn
 
 from typed_einsum.annotations import read_or_any
+from typed_einsum.decorate.class_source import written_classes
 from typed_einsum.decorate.resolution import Unresolved, resolved_annotations
 from typed_einsum.testing.inputs.names import CONFIG_CLASS, says
 from typed_einsum.testing.inputs.recipe import CannotMake, Recipe
@@ -64,11 +64,8 @@ def _constructor(kind: type) -> Any:
 @functools.lru_cache(maxsize=512)
 def compared_texts(kind: type, name: str) -> tuple[str, ...]:
     """The texts that a class's source compares a name with, in the order of the source."""
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(kind)))
-    except (OSError, TypeError, SyntaxError):
-        return ()
-    compared = [node for node in ast.walk(tree) if isinstance(node, ast.Compare)]
+    nodes = (node for written in written_classes(kind) for node in ast.walk(written))
+    compared = [node for node in nodes if isinstance(node, ast.Compare)]
     held = [
         node
         for node in compared

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -89,13 +90,14 @@ def events(file: Path, skip: int, seconds: float, tell: Callable[[bool], None]) 
     `seconds`; `tell` is called while calls go on.
     """
     # With torch, these are most of the start-up: `main` imports them first, and says when it is done.
+    from typed_einsum.testing.observe.garbage import collected_rarely
     from typed_einsum.testing.process.target_run import run_target
     from typed_einsum.testing.targets.discovery import discover
     from typed_einsum.testing.targets.importer import as_if_alone, forget_other_roots, import_file
 
     shown = shown_path(str(file))
     yield {"event": "begin", "file": shown, "line": 1, "name": ""}
-    with as_if_alone(file):
+    with as_if_alone(file), collected_rarely():
         try:
             forget_other_roots(file, Path.cwd())
             module = import_file(file, Path.cwd())
@@ -123,6 +125,7 @@ def events(file: Path, skip: int, seconds: float, tell: Callable[[bool], None]) 
             place = target.place(shown)
             yield {"event": "begin", "file": place.file, "line": place.line, "name": target.name}
             yield from map(_came_to, run_target(target, str(file), seconds, tell))
+            gc.collect(1)  # failed calls, whose tracebacks hold objects and tensors, are garbage by now
             yield {"event": "end"}
 
 
