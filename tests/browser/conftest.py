@@ -52,9 +52,9 @@ def address(site: Path) -> Iterator[str]:
         thread.join()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Any]:
-    """Chromium through Playwright."""
+    """Chromium through Playwright, whose event loop stands in the way of others until it is closed."""
     if find_spec("playwright") is None:
         pytest.skip("playwright is not installed: pip install --group browser")
     program = next(filter(None, map(shutil.which, BROWSERS)), None)
