@@ -16,6 +16,7 @@ from typed_einsum.testing.inputs.arrays import tensors_inside
 from typed_einsum.testing.inputs.own import attributes_of
 from typed_einsum.testing.listing.values import Several, seen
 from typed_einsum.testing.observe.holding import held
+from typed_einsum.testing.observe.judging import judged
 from typed_einsum.testing.observe.records import Pattern
 from typed_einsum.testing.observe.values import told
 
@@ -61,11 +62,11 @@ def said(function: Any, result: Any, **arguments: Any) -> str:
     """The code of the error, what keeps the call from being judged, or nothing."""
     found = held(function, arguments, result, Pattern({}, None, "returned"), Path())
     if not isinstance(found, Pattern):
-        return ""
+        return f"apart: {', '.join(sorted(found.apart))}" if found.apart else ""
     return found.findings[0].code if found.findings else found.text
 
 
-APART = "several objects have one name: "
+APART = "apart: "
 
 
 @pytest.mark.parametrize(
@@ -85,14 +86,15 @@ def test_each_record_in_a_list_has_its_own_names(items: list[Resampled], expecte
 
 def test_what_is_no_record_in_a_list_is_compared_with_the_arguments() -> None:
     assert said(several, [resampled(3), resampled(2)], x=torch.zeros(5, 1)) == "TE202"
-    assert said(one, resampled(3), x=torch.zeros(7)) == "TE201"
+    assert said(one, resampled(3), x=torch.zeros(7)) == "apart: return"
+    assert said(one, resampled(3, weights=2), x=torch.zeros(7)) == "TE201"
 
 
 @pytest.mark.parametrize(
     ("vectors", "other", "expected"),
     [
         ((2, 7, 3), (2,), ""),
-        ((7, 3), (), APART),  # one component of the weight
+        ((7, 3), (), "at the sizes seen, where several objects have one name"),  # one component of the weight
         ((7, 3), (2,), "TE204"),  # two arguments disagree
         ((2, 11, 3), (2,), "TE201"),  # a plain name of the attribute
     ],
@@ -103,6 +105,40 @@ def test_an_argument_may_have_other_leading_axes_than_an_attribute(
     found = said(Decoder.update, None, self=Decoder(), vectors=torch.zeros(vectors), other=torch.zeros(other))
     assert found.startswith(expected)
     assert (found == "") == (not expected)
+
+
+def summed(
+    x: Float[Tensor, "b d"], weights: dict[str, Float[Tensor, "out d"]]
+) -> list[Float[Tensor, "b out"]]:
+    return [x @ weight.mT for weight in weights.values()]
+
+
+@pytest.mark.parametrize(
+    ("outs", "widths", "rows", "expected"),
+    [
+        ((7, 7), (5, 5), 3, ""),
+        ((7, 2), (5, 5), 3, "apart: return, weights"),
+        ((7, 2), (5, 4), 3, "TE201"),  # an item and an argument disagree
+        ((7, 2), (5, 5), 4, "TE201"),  # an item of the result does
+    ],
+)
+def test_each_item_has_names_of_its_own_beside_those_of_the_arguments(
+    outs: tuple[int, int], widths: tuple[int, int], rows: int, expected: str
+) -> None:
+    sizes = zip(outs, widths, strict=True)
+    weights = {name: torch.zeros(size) for name, size in zip("pq", sizes, strict=True)}
+    result = [torch.zeros(rows, out) for out in outs]
+    assert said(summed, result, x=torch.zeros(3, 5), weights=weights) == expected
+
+
+def test_a_call_whose_items_differ_is_judged_without_them(tmp_path: Path) -> None:
+    def scaled(x: Float[Tensor, "b d"], weights: list[Float[Tensor, "n d"]]) -> Float[Tensor, "b d"]:
+        return x * sum(weight.mean() for weight in weights)
+
+    x, weights = torch.zeros(3, 5), [torch.zeros(4, 5), torch.zeros(2, 5)]
+    found = judged(scaled, {"x": x, "weights": weights}, x, Pattern({}, None, "returned"), tmp_path, 5.0)
+    assert found.text == "for all sizes, but `weights` at the sizes seen: each item has sizes of its own"
+    assert not found.findings
 
 
 @dataclass

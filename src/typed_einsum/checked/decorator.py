@@ -98,8 +98,8 @@ def _decorate(function: Callable[..., Any], names: Mapping[str, Any]) -> Callabl
         return function
     annotations = resolved_annotations(function, names)
     if not any(isinstance(annotation, Unresolved) for annotation in annotations.values()):
-        return _checked(function, annotations)
-    later: Callable[..., Any] = deferred(function, lambda: _checked(function, _required(function, names)))
+        return checked_as(function, annotations)
+    later: Callable[..., Any] = deferred(function, lambda: checked_as(function, _required(function, names)))
     later.source = None  # type: ignore[attr-defined]
     return later
 
@@ -121,7 +121,8 @@ def _shapes_in(annotations: Mapping[str, Any]) -> dict[str, Unresolved]:
     }
 
 
-def _checked(function: Callable[..., Any], annotations: Mapping[str, Any]) -> Callable[..., Any]:
+def checked_as(function: Callable[..., Any], annotations: Mapping[str, Any]) -> Callable[..., Any]:
+    """A function whose calls are checked, as if it had these annotations."""
     checked = _read(function, annotations)
     solved = Solved(checked, asks_jaxtyping(function))
     wrapper, source = wrapper_of(checked, solved)

@@ -54,7 +54,8 @@ class Call:
     arguments that nothing said how to make: a failure may be theirs. Those in `stand_ins` take the place of
     an object or a tensor, so that nothing that is wrong is known to be the function's. `notes` say which
     optional arguments are left out; `on` is the device. A call that was made knows its `maker`, which makes
-    it at other sizes.
+    it at other sizes. Of an observed call, what is `apart` was compared with its annotation, but stays at the
+    sizes seen: each object in it has names of its own.
     """
 
     function: Callable[..., Any]
@@ -68,6 +69,7 @@ class Call:
     on: str = "cpu"
     variant: Variant = Variant.FULL
     maker: Maker | None = None
+    apart: frozenset[str] = frozenset()
 
     @cached_property
     def owner(self) -> str | None:

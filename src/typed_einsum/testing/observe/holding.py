@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import io
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import replace
 from functools import lru_cache
@@ -14,15 +14,17 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from typed_einsum.annotations import AnyHint
+from typed_einsum.annotations import AnyHint, tensors_in
 from typed_einsum.checked import shape_checked
+from typed_einsum.checked.decorator import checked_as
+from typed_einsum.checked.signature import CheckedSignature
 from typed_einsum.decorate.definition import Definition, definition_of
 from typed_einsum.diagnostics import Place
 from typed_einsum.errors import TypedEinsumError
 from typed_einsum.locations import definition_place
 from typed_einsum.testing.calls.call import Call
 from typed_einsum.testing.inputs.recipe import Recipe
-from typed_einsum.testing.observe.owners import wrong_apart
+from typed_einsum.testing.observe.owners import held_apart
 from typed_einsum.testing.observe.places import below
 from typed_einsum.testing.observe.records import Extent, Found, Pattern
 from typed_einsum.testing.process.outcome import first_line
@@ -49,7 +51,7 @@ def held(
             try:
                 return _held_to_annotations(function, arguments, result)
             except NamesOfSeveral as error:
-                return with_verdict(seen, "not judged", str(error))
+                return with_verdict(seen, "these sizes", f"at the sizes seen, where {error}")
             except TypedEinsumError as error:
                 return _wrong(seen, error, place_of(function), root)
     except KeyboardInterrupt:
@@ -72,15 +74,31 @@ def _held_to_annotations(function: Callable[..., Any], arguments: Mapping[str, A
     bound = signature.bound(_without_defaults_of_none(signature, arguments))
     makes = inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
     looked_at = replace(signature, result=AnyHint()) if makes else signature
+    apart: frozenset[str] = frozenset()
     try:
         bindings, waiting = looked_at.examine_arguments(bound)
         looked_at.examine_result(result, bindings, bound.arguments, waiting)
     except TypedEinsumError as error:
-        if (remaining := wrong_apart(looked_at, bound, result, error)) is None:
+        apart = held_apart(looked_at, bound, result, error)
+        definition = _without_those(signature, apart)
+        checked, signature = definition.resolve(), definition.signature
+        rest = (*signature.hints.values(), signature.result)
+        if signature.owner in apart or not any(True for hint in rest for _ in tensors_in(hint)):
             raise NamesOfSeveral(f"several objects have one name: {error.diagnostic.summary}") from None
-        raise remaining from None
+        bindings, _ = signature.examine_arguments(bound)
     recipe = Recipe(signature.signature, signature.hints, signature.result, signature.annotations)
-    return Call(checked, recipe.of_passed, bound.arguments, dict(bindings.sizes), origin="observed")
+    sizes = dict(bindings.sizes)
+    return Call(checked, recipe.of_passed, bound.arguments, sizes, origin="observed", apart=apart)
+
+
+def _without_those(signature: CheckedSignature, apart: Collection[str]) -> Definition:
+    """The definition of a function without the annotations of some arguments, or of the result."""
+    annotations = {
+        name: Any if name in apart else annotation for name, annotation in signature.annotations.items()
+    }
+    definition = definition_of(checked_as(signature.function, annotations))
+    assert definition is not None
+    return definition
 
 
 @lru_cache(maxsize=1024)

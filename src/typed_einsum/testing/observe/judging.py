@@ -7,6 +7,7 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
+from typed_einsum.solver.labels import RETURN
 from typed_einsum.testing.axes.below import Passed
 from typed_einsum.testing.axes.judge import Judgement, judge
 from typed_einsum.testing.axes.passed import conditions_below
@@ -53,7 +54,7 @@ def judged_call(
         raise
     except BaseException as error:  # ours or the project's, such as `pytest.skip`: never one in the program
         return with_verdict(seen, "not judged", f"judging it raised {first_line(error)}")
-    return _told(seen, said, root)
+    return _told(seen, said, root, call)
 
 
 def judged_below(call: Call, passed: Passed, seen: Pattern) -> Pattern | None:
@@ -65,14 +66,18 @@ def judged_below(call: Call, passed: Passed, seen: Pattern) -> Pattern | None:
         raise
     except BaseException:  # its own run may say more
         return None
-    return None if conditions is None else with_verdict(seen, "all sizes", _for_all_sizes(conditions))
+    return (
+        None
+        if conditions is None
+        else with_verdict(seen, "all sizes", _for_all_sizes(conditions) + _but(call))
+    )
 
 
-def _told(seen: Pattern, said: Judgement, root: Path) -> Pattern:
+def _told(seen: Pattern, said: Judgement, root: Path, call: Call) -> Pattern:
     sizes = " ".join(f"{name}={size}" for name, size in said.sizes.items())
     match said.extent:
         case "all sizes":
-            text = _for_all_sizes(said.conditions)
+            text = _for_all_sizes(said.conditions) + _but(call)
         case "these sizes":
             text = " ".join(filter(None, (f"at {sizes}" if sizes else "at the sizes seen", said.reason)))
         case "not judged":
@@ -83,3 +88,10 @@ def _told(seen: Pattern, said: Judgement, root: Path) -> Pattern:
 
 def _for_all_sizes(conditions: Sequence[str]) -> str:
     return f"for all sizes with {', '.join(conditions)}" if conditions else "for all sizes"
+
+
+def _but(call: Call) -> str:
+    """What of a call is known at the sizes seen alone, since its objects have names of their own."""
+    names = ["the result" if name == RETURN else f"`{name}`" for name in sorted(call.apart)]
+    told = f", but {' and '.join(names)} at the sizes seen: each item has sizes of its own"
+    return told if names else ""
