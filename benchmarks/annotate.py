@@ -88,13 +88,20 @@ def shapes_in(annotation: ast.expr) -> list[str]:
     return [text for _, _, text in sorted(found)]
 
 
-def axes_of(node: Definition) -> dict[Slot, str]:
+class Axes(dict[Slot, str]):
+    """The text of each axis. A tensor of any number of axes is in `open`, where only some are at the end."""
+
+    open: frozenset[tuple[str, int]] = frozenset()
+
+
+def axes_of(node: Definition) -> Axes:
     """The text of each axis that the annotations of a function name, but for `*b` and `...`."""
-    found: dict[Slot, str] = {}
+    found = Axes()
     for name, annotation in annotations_of(node):
         for number, text in enumerate(shapes_in(annotation)):
             axes = text.replace(", ", ",").split()
             spread = [at for at, axis in enumerate(axes) if axis.startswith("*") or axis == "..."]
+            found.open |= {(name, number)} if spread and spread[0] else set()
             for at, axis in enumerate(axes):
                 place = at if not spread or at < spread[0] else at - len(axes)  # from the end, behind `...`
                 if at not in spread and axis.lstrip("#?") != "_":
@@ -178,7 +185,7 @@ def _same_axis(slot: Slot, truth: Mapping[Slot, str], ours: Mapping[Slot, str]) 
     name, number, at = slot
     counted = ours if at < 0 else truth
     places = [each[2] for each in counted if each[:2] == (name, number)]
-    if not places or min(places) < 0:
+    if not places or min(places) < 0 or (name, number) in getattr(counted, "open", ()):
         return None
     rank = max(places) + 1
     return ours.get((name, number, at + rank if at < 0 else at - rank))

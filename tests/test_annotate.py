@@ -488,6 +488,13 @@ def test_an_axis_whose_last_entry_is_read_is_the_number_that_it_always_is() -> N
     assert texts(plan_of(source, seen, [followed])) == {"x": 'Float[Tensor, "b x1 n"]'}
 
 
+def test_an_axis_that_is_taken_apart_into_names_is_their_number() -> None:
+    followed = {**signature(x=axes("b c"), origins="b c"), "unpacked": ["c"]}
+    seen = [pattern(x=f32(2, 3)), pattern(x=f32(5, 3))]
+    source = "def f(x):\n    a, b, c = x.unbind(1)\n"
+    assert texts(plan_of(source, seen, [followed])) == {"x": 'Float[Tensor, "b 3"]'}
+
+
 def test_existing_annotations_are_not_planned() -> None:
     plan = plan_of(
         "def f(x: Tensor, y) -> Tensor:\n    return x @ y\n",

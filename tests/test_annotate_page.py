@@ -57,6 +57,12 @@ def test_pairs_of_axes_are_compared(ours: str, pairs: tuple[int, ...], names: tu
     assert (result.names, result.equal_names) == names
 
 
+def test_first_axes_of_a_tensor_of_any_rank_are_not_compared_with_last_ones() -> None:
+    result, truth = annotate.Result(), axes("(x: Float['... b d']) -> Float['b']")
+    assert not annotate.compared(truth, axes("(x: Float['n m ...']) -> Float['b']"), {"b", "d"}, result)
+    assert (result.both, result.only_ours, result.only_theirs) == (0, 0, 0)
+
+
 def test_shape_annotations_alone_are_taken_away() -> None:
     source = "def f(x: Float[Tensor, 'b'], n: int, kind: Literal['a'] = 'a') -> Float['b']: ...\n"
     text, truth = annotate.stripped(source)

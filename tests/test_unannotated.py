@@ -162,6 +162,19 @@ def test_a_call_that_torch_cannot_follow_says_why(tmp_path: Path) -> None:
     assert looked.reason == "following it ended with AttributeError: 'int' object has no attribute 'shape'"
 
 
+def area(box, points):
+    left, top, right, bottom = box.unbind(-1)
+    return (right - left) * (bottom - top) + points[..., 2].sum() + sum(points[0].unbind())
+
+
+def test_axes_that_code_takes_apart_or_reads_to_the_end_are_told(tmp_path: Path) -> None:
+    passed = {"box": torch.ones(7, 4), "points": torch.ones(5, 3)}
+    looked = looked_at(area, passed, tmp_path, 60.0, audit=False)
+    (signature,) = looked.signatures[__file__, area.__code__.co_firstlineno]
+    assert signature["unpacked"] == ["box1"]
+    assert "points1" in signature["last_read"]
+
+
 def is_alone(mask):
     if mask.sum() == 1:
         return mask

@@ -44,13 +44,15 @@ class Axis:
 class Followed:
     """A call that was followed: the text of each axis, where its names come from, and what else names it.
 
-    The code reads the last entry of axes in `last_read` by its number.
+    The code reads the last entry of axes in `last_read` by its number, and takes those that are `unpacked`
+    apart into as many names.
     """
 
     labels: Mapping[Slot, str]
     origins: Mapping[str, Sequence[str]]
     names: Mapping[str, Sequence[Sequence[Any]]] = field(default_factory=dict)
     last_read: Collection[str] = ()
+    unpacked: Collection[str] = ()
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ class _Axes:
         numbers = {"1", *(axis.number for axis in self.axes if self._is_number(axis))}
         for axis in self.axes:
             number = self._kept(axis)
-            if number in numbers or (number and self._is_read_to_its_end(axis)):
+            if number in numbers or (number and self._is_fixed(axis)):
                 axis.labels = dict.fromkeys(axis.labels, number)
         owners = Counter(name for axis in self.axes for name in self._own_names(axis))
         self._ambiguous = {name for name, count in owners.items() if count > 1}
@@ -147,19 +149,21 @@ class _Axes:
         """
         sizes = {each[slot] for each in self._seen for slot in axis.slots if slot in each}
         is_named = any(each.kind != "place" for each in self._candidates(axis))
-        is_kept = all(map(self._is_last, axis.slots)) or self._is_read_to_its_end(axis)
-        return str(sizes.pop()) if len(sizes) == 1 and is_kept and not is_named else ""
+        is_kept = (all(map(self._is_last, axis.slots)) or self._is_fixed(axis)) and not is_named
+        return str(sizes.pop()) if len(sizes) == 1 and (is_kept or self._is_unpacked(axis)) else ""
 
     def _is_last(self, slot: Slot) -> bool:
         name, path, at = slot
         return at in (-1, self._ranks[name, path] - 1)
 
-    def _is_read_to_its_end(self, axis: Axis) -> bool:
+    def _is_fixed(self, axis: Axis) -> bool:
         """Whether the code reads the last entry by its number in every call, and no tensor has it first."""
         is_first = any(at == 0 and self._ranks[name, path] > 1 for name, path, at in axis.slots)
-        return not is_first and all(
-            label in self._followed[at].last_read for at, label in axis.labels.items()
-        )
+        is_read = all(label in self._followed[at].last_read for at, label in axis.labels.items())
+        return (is_read and not is_first) or self._is_unpacked(axis)
+
+    def _is_unpacked(self, axis: Axis) -> bool:
+        return all(label in self._followed[at].unpacked for at, label in axis.labels.items())
 
     def _own_names(self, axis: Axis) -> set[str]:
         return {each.name for each in self._candidates(axis) if each.own and each.kind in TIERS[1]}

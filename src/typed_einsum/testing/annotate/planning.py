@@ -234,9 +234,11 @@ class _Plan:
                         slot = (name, each.path, at)
                         # Items of one list that have unlike axes have none in common there.
                         labels[slot] = text if labels.get(slot, text) == text else f"{name}_each{at}"
-            yield Followed(
-                labels, signature["origins"], signature.get("names", {}), signature.get("last_read", ())
-            )
+            more = [
+                signature.get("names", {}),
+                *(signature.get(key, ()) for key in ("last_read", "unpacked")),
+            ]
+            yield Followed(labels, signature["origins"], *more)
 
     def _sizes(self) -> Iterator[dict[Slot, int]]:
         for pattern in self._seen:

@@ -5,6 +5,7 @@ What is kept is plain data: an axis is a name, a number or an expression of name
 
 from __future__ import annotations
 
+import ast
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -40,11 +41,12 @@ def signatures_of(ran: Ran, names: Names) -> dict[Source, list[Json]]:
     found: dict[Source, list[Json]] = defaultdict(list)
     if ran.error is not None:
         return found
+    read, needed = last_read(ran), unpacked(ran)
     for index, call in enumerate(ran.recorder.calls):
         known = found[call.source]
         if call.is_symbolic and not call.failed and len(known) < MOST_SIGNATURES:
             by_chance = (ran.on_values and index > 0, ran.on_values or bool(ran.fixed))
-            signature = _Naming(call, names, *by_chance, last_read(ran)).signature()
+            signature = _Naming(call, names, *by_chance, read, needed).signature()
             if signature not in known:
                 known.append(signature)
     return found
@@ -54,7 +56,7 @@ def last_read(ran: Ran) -> frozenset[Size]:
     """The axes whose last entry is read by its number, as in `x[..., 2]` of an `x` with three: the code
     cannot take fewer."""
     symbols = {symbol.name: symbol for symbol in ran.sizes}
-    found = set()
+    found: set[Size] = set()
     for each in ran.trace.questions if ran.trace is not None else ():
         if len(each.symbols) == 1 and _is_least(each):
             (name,) = each.symbols
@@ -63,6 +65,33 @@ def last_read(ran: Ran) -> frozenset[Size]:
                 if size >= LEAST and not each.holds_at({name: size - 1}):
                     found.add(ran.final(symbols[name]))
     return frozenset(found)
+
+
+def unpacked(ran: Ran) -> frozenset[Size]:
+    """The axes that a statement takes apart into as many names, as `a, b, c = x.unbind(-1)` does."""
+    lines = {
+        (call.source.file, line): statement.node
+        for call in ran.recorder.calls
+        for line, statement in call.source.by_line.items()
+    }
+    symbols = {symbol.name: symbol for symbol in ran.sizes}
+    found: set[Size] = set()
+    for each in ran.trace.questions if ran.trace is not None else ():
+        node = lines.get(each.place)
+        if each.is_number and each.asked.is_Symbol and node is not None and _takes_apart(node, each.outcome):
+            found.update(ran.final(symbols[name]) for name in each.symbols if name in symbols)
+    return frozenset(found)
+
+
+def _takes_apart(node: ast.stmt, count: int) -> bool:
+    """Whether a statement sets so many names to the parts of one value."""
+    targets = node.targets if isinstance(node, ast.Assign) else []
+    return any(
+        isinstance(target, ast.Tuple | ast.List)
+        and len(target.elts) == count
+        and not any(isinstance(each, ast.Starred) for each in target.elts)
+        for target in targets
+    )
 
 
 def _is_least(question: Question) -> bool:
@@ -76,7 +105,7 @@ class _Naming:
     """Names the axes of one call, those of its arguments first.
 
     Numbers in its arguments, or in its result, may be sizes or values that it has by chance. `last_read` are
-    axes that could not be shorter.
+    axes that could not be shorter, `unpacked` those that have as many entries as names wait for.
     """
 
     call: Recorded
@@ -84,6 +113,7 @@ class _Naming:
     in_arguments: bool
     in_result: bool
     last_read: frozenset[Size] = frozenset()
+    unpacked: frozenset[Size] = frozenset()
     _texts: dict[Size, str] = field(default_factory=dict)
     _origins: dict[str, list[str]] = field(default_factory=dict)
     _bound: dict[str, str] = field(default_factory=dict)
@@ -93,8 +123,11 @@ class _Naming:
         passed = {name: self._of(value, name) for name, value in self.call.arguments.items()}
         result = self._of(self.call.result, "result", is_result=True)
         kept = {name: value for name, value in passed.items() if value is not None}
-        read = [self._texts[size] for size in self._texts if size in self.last_read]
-        told = {"last_read": read} if read else {}
+        kinds = {"last_read": self.last_read, "unpacked": self.unpacked}
+        texts = {
+            kind: [self._texts[size] for size in self._texts if size in of] for kind, of in kinds.items()
+        }
+        told = {kind: found for kind, found in texts.items() if found}
         return {"arguments": kept, "result": result, "origins": self._origins, "names": self._said, **told}
 
     def _of(self, value: Value | None, place: str, *, is_result: bool = False) -> Json:
