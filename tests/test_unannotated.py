@@ -289,6 +289,40 @@ def test_the_commands_tell_of_functions_without_annotations(tmp_path: Path) -> N
     )
 
 
+FINALIZED = """
+import sys
+import weakref
+
+class Library:
+    pass
+
+library = Library()
+weakref.finalize(library, print, "finalized", file=sys.stderr)
+
+import torch
+
+def rows(x):
+    b, t = x.shape
+    return x.sum(1)
+
+rows(torch.ones(2, 3))
+"""
+
+
+def test_calls_are_followed_at_the_end_before_torch_finalizes_its_operators(tmp_path: Path) -> None:
+    (tmp_path / "plain.py").write_text(FINALIZED)
+    done = subprocess.run(
+        [sys.executable, "-m", "typed_einsum.cli", "run", "plain.py"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    told, finalized = done.stderr.splitlines()
+    assert told.startswith("typed-einsum: 1 function observed")
+    assert finalized == "finalized"
+
+
 def listing(**more: Any) -> dict[str, Any]:
     data = {
         "extent": "for all sizes with t <= 64",

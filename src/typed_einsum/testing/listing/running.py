@@ -33,6 +33,7 @@ from typed_einsum.testing.listing.recorder import Recorder
 from typed_einsum.testing.listing.values import Size
 from typed_einsum.testing.names.gathering import sizes_held
 from typed_einsum.testing.observe.values import copied as copied_argument
+from typed_einsum.testing.process.outcome import first_line
 from typed_einsum.testing.running.invoke import run
 
 
@@ -117,8 +118,12 @@ def recorded_on_values(ran: Ran) -> Ran:
 def _continued(symbolic: Ran, real: Ran) -> Ran:
     """A run on symbols as far as torch could follow it, and then on the sizes of the call."""
     stopped = [call for call in symbolic.recorder.calls if call.failed]
-    at = f" after line {stopped[-1].failed} of {stopped[-1].source.name}" if stopped else ""
-    reason = f"at the sizes of this call{at}: torch cannot follow them as symbols there"
+    if stopped:
+        at = f"after line {stopped[-1].failed} of {stopped[-1].source.name}"
+        reason = f"at the sizes of this call {at}: torch cannot follow them as symbols there"
+    else:
+        why = "" if symbolic.error is None else f" ({first_line(symbolic.error)})"
+        reason = f"at the sizes of this call: torch cannot follow them as symbols{why}"
     recorder = real.recorder
     recorder.held = [*sizes_held(recorder.calls)]
     for call in recorder.calls:

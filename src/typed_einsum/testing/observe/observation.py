@@ -6,6 +6,7 @@ import atexit
 import multiprocessing.util
 import os
 import sys
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -88,6 +89,9 @@ class Observation:
     def begin(self) -> None:
         """See the functions of the project from now on. Raises `RuntimeError` where that is not possible."""
         self._probe.install()
+        # The first `finalize` of a process registers all of them. What is registered later is called earlier,
+        # so calls are judged at the end while torch still has the operators that it finalizes.
+        weakref.finalize(self, int)
         atexit.register(self.save)
         # A process that multiprocessing forks ends without `atexit`, and has a file of its own.
         multiprocessing.util.register_after_fork(self, Observation._in_fork)
