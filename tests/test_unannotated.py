@@ -12,17 +12,20 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
+from typed_einsum import shapes
 from typed_einsum.testing import lint
+from typed_einsum.testing.audit.dimensions import Factor, TrackedAxes, unknown
 from typed_einsum.testing.axes.undecided import in_plain_words
 from typed_einsum.testing.calls.call import Call
 from typed_einsum.testing.inputs.recipe import Recipe
 from typed_einsum.testing.listing.apart import separated
-from typed_einsum.testing.listing.auditing import audited
+from typed_einsum.testing.listing.auditing import _others, audited
 from typed_einsum.testing.listing.named import names_of
 from typed_einsum.testing.listing.needed import told_apart
 from typed_einsum.testing.listing.pages import equations_in, name_of, pages
-from typed_einsum.testing.listing.running import recorded, recorded_call, recorded_on_values
+from typed_einsum.testing.listing.running import call_of, recorded, recorded_call, recorded_on_values
 from typed_einsum.testing.listing.stored import is_better
 from typed_einsum.testing.observe.records import Found, Function, Observations, Pattern
 from typed_einsum.testing.observe.unannotated import looked_at
@@ -82,6 +85,52 @@ def test_a_call_is_followed_with_all_functions_that_it_goes_through(tmp_path: Pa
     ]
     line = merge.__code__.co_firstlineno + 2
     assert [(each.code, each.line) for each in looked.findings] == [("TE703", line)]
+
+
+class Skipped(nn.Module):
+    """Its image has the size that one of its layers has channels, and half of it is another layer's."""
+
+    def __init__(self):
+        super().__init__()
+        self.size = 32
+        self.first = nn.Conv2d(3, 32, 3, padding=1)
+        self.down = nn.Conv2d(64, 32, 1)
+        self.up = nn.ConvTranspose2d(32, 16, 2, stride=2)
+        self.last = nn.Conv2d(32, 32, 1)
+
+    def forward(self, x):
+        b, c, h, w = x.shape
+        assert h == self.size
+        assert w == self.size
+        kept, shift = self.first(x).chunk(2, dim=1)
+        patches = kept.reshape(b, 16, h // 2, 2, w // 2, 2).permute(0, 1, 3, 5, 2, 4)
+        inner = self.down(patches.reshape(b, 64, h // 2, w // 2))
+        return self.last(torch.cat([self.up(inner) + shift, kept], dim=1))
+
+
+def test_a_size_that_two_axes_have_says_neither() -> None:
+    tracked = TrackedAxes({"h": 32, "w": 32, "c": 3})
+    assert (tracked.by_size(32), tracked.by_size(3)) == (unknown(32), (Factor("c", 3),))
+    assert found(Skipped.forward, Skipped(), torch.randn(2, 3, 32, 32)) == []
+
+
+def test_an_axis_that_the_code_compares_with_a_number_keeps_its_name() -> None:
+    listing = shapes(Skipped(), torch.randn(2, 3, 32, 32))
+    (function,) = listing.functions
+    notes = {name: note.text for line in function.lines for note in line.notes for name in note.names}
+    assert (notes["x"], notes["kept"]) == ("(b, c, h, w)", "(b, 16, h, w)")
+    assert listing.extent == "for all sizes with c == 3, h == 32, w == 32"
+
+
+def halved(x):
+    b, h, w = x.shape
+    return x[:, : h // 2], x.new_zeros(b, w, 6)
+
+
+def test_sizes_of_a_call_that_something_else_has_do_not_tell_its_axes_apart() -> None:
+    call = call_of(halved, (torch.randn(5, 12, 7),), {})[0]
+    ran = recorded_call(call)
+    assert sorted({*_others(ran, {ran.final(symbol): ran.sizes[symbol] for symbol in ran.places})}) == [6]
 
 
 def masked_from_lengths(lengths, width=None):

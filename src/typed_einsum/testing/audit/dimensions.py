@@ -6,6 +6,7 @@ tensor: the order of axes merged into one dimension, and which of two equal ones
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import prod
@@ -118,10 +119,11 @@ class TrackedAxes:
 
     def __init__(self, sizes: Mapping[str, int]) -> None:
         self._sizes = dict(sizes)
-        self._by_size: dict[int, Factor] = {}
-        for name, size in sizes.items():
-            if size > 1:
-                self._by_size.setdefault(size, Factor(name, size))
+        often = Counter(sizes.values())
+        # A size that two axes have does not say which of them a dimension is.
+        self._by_size = {
+            size: Factor(name, size) for name, size in sizes.items() if size > 1 and often[size] == 1
+        }
         self._known: Any = WeakTensorKeyDictionary()
         self._indices: dict[SourceLine, set[int]] = {}
         self._splits: dict[Factor, dict[int, tuple[SourceLine, ref[Tensor]]]] = {}

@@ -14,16 +14,19 @@ from dataclasses import replace
 from typing import Any
 
 import torch
+from torch import nn
 
+from typed_einsum.tensors import shape_of
 from typed_einsum.testing.audit import Finding, Watch
 from typed_einsum.testing.audit.dimensions import TrackedAxes
 from typed_einsum.testing.axes.judge import judge
+from typed_einsum.testing.axes.shape_env import value_at
 from typed_einsum.testing.calls.call import Call
 from typed_einsum.testing.calls.variation import at
 from typed_einsum.testing.inputs.recipe import Recipe
 from typed_einsum.testing.listing.named import names_of
 from typed_einsum.testing.listing.running import Ran, call_of, recorded_call
-from typed_einsum.testing.listing.values import Number
+from typed_einsum.testing.listing.values import Number, Size, sizes_in
 from typed_einsum.testing.names.evidence import Kind
 from typed_einsum.testing.names.glossary import glossary_near
 from typed_einsum.testing.names.hints import hint_of
@@ -79,9 +82,9 @@ def _as_doubted(findings: Iterable[Finding], doubted: frozenset[str]) -> Iterato
 
 def _at_these_sizes(call: Call, ran: Ran, names: Names) -> Iterator[Finding]:
     """What the audit sees at the sizes of the call, if these tell its axes apart."""
-    free = {ran.final(symbol): ran.sizes[symbol] for symbol in ran.places}
+    free = {ran.final(symbol): ran.seen[place] for symbol, place in ran.places.items()}
     sizes = [size for symbol, size in free.items() if not isinstance(symbol, int)]
-    numbers = {symbol for symbol in free if isinstance(symbol, int)}
+    numbers = {symbol for symbol in free if isinstance(symbol, int)} | {*_others(ran, free)}
     if len({*sizes, *numbers}) < len(sizes) + len(numbers) or not sizes or min(sizes) < 2:
         return
     told = {names.text(symbol, None): size for symbol, size in free.items()}
@@ -91,6 +94,20 @@ def _at_these_sizes(call: Call, ran: Ran, names: Names) -> Iterator[Finding]:
     with torch.no_grad(), watch, suppress(Exception):  # what it raises is seen where the program runs
         here.function(*here.bound.args, **here.bound.kwargs)
     yield from _certain(tuple(watch.findings))
+
+
+def _others(ran: Ran, free: Mapping[Size, int]) -> Iterator[int]:
+    """The sizes in a call that no argument has as an axis: of layers, and what the code computes of sizes."""
+    sizes = {symbol.name: size for symbol, size in free.items() if not isinstance(symbol, int)}
+    owners = {id(call.owner): call.owner for call in ran.recorder.calls if isinstance(call.owner, nn.Module)}
+    for owner in owners.values():
+        for parameter in (*owner.parameters(recurse=False), *owner.buffers(recurse=False)):
+            yield from (size for size in shape_of(parameter) if size > 1)
+    found = {size for call in ran.recorder.calls for value in call.values() for size in sizes_in(value)}
+    for size in found - {1} - free.keys():
+        value = size if isinstance(size, int) else value_at(size, sizes)
+        if value is not None:
+            yield int(value)
 
 
 def in_names(

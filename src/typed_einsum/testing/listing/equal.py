@@ -20,7 +20,8 @@ def paired(
     """Axes that are one in this call, where products of axes had to be equal, as in `b*t == n*s`.
 
     So are those of one size that an operation goes along together, `by_entry`. The earlier symbol stays: that
-    of the argument that comes first. An axis that had to be a number is one.
+    of the argument that comes first. An axis that had to be a number for an operation is one; where the code
+    compares it with a number, it stays an axis of its own.
     """
     order, found = list(sizes), dict[sympy.Symbol, sympy.Basic]()
     numbers: set[sympy.Symbol] = set()
@@ -38,6 +39,10 @@ def paired(
         sides = _without_common_terms([simplified(side.xreplace(found)) for side in asked])
         if (alone := _determined(sides, order)) is not None:
             if numbers & each.asked.free_symbols:  # what is compared may be the number that Python has needed
+                continue
+            if (
+                each.written and sides[1].is_Integer
+            ):  # `assert h == 32` makes no axis of 32 another one's equal
                 continue
             found = {symbol: kept.xreplace(alone) for symbol, kept in found.items()} | alone
             continue
