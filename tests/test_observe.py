@@ -652,9 +652,77 @@ def of_one_function(**changed: Any) -> str:
     return json.dumps({"format": store.FORMAT, "version": store.VERSION, **record})
 
 
+NOTES = {"1": [[["x"], "(b, t)"]]}
+
+
+def of_one_listing(**changed: Any) -> str:
+    """A record of one function with a listing, in which something is not as it is written."""
+    sound = {
+        "extent": "for all sizes",
+        "signature": "",
+        "notes": NOTES,
+        "not_run": [2],
+        "calls": 1,
+        "last": 3,
+    }
+    return of_one_function(listing={**sound, "axes": [["b", 2, "local in f, line 1"]], **changed})
+
+
+def of_one_signature(**changed: Any) -> str:
+    """A record of one function with its axes, in which something is not as it is written."""
+    passed = {"x": {"kind": "tuple", "items": {"0": {"dtype": "f32", "axes": ["b"]}}, "length": 1}}
+    sound = {"arguments": passed, "result": None, "origins": {"b": ["local", "line 1"]}, "names": {}}
+    return of_one_function(signatures=[{**sound, **changed}])
+
+
+def of_one_call(**changed: Any) -> str:
+    """A record of one function that was called, in which something is not as it is written."""
+    items = {"type": "tuple", "items": {"0": {"tensor": "f32", "shape": [2]}, "1": 3}}
+    return of_one_function(patterns=[{"arguments": {"x": items, "k": 2}, "findings": [], **changed}])
+
+
+@pytest.mark.parametrize("text", [of_one_listing(), of_one_signature(), of_one_call()])
+def test_a_record_as_it_is_written_is_read(tmp_path: Path, text: str) -> None:
+    folder = store.begin(tmp_path)
+    (folder / "1.json").write_text(text)
+    assert len(store.read(folder).functions) == 1
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
+        (
+            of_one_listing(notes={"1": [[["x"], 5]]}),
+            "cannot be read (TypeError: `listing.notes.1[0][1]`: expected a text, got 5)",
+        ),
+        (
+            of_one_listing(notes={"1": [["x"]]}),
+            "cannot be read (TypeError: `listing.notes.1[0]`: expected a list of 2, got ['x'])",
+        ),
+        (
+            of_one_listing(not_run=7),
+            "cannot be read (TypeError: `listing.not_run`: expected a list, got 7)",
+        ),
+        (
+            of_one_listing(axes=[["b", "2", "local"]]),
+            "cannot be read (TypeError: `listing.axes[0][1]`: expected a whole number, got '2')",
+        ),
+        (
+            of_one_function(listing={}),
+            "cannot be read (TypeError: `listing`: expected a mapping with `extent`",
+        ),
+        (
+            of_one_signature(result={"kind": "tuple"}),
+            "cannot be read (TypeError: `signatures[0].result`: expected a value, or null, got",
+        ),
+        (
+            of_one_signature(origins=[]),
+            "cannot be read (TypeError: `signatures[0].origins`: expected a mapping, got [])",
+        ),
+        (
+            of_one_call(result={"tensor": "f32", "shape": 3}),
+            "cannot be read (TypeError: `result.shape`: expected a list, got 3)",
+        ),
         ("{", "cannot be read (JSONDecodeError: Expecting property name"),
         ("[]", "holds no observations of typed-einsum"),
         ('{"format": "typed-einsum observations", "version": 9}', "has version 9 of the format"),

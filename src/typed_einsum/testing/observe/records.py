@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from typed_einsum.testing.observe.forms import LISTING, SEEN, SIGNATURE, held_to
+
 ENOUGH, NO_TIME = "enough calls were judged", "judging it is left to the next run"
 """Reasons why a pattern is not judged."""
 
@@ -198,12 +200,17 @@ def _sound(data: Mapping[str, Json]) -> Mapping[str, Json]:
 
 def _function(data: Mapping[str, Json]) -> Function:
     _sound(data)
+    if data.get("listing") is not None:
+        held_to(data["listing"], LISTING, "listing")
+    held_to(data.get("signatures", ()), [SIGNATURE], "signatures")
     patterns, signatures = tuple(map(_pattern, data["patterns"])), tuple(data.get("signatures", ()))
     return Function(**{**data, "patterns": patterns, "signatures": signatures})
 
 
 def _pattern(data: Mapping[str, Json]) -> Pattern:
     findings = tuple(Found(**_sound(found)) for found in data["findings"])
+    held_to(data["arguments"], {str: SEEN}, "arguments")
+    held_to(data.get("result"), SEEN, "result")
     return Pattern(**{**_sound(data), "findings": findings})
 
 
