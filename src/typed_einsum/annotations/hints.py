@@ -27,6 +27,21 @@ def is_bearable(value: object, hint: Any) -> bool:
         return False
 
 
+def _without_symbols(value: Any) -> Any:
+    """A value with a number for each size in it that is a symbol of torch; or the value itself."""
+    kind = type(value)
+    if kind is torch.SymInt or kind is torch.SymFloat or kind is torch.SymBool:
+        return value.node.pytype(value.node.hint or 0)
+    if kind is torch.Size or kind is tuple or kind is list:
+        plain = [_without_symbols(each) for each in value]
+        is_same = all(one is other for one, other in zip(plain, value, strict=True))
+        return value if is_same else plain if kind is list else tuple(plain)
+    if kind is dict:
+        found = {name: _without_symbols(each) for name, each in value.items()}
+        return value if all(found[name] is each for name, each in value.items()) else found
+    return value
+
+
 @dataclass(frozen=True)
 class TensorHint:
     """A tensor: `Float[Tensor, "b c"]`. `dtypes` is None where any will do."""
@@ -48,8 +63,8 @@ class PlainHint:
     kind: type
 
     def accepts(self, value: object) -> bool:
-        """Whether the value is an instance."""
-        return isinstance(value, self.kind)
+        """Whether the value is an instance, or a symbol for one."""
+        return isinstance(value, self.kind) or isinstance(_without_symbols(value), self.kind)
 
 
 @dataclass(frozen=True)
@@ -60,7 +75,10 @@ class BeartypeHint:
 
     def accepts(self, value: object) -> bool:
         """Beartype's verdict; while a graph is traced, every value passes, since its checks cannot be."""
-        return is_compiling() or is_bearable(value, self.hint)
+        if is_compiling() or is_bearable(value, self.hint):
+            return True
+        plain = _without_symbols(value)
+        return plain is not value and is_bearable(plain, self.hint)
 
 
 @dataclass(frozen=True)
