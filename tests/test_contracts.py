@@ -175,6 +175,49 @@ def test_a_sample_that_knows_its_place_in_the_batch_is_a_leak() -> None:
     assert codes(check_contract(positions)) == ["TE709"]
 
 
+def test_a_name_that_no_annotation_has_is_refused_with_those_that_exist() -> None:
+    report = check_contract(centred, couples="batch")
+    found = [each.message for each in report.findings if each.code == "TE712"]
+    assert found == [
+        "`batch` is said to couple samples, but no argument has such an axis: they have `b`, `d`"
+    ]
+    with pytest.raises(
+        errors.ArgumentError,
+        match=r"TE409.*`sizes` names `batch`, which no annotation has: the axes are `b`, `d`",
+    ):
+        check_contract(centred, sizes={"batch": 3})
+
+
+def sizes_as_a_tuple(x: Float[Tensor, "b t"]) -> tuple[int, ...]:
+    return x.shape
+
+
+def sizes_beside_a_tensor(x: Float[Tensor, "b t"]) -> tuple[Float[Tensor, " b"], list[int]]:
+    return x.sum(1), list(x.shape)
+
+
+def one_size(x: Float[Tensor, "b t"]) -> int:
+    return x.shape[1]
+
+
+def names_of_sizes(x: Float[Tensor, "b t"]) -> dict[str, tuple[int, int]]:
+    b, t = x.shape
+    return {"x": (b, t)}
+
+
+@pytest.mark.parametrize("function", [sizes_as_a_tuple, sizes_beside_a_tensor, one_size, names_of_sizes])
+def test_a_result_of_sizes_is_followed_for_all_sizes(function: Any) -> None:
+    assert str(check_contract(function)).endswith(": ok for all sizes")
+
+
+def sizes_as_texts(x: Float[Tensor, "b t"]) -> tuple[str, ...]:
+    return x.shape  # type: ignore[return-value]
+
+
+def test_a_result_of_sizes_is_no_text() -> None:
+    assert codes(check_contract(sizes_as_texts)) == ["TE407"]
+
+
 def test_what_is_said_to_couple_and_does_not_is_a_finding() -> None:
     def f(x: Float[Tensor, "b d"]) -> Float[Tensor, "b d"]:
         return x * 2

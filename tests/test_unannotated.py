@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from typed_einsum import shapes
+from typed_einsum.errors import SignatureError
 from typed_einsum.testing import lint
 from typed_einsum.testing.audit.dimensions import Factor, TrackedAxes, unknown
 from typed_einsum.testing.axes.undecided import in_plain_words
@@ -100,6 +101,7 @@ class Skipped(nn.Module):
 
     def forward(self, x):
         b, c, h, w = x.shape
+        assert c == self.first.in_channels
         assert h == self.size
         assert w == self.size
         kept, shift = self.first(x).chunk(2, dim=1)
@@ -370,6 +372,12 @@ def test_calls_are_followed_at_the_end_before_torch_finalizes_its_operators(tmp_
     told, finalized = done.stderr.splitlines()
     assert told.startswith("typed-einsum: 1 function observed")
     assert finalized == "finalized"
+
+
+@pytest.mark.parametrize("given", [lint, shapes])
+def test_what_cannot_be_called_is_refused(given: Callable[..., Any]) -> None:
+    with pytest.raises(SignatureError, match=r"TE506\]: a value of type `int` cannot be run"):
+        given(5)
 
 
 def listing(**more: Any) -> dict[str, Any]:

@@ -16,6 +16,7 @@ def broken(call: Call, promises: Promises, definition: SourceLine) -> Iterator[t
     messages = [
         *(message for name in promises.independent or () for message in _independent(call, name)),
         *(message for name in promises.causal or () for message in _causal(call, name)),
+        *(message for name in promises.couples or () for message in _coupled(call, name)),
         *(_ordered(call, promises.ordered) if promises.ordered is not None else ()),
     ]
     yield from (("TE712", error(message, definition)) for message in messages)
@@ -49,6 +50,12 @@ def _causal(call: Call, name: str) -> Iterator[str]:
         )
     elif forward is None:
         yield f'`{name}` is said to be causal, but no entry moves a later one: say independent="{name}"'
+
+
+def _coupled(call: Call, name: str) -> Iterator[str]:
+    if name not in call.recipe.axis_names:
+        named = ", ".join(f"`{each}`" for each in sorted(call.recipe.axis_names)) or "none"
+        yield f"`{name}` is said to couple samples, but no argument has such an axis: they have {named}"
 
 
 def _ordered(call: Call, ordered: Sequence[str]) -> Iterator[str]:

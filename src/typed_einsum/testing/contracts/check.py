@@ -13,8 +13,8 @@ from typing import Any
 from typed_einsum.checked import shape_checked
 from typed_einsum.checked.signature import CheckedSignature
 from typed_einsum.decorate.definition import definition_of
-from typed_einsum.diagnostics import Place
-from typed_einsum.errors import TypedEinsumError
+from typed_einsum.diagnostics import Diagnostic, Place
+from typed_einsum.errors import ArgumentError, TypedEinsumError
 from typed_einsum.locations import definition_place
 from typed_einsum.testing.annotate.overlay import passed_to
 from typed_einsum.testing.audit import Finding
@@ -62,10 +62,13 @@ class Check:
 
     @cached_property
     def maker(self) -> Maker:
-        """How the function is called."""
+        """How the function is called. Raises `ArgumentError` (TE409) where it has no axis of a given size."""
+        recipe, sizes = Recipe.of(self.function), self.promises.sizes or {}
+        known = recipe.axis_names | recipe.result_names | recipe.signature.parameters.keys()
+        if unknown := [name for name in sizes if name not in known]:
+            raise _no_such_axis(unknown[0], recipe.axis_names | recipe.result_names)
         code = inspect.unwrap(self.function).__code__
-        sizes = self.promises.sizes or {}
-        return Maker(self.function, Recipe.of(self.function), self.owner, sizes, passed_to(code))
+        return Maker(self.function, recipe, self.owner, sizes, passed_to(code))
 
     def report(self) -> Report:
         """Everything that is found of calls that are made from the annotations."""
@@ -178,6 +181,12 @@ class Check:
         except TypedEinsumError as error:
             return error
         return None
+
+
+def _no_such_axis(name: str, axes: Iterable[str]) -> ArgumentError:
+    named = ", ".join(f"`{each}`" for each in sorted(axes)) or "none"
+    summary = f"`sizes` names `{name}`, which no annotation has: the axes are {named}"
+    return ArgumentError(Diagnostic("TE409", summary, help="name axes of the annotations alone"))
 
 
 def _has_errors(judgement: Judgement) -> bool:

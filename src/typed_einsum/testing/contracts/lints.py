@@ -13,6 +13,7 @@ from typed_einsum.tensors import is_tensor, shape_of
 from typed_einsum.testing.audit import Watch
 from typed_einsum.testing.audit.dimensions import TrackedAxes
 from typed_einsum.testing.contracts.report import Report
+from typed_einsum.testing.targets.given import require_callable
 
 
 def lint(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Report:
@@ -26,7 +27,7 @@ def lint(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Report:
         args: its arguments.
         kwargs: its arguments by name.
 
-    Raises: what the function raises.
+    Raises: what the function raises, and `SignatureError` (TE506) for what cannot be called.
 
     Cost: one call, with some Python at each operation of torch.
 
@@ -39,6 +40,7 @@ def lint(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Report:
         >>> lint(merge_heads, torch.zeros(2, 3, 5, 7)).findings[0].code
         'TE703'
     """
+    require_callable(function)
     sizes = _sizes(_named(function, args, kwargs))
     watch = Watch(TrackedAxes(sizes))
     with torch.no_grad(), watch:

@@ -27,7 +27,8 @@ def shapes(fn_or_module: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Sh
 
     Returns: the listing. `print` shows it, in colour on a terminal; a notebook shows it as HTML.
 
-    Raises: `TypeError` where the arguments do not fit. What the call itself raises is part of the listing.
+    Raises: `TypeError` where the arguments do not fit, and `SignatureError` (TE506) for what cannot be
+        called. What the call itself raises is part of the listing.
 
     Cost: one call on symbolic shapes, followed line by line in Python; another on copies where torch cannot
     follow it.

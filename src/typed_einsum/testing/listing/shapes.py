@@ -26,6 +26,7 @@ from typed_einsum.testing.listing.running import Ran, recorded
 from typed_einsum.testing.listing.source import Source
 from typed_einsum.testing.names.glossary import glossary_near
 from typed_einsum.testing.names.naming import Names
+from typed_einsum.testing.targets.given import require_callable
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,8 @@ def _has_colours() -> bool:
 
 
 def listing_of(fn_or_module: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Shapes:
-    """The listing of a call. Raises `TypeError` where its arguments do not fit."""
+    """The listing of a call. Raises `TypeError` where its arguments do not fit, and TE506 for no function."""
+    require_callable(fn_or_module)
     ran = told_apart(separated(recorded(fn_or_module, args, kwargs)))
     return shapes_of(ran, _entry(fn_or_module, ran), names_of(ran, glossary_near()))
 

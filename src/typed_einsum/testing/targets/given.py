@@ -34,6 +34,12 @@ def subject(given: Any) -> Target:
     return Target(getattr(given, "__name__", type(given).__name__), function, owner)
 
 
+def require_callable(value: object) -> None:
+    """Raise TE506 for what cannot be called."""
+    if not callable(value):
+        raise _nothing_to_run(value)
+
+
 def _nothing_to_run(value: Any) -> SignatureError:
     """The refusal of what is no annotated function, nor has one that a check could take."""
     name = getattr(value, "__name__", type(value).__name__)
