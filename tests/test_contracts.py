@@ -14,7 +14,7 @@ import numpy
 import pytest
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from typed_einsum import einsum, errors, shape_checked, shaped, typed_einsum
@@ -406,6 +406,32 @@ def test_pairs_within_one_argument_are_no_pairs_of_two() -> None:
         return (apart / weights.mean(1)[:, None, None]).mean((1, 2))
 
     assert codes(check_contract(f)) == []
+
+
+def test_values_that_torch_refuses_are_ours() -> None:
+    """Nothing says that a group is a number below the number of groups."""
+
+    def as_matrices(of_item: Int[Tensor, "b n"], count: Int[Tensor, "b"]) -> Bool[Tensor, "b groups n"]:
+        return F.one_hot(of_item.clamp(min=1), int(count[0].clamp(min=1, max=1))).mT.bool()
+
+    report = check_contract(as_matrices)
+    assert not report.findings
+    assert "torch refuses the values that were made up for it" in report.skipped
+
+
+def test_samples_that_meet_in_python_are_advice() -> None:
+    """Each row takes the best column that is left: the code says itself that rows are not independent."""
+
+    def f(x: Float[Tensor, "batch c"]) -> Float[Tensor, "batch c"]:
+        taken: list[int] = []
+        for row in x[: x.shape[1]]:
+            best = row.argsort(descending=True).tolist()
+            taken.append(next(at for at in best if at not in taken))
+        return x[:, taken + [at for at in range(x.shape[1]) if at not in taken]]
+
+    report = check_contract(f)
+    assert codes(report) == ["TE709"]
+    assert report.ok
 
 
 def test_operands_are_not_said_to_be_unmatched_where_no_result_is_compared() -> None:

@@ -188,6 +188,29 @@ def test_what_remains_wrong_where_each_record_has_its_own_axes_is_told() -> None
     assert "are (4,) in the result's item 0, field `starts` but (5,) in" in found.findings[0].text
 
 
+def test_a_failure_about_dtypes_is_none_of_a_call_that_has_run(tmp_path: Path) -> None:
+    """Under `torch.autocast`, torch takes these two."""
+
+    def projected(x: Float[Tensor, "b d"], w: Float[Tensor, "d e"]) -> Float[Tensor, "b e"]:
+        return torch.einsum("bd,de->be", x, w)
+
+    x, w = torch.zeros(3, 5), torch.zeros(5, 7, dtype=torch.bfloat16)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        result = projected(x, w)
+    found = judged(projected, {"x": x, "w": w}, result, Pattern({}, None, "returned"), tmp_path, 5.0)
+    assert (found.extent, found.findings) == ("not judged", ())
+    assert "autocast" in found.text
+
+
+def test_a_size_that_is_a_symbol_is_a_number(tmp_path: Path) -> None:
+    def counted(x: Float[Tensor, "n d"]) -> tuple[Float[Tensor, "d"], int, float, tuple[int, ...]]:
+        return x.sum(0), len(x), x.shape[0] / 2, tuple(x.shape)
+
+    x = torch.zeros(3, 5)
+    found = judged(counted, {"x": x}, counted(x), Pattern({}, None, "returned"), tmp_path, 5.0)
+    assert found.text == "for all sizes"
+
+
 class Computed:
     """It has something else where objects keep their attributes, as configurations have that become dicts."""
 

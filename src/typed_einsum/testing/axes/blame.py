@@ -74,6 +74,8 @@ def excuse(ran: Attempt) -> str:
     is_of_values = ran.call.maker is not None and ran.call.on == "cpu" and 0 not in ran.call.sizes.values()
     if is_of_values and NOTHING.search(said):
         return f"what was made up for it selects nothing: {said}{at}"
+    if ran.call.maker is not None and OF_VALUES.search(said):
+        return f"torch refuses the values that were made up for it: {said}{at}"
     if ran.refused:
         return f"it refused all inputs tried: {said}{at}"
     is_large = ran.call.maker is not None and ran.call.maker.is_large
@@ -81,6 +83,8 @@ def excuse(ran: Attempt) -> str:
         return "it needs the numbers in a tensor, and its object is too large to be built with them"
     if ran.call.maker is not None and (name := _of_any_axes(ran)):
         return f"nothing says how many axes `{name}` has; with those that were chosen, it raised {said}{at}"
+    if ran.call.origin == "observed" and NAMES_DTYPES.search(str(ran.error)):
+        return f"run again, without the autocast that may be around it in the program, it raised {said}"
     if _is_of_dtypes(ran):
         return f"with the dtype that was chosen, it raised {said}"
     return ""
@@ -91,7 +95,7 @@ def _is_of_dtypes(ran: Attempt) -> bool:
     is_open = any(
         hint.dtypes is None or {torch.float32, torch.int64} <= hint.dtypes for hint in ran.call.recipe.tensors
     )
-    return is_open and re.search(r"scalar types?\b|dtype", str(ran.error)) is not None
+    return is_open and NAMES_DTYPES.search(str(ran.error)) is not None
 
 
 def _of_any_axes(ran: Attempt) -> str:
@@ -101,6 +105,15 @@ def _of_any_axes(ran: Attempt) -> str:
         (name for name, hint in hints if isinstance(hint, TensorHint) and hint.text.strip() == ELLIPSIS), ""
     )
 
+
+OF_VALUES = re.compile(
+    r"Class values must|Target .* is out of bounds|between 0 and 1"
+    r"|probability tensor|multinomial distribution"
+)
+"""What torch says of values, which no annotation tells."""
+
+NAMES_DTYPES = re.compile(r"scalar types?\b|dtype")
+"""What torch says where dtypes do not fit."""
 
 NOTHING = re.compile(
     r"non-zero size|numel\(\) == 0|zero-size (array|tensor)|(tensor|list) is empty|empty (tensor|sequence)"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
 from typed_einsum.annotations import Hint
@@ -16,6 +17,12 @@ from typed_einsum.testing.behaviour.statistics import without_statistics
 from typed_einsum.testing.behaviour.trace import Step, steps_of
 from typed_einsum.testing.calls.call import Call, same
 from typed_einsum.testing.inputs.leaves import tensors_with_hints
+
+TO_PYTHON = {"item", "tolist", "numpy", "__array__", "__int__", "__float__"}
+"""What makes numbers, lists or arrays of a tensor."""
+
+PICKS = {"__getitem__", "index_select", "gather", "take_along_dim"}
+"""What takes entries that Python may have chosen."""
 
 BATCH = ("b", "batch")
 """Names of an axis whose entries are taken to be independent samples."""
@@ -60,7 +67,34 @@ def _leak(call: Call, name: str, found: Moved | None, random: bool, definition: 
         yield advice(message, line)
         return
     met = None if found is None else first_meeting(call, name, found)
-    yield error(f'{message}; if that is meant, say couples="{name}"', definition if met is None else met.line)
+    message = f'{message}; if that is meant, say couples="{name}"'
+    is_by_choice = found is not None and (met is None or met.name in PICKS)
+    if is_by_choice and _hands_numbers_to_python(call):
+        yield advice(message, definition)
+    else:
+        yield error(message, definition if met is None else met.line)
+
+
+class _Handed(TorchFunctionMode):
+    """Sees whether tensors become numbers, lists or arrays."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.any: bool = False
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        self.any = self.any or getattr(func, "__name__", "") in TO_PYTHON
+        return func(*args, **(kwargs or {}))
+
+
+def _hands_numbers_to_python(call: Call) -> bool:
+    """Whether the code goes through entries itself, as to choose a column for each row: that is meant."""
+    handed = _Handed()
+    with handed:
+        call.outputs(call.arguments)
+    return handed.any
 
 
 def _is_explained(fixed: Call, name: str, found: Moved | None, random: bool) -> bool:
