@@ -110,6 +110,30 @@ class Skipped(nn.Module):
         return self.last(torch.cat([self.up(inner) + shift, kept], dim=1))
 
 
+class Heads(nn.Module):
+    """Attention over the places of an image; what it attends to has learned entries in front."""
+
+    def __init__(self, is_right):
+        super().__init__()
+        self.is_right = is_right
+        self.qkv = nn.Conv2d(6, 60, 1)
+        self.kept = nn.Parameter(torch.randn(2, 4, 3, 5))
+
+    def forward(self, x):
+        b, _, h, w = x.shape
+        q, k, v = (part.reshape(b, 4, 5, h * w).mT for part in self.qkv(x).chunk(3, dim=1))
+        kept = self.kept.unsqueeze(1).expand(2, b, 4, 3, 5)
+        k, v = torch.cat([kept[0], k], dim=2), torch.cat([kept[1], v], dim=2)
+        out = (q @ k.mT).softmax(-1) @ v
+        return (out.mT if self.is_right else out).reshape(b, 20, h, w)
+
+
+def test_axes_without_a_name_beside_a_named_one_are_mixed_too() -> None:
+    x = torch.randn(2, 6, 7, 8)
+    assert found(Heads.forward, Heads(is_right=False), x) == [("TE703", "error")]
+    assert found(Heads.forward, Heads(is_right=True), x) == []
+
+
 def test_a_size_that_two_axes_have_says_neither() -> None:
     tracked = TrackedAxes({"h": 32, "w": 32, "c": 3})
     assert (tracked.by_size(32), tracked.by_size(3)) == (unknown(32), (Factor("c", 3),))

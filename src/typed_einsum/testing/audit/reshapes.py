@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, combinations, count
+from math import gcd
 
 from typed_einsum.testing.audit.dimensions import (
     Dimension,
@@ -26,12 +27,14 @@ class Mixed:
     """Whether this is one axis, laid end to end several times and cut anew, as into windows."""
     is_foreign: bool = False
     """Whether the result has none of these axes, but others, as where rows are cut into kernels."""
+    is_moved: bool = False
+    """Whether the result has the same axes in another order, and one that has a name by itself."""
 
     @property
     def is_certain(self) -> bool:
         """Whether every factor is an axis or a piece of one. A size alone may mean anything, but what was cut
-        from an axis here is known to be one."""
-        known = all(factor.named or factor.whole is not None for factor in self.factors)
+        from an axis here is known to be one, and so is what lies beside a named axis that has moved."""
+        known = self.is_moved or all(factor.named or factor.whole is not None for factor in self.factors)
         return bool(self.factors) and known and not self.is_long and not self.is_foreign
 
 
@@ -41,9 +44,11 @@ def regrouped(dimensions: Sequence[Dimension], shape: Sequence[int]) -> tuple[Di
     factors = [factor for factor in factors if factor.size > 1]
     result: list[Dimension] = []
     for done, size in enumerate(shape):
+        before = list(factors)
         taken = _taken(factors, size)
         if taken is None:
-            return _mixed(dimensions, _window(factors, shape[done:]))
+            is_moved = _is_moved(*_window(before, shape[done:]))
+            return replace(_mixed(dimensions, _window(factors, shape[done:])), is_moved=is_moved)
         result.append(taken)
     return Mixed(tuple(factors)) if factors else tuple(result)
 
@@ -93,6 +98,17 @@ def _mixed(dimensions: Sequence[Dimension], window: tuple[list[Factor], list[int
     groups = [group for count in range(1, 4) for group in combinations(factors, count)]
     is_foreign = not {size_of(group) for group in groups} & set(sizes)
     return Mixed(tuple(factors), is_extended and is_one and not is_swap, is_foreign)
+
+
+def _is_moved(factors: Sequence[Factor], sizes: Sequence[int]) -> bool:
+    """Whether the sizes are those of these factors in another order, and a named one has a size that only it
+    can have: no part of another factor."""
+    meant = _meant([tuple(factors)], sizes)
+    return meant is not None and any(
+        factor.named and factor.whole is None and all(gcd(factor.size, each.size) == 1 for each in others)
+        for factor in factors
+        if (factor,) in meant and (others := [each for each in factors if each is not factor])
+    )
 
 
 def message(before: Sequence[Dimension], after: Sequence[Dimension], mixed: Mixed) -> str:
