@@ -22,7 +22,7 @@ import torch
 from typed_einsum.testing.observe import holding, store, waiting
 from typed_einsum.testing.observe.budget import Budget
 from typed_einsum.testing.observe.earlier import Earlier
-from typed_einsum.testing.observe.garbage import collected_once_at_exit, collected_rarely
+from typed_einsum.testing.observe.garbage import CollectedOnce, collected_rarely
 from typed_einsum.testing.observe.observation import AUDITS, LONGER, Observation
 from typed_einsum.testing.observe.observer import Observer
 from typed_einsum.testing.observe.probes import OFF
@@ -415,12 +415,26 @@ def test_blocks_of_two_threads_leave_what_was_usual() -> None:
     assert gc.get_threshold() == usual
 
 
-def test_garbage_is_collected_before_none_is_looked_for_at_exit(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_garbage_is_collected_before_none_is_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     done: list[str] = []
-    for name in ("collect", "freeze"):
+    for name in ("collect", "freeze", "unfreeze"):
         monkeypatch.setattr(gc, name, partial(done.append, name))
-    collected_once_at_exit()
-    assert done == ["collect", "freeze"]
+    garbage = CollectedOnce()
+    garbage.over()
+    garbage.now()
+    garbage.over()
+    assert done == ["collect", "freeze", "unfreeze"]
+
+
+def test_what_a_program_has_frozen_stays_so() -> None:
+    gc.freeze()
+    try:
+        garbage = CollectedOnce()
+        garbage.now()
+        garbage.over()
+        assert gc.get_freeze_count()
+    finally:
+        gc.unfreeze()
 
 
 def test_a_program_that_collects_no_garbage_goes_on_so() -> None:

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from typed_einsum.testing.observe import keeping, rewriting
+from typed_einsum.testing.observe.garbage import CollectedOnce
 from typed_einsum.testing.observe.rewriting import Rewriting
 from typed_einsum.testing.observe.sources import sources
-from typed_einsum.testing.pytest import observation
 from typed_einsum.testing.pytest.observation import ShapesObserved
 
 SOURCE = "def double(x):\n    return 2 * x\n\n\ndef names(x):\n    return locals()\n"
@@ -98,9 +98,29 @@ def test_functions_of_one_file_have_numbers_of_their_own(tmp_path: Path) -> None
 def test_garbage_is_collected_once_at_the_end_of_tests_that_were_observed(
     monkeypatch: pytest.MonkeyPatch, observer: object, count: int
 ) -> None:
-    at_exit: list[object] = []
-    monkeypatch.setattr(observation.atexit, "register", at_exit.append)
+    done: list[str] = []
+    monkeypatch.setattr(CollectedOnce, "now", lambda self: done.append("now"))
     session: Any = SimpleNamespace(config=SimpleNamespace(option=SimpleNamespace(collectonly=False)))
     observed: Any = SimpleNamespace(observer=observer, end=lambda: None)
     ShapesObserved(observed, "contract").pytest_sessionfinish(session)
-    assert at_exit == [observation.collected_once_at_exit] * count
+    assert done == ["now"] * count
+
+
+ASKS = """
+import gc
+import pytest
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config):
+    print("frozen:", gc.get_freeze_count() > 0)
+    config.add_cleanup(lambda: print("still frozen:", gc.get_freeze_count() > 0))
+"""
+
+
+def test_pytest_looks_for_garbage_among_nothing_once_tests_have_ended(pytester: pytest.Pytester) -> None:
+    """What it looks through at its end would take as long as ours."""
+    pytester.makeconftest(ASKS)
+    pytester.makepyfile(ops="import torch\n\ndef add(x):\n    return x + 1\n")
+    pytester.makepyfile("import torch\nfrom ops import add\n\ndef test_add():\n    add(torch.ones(3))\n")
+    done = pytester.runpytest_subprocess("--shapes", "-s")
+    done.stdout.fnmatch_lines(["frozen: True", "still frozen: True"])

@@ -186,4 +186,19 @@ def test_functions_of_which_nothing_is_known_have_some_seconds_in_any_case(
     assert allowed.allows(is_new=False, has_begun=True)
     assert not allowed.allows(is_new=False, has_begun=False)
     monkeypatch.setattr(budget, "process_time", lambda: 100.0)
-    assert (allowed.left_for(is_new=False), allowed.left_for(is_new=True)) == (10.0, 10.0)
+    assert (allowed.left_for(is_new=False), allowed.left_for(is_new=True)) == (10.0, 40.0)
+    allowed.at_first = 0.0
+    assert allowed.left_for(is_new=True) == 10.0
+
+
+def test_judging_functions_of_which_nothing_is_known_takes_less_than_half_of_the_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What it takes itself is no reason to take more."""
+    allowed = Budget(share=0.3, grace=0.0, at_first=1.5)
+    now = 5.0
+    monkeypatch.setattr(budget, "process_time", lambda: now)
+    assert allowed.left_for(is_new=True) == 2.0
+    with allowed.counted():
+        now = 7.0
+    assert (allowed.left_for(is_new=True), allowed.spent) == (0.0, 2.0)

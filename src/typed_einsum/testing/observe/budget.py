@@ -10,12 +10,16 @@ from time import process_time
 BEGINNING = 2.0
 """Seconds without which nothing is judged of functions that are known: to import what judges takes most."""
 
+SHARE_AT_FIRST = 0.4
+"""With the time for noting calls, a program takes one and a half times as long at most."""
+
 
 @dataclass
 class Budget:
     """A share of the time of the program itself, and some seconds in any case: the `grace`.
 
-    Functions of which nothing is known yet get the seconds `at_first` where the rest is less.
+    Functions of which nothing is known yet get the seconds `at_first` where the rest is less, and then a
+    larger share, `SHARE_AT_FIRST`: they are judged once.
     """
 
     share: float
@@ -41,7 +45,9 @@ class Budget:
 
     def left_for(self, *, is_new: bool) -> float:
         """Seconds that one function may still take; it `is_new` where nothing is known of it yet."""
-        return max(self.allowed, self.at_first if is_new else 0.0) - self.spent
+        own = process_time() - self.spent
+        first = max(self.at_first, SHARE_AT_FIRST * own) if is_new and self.at_first else 0.0
+        return max(self.allowed, first) - self.spent
 
     def allows(self, *, is_new: bool, has_begun: bool) -> bool:
         """Whether a call may be judged; to begin with it, for a function that is known, takes long."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import sys
 from collections.abc import Iterator
@@ -45,10 +46,24 @@ def import_to_stay(name: str) -> None:
             gc.unfreeze()  # now all objects are among the oldest, and none were looked at
 
 
-def collected_once_at_exit() -> None:
-    """Collect garbage once when the process ends, instead of the three times that Python does.
+class CollectedOnce:
+    """Garbage is collected once where tests have ended, instead of the three times that pytest and Python do.
 
     With all the modules of torch, and of what judges, each takes long.
     """
-    gc.collect()
-    gc.freeze()
+
+    def __init__(self) -> None:
+        self._is_frozen = False
+
+    def now(self) -> None:
+        """Collect what is garbage, with what it tells while it goes. What is left is not looked through."""
+        gc.collect()
+        if not gc.get_freeze_count():
+            gc.freeze()
+            self._is_frozen = True
+
+    def over(self) -> None:
+        """Let garbage be found as usual, in a process that goes on after pytest, until it ends."""
+        if self._is_frozen:
+            gc.unfreeze()
+            atexit.register(gc.freeze)

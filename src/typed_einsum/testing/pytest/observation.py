@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import copy
 from collections.abc import Generator, Iterator, Sequence
 from typing import Any
@@ -10,16 +9,16 @@ from typing import Any
 import pytest
 
 from typed_einsum.testing.observe import store
-from typed_einsum.testing.observe.garbage import collected_once_at_exit, collected_rarely
+from typed_einsum.testing.observe.garbage import CollectedOnce, collected_rarely
 from typed_einsum.testing.observe.observation import LONGER, Observation
 from typed_einsum.testing.observe.records import Found, Json, Observations
 from typed_einsum.testing.observe.sources import TEST_FILES, NoSuchPackage, sources
 from typed_einsum.testing.references.suggestions import suggestion
 
 REPORT = "typed-einsum report"
-AT_FIRST = 4.0
-"""Seconds that judging may take in any case, of functions of which nothing is known: for the rest, it has its
-share of the tests' own processor time."""
+AT_FIRST = 3.0
+"""Seconds that judging may take in any case, of functions of which nothing is known: to import what judges
+takes a quarter of them. For the rest, it has its share of the tests' own processor time."""
 
 CONTRACTS = "shape_contracts"
 """The setting for contracts, which take the objects that tests have made."""
@@ -31,6 +30,7 @@ class ShapesObserved:
     def __init__(self, observation: Observation, contract: str) -> None:
         self._observation = observation
         self._contract = contract
+        self._garbage = CollectedOnce()
 
     @classmethod
     def begin(cls, config: pytest.Config, packages: Sequence[str], contract: str) -> ShapesObserved:
@@ -54,7 +54,9 @@ class ShapesObserved:
             ) from None
         except RuntimeError as error:
             raise pytest.UsageError(f"--shapes: {error}") from None
-        return cls(observation, contract)
+        observed_shapes = cls(observation, contract)
+        config.add_cleanup(observed_shapes._garbage.over)  # first, and so after what pytest itself looks for
+        return observed_shapes
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
@@ -82,7 +84,7 @@ class ShapesObserved:
         except OSError as error:  # the tests are not to fail for it
             self._observation.failure = f"what was observed cannot be written: {error}"
         if self._observation.observer is not None and not hasattr(session.config, "workerinput"):
-            atexit.register(collected_once_at_exit)
+            self._garbage.now()
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
