@@ -144,6 +144,8 @@ def said(name: str, kind: str, every: int, near: int, own: int) -> list[Any]:
         ([said("batch", "local", 1, 1, 1), said("b", "equation", 9, 7, 0)], "b"),
         ([said("batch", "local", 1, 1, 1), said("b", "equation", 9, 1, 0)], "batch"),
         ([said("batch", "local", 1, 1, 1), said("b", "equation", 1, 1, 1)], "batch"),
+        ([said("b", "local", 1, 1, 1), said("B", "local", 9, 9, 0)], "b"),
+        ([said("c", "local", 1, 1, 1), said("n_embd", "comment", 9, 9, 0)], "c"),
         ([said("n_embd", "attribute", 9, 9, 9), said("c", "comment", 1, 1, 0)], "c"),
         ([said("b", "equation", 9, 9, 9), said("rows", "annotation", 1, 0, 0)], "rows"),
     ],

@@ -44,12 +44,16 @@ class Candidate:
     def rank(self) -> tuple[int, ...]:
         """The better name comes first: by its kind, and of what code calls an axis, the more frequent.
 
-        What another file alone says comes after all that this file calls an axis.
+        What another file alone says comes after all that this file calls an axis; a name in an equation of
+        the file, or a local of the function itself, comes before one that other functions say.
         """
         tier = next((at for at, kinds in enumerate(TIERS) if self.kind in kinds), len(TIERS) + self.order)
         is_far = tier == 1 and not self.near and not self.common
         frequency = self.common + self.near + self.own
-        return (len(TIERS) if is_far else tier, self.is_ambiguous, -frequency, -self.every, self.order)
+        is_of_equation = self.common > 0 or (self.kind == "equation" and self.near > 0)
+        is_said = is_of_equation or (self.kind == "local" and self.own > 0)
+        first = len(TIERS) if is_far else tier, self.is_ambiguous, not is_said
+        return (*first, -frequency, -self.every, self.order)
 
     @property
     def order(self) -> int:
