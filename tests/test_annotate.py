@@ -66,7 +66,7 @@ def axes(text: str, dtype: str = "f32") -> dict[str, Any]:
 
 def signature(result: Any = None, *, origins: str = "", **arguments: Any) -> dict[str, Any]:
     told = {name: ["local", "local in f, line 2"] for name in origins.split()}
-    return {"arguments": arguments, "result": result, "origins": told}
+    return {"arguments": arguments, "result": result, "origins": told, "names": {}}
 
 
 def pattern(result: Any = None, **arguments: Any) -> Pattern:
@@ -154,6 +154,18 @@ def test_of_two_names_for_an_axis_the_more_frequent_in_its_file(names: list[Any]
     told = {**signature(x=axes(names[0][0]), origins=names[0][0]), "names": {names[0][0]: names}}
     plan = plan_of("def f(x):\n    return x\n", [pattern(x=f32(3))], [told])
     assert texts(plan) == {"x": f'Float[Tensor, "{chosen}"]'}
+
+
+def test_names_that_other_functions_say_come_from_one_line() -> None:
+    def of(name: str, line: int, every: int) -> list[Any]:
+        return [name, "local", f"local in g, line {line}", every, every, 0]
+
+    told = {
+        **signature(x=axes("n m"), origins="n m"),
+        "names": {"n": [of("B", 2, 3), of("b", 7, 2)], "m": [of("t", 7, 2), of("T", 2, 1)]},
+    }
+    plan = plan_of("def f(x):\n    return x\n", [pattern(x=f32(3, 4))], [told])
+    assert texts(plan) == {"x": 'Float[Tensor, "B T"]'}
 
 
 def test_a_letter_for_two_axes_names_neither_that_has_another_name() -> None:

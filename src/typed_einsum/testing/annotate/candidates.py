@@ -50,10 +50,14 @@ class Candidate:
         tier = next((at for at, kinds in enumerate(TIERS) if self.kind in kinds), len(TIERS) + self.order)
         is_far = tier == 1 and not self.near and not self.common
         frequency = self.common + self.near + self.own
-        is_of_equation = self.common > 0 or (self.kind == "equation" and self.near > 0)
-        is_said = is_of_equation or (self.kind == "local" and self.own > 0)
-        first = len(TIERS) if is_far else tier, self.is_ambiguous, not is_said
+        first = len(TIERS) if is_far else tier, self.is_ambiguous, not self.is_said
         return (*first, -frequency, -self.every, self.order)
+
+    @property
+    def is_said(self) -> bool:
+        """Whether an equation of the file has it, or a local of the function itself is called so."""
+        is_of_equation = self.common > 0 or (self.kind == "equation" and self.near > 0)
+        return is_of_equation or (self.kind == "local" and self.own > 0)
 
     @property
     def order(self) -> int:

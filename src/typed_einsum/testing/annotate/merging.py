@@ -17,7 +17,7 @@ from typed_einsum.testing.annotate.signatures import PARTS, WORD
 from typed_einsum.testing.annotate.structure import Path
 from typed_einsum.testing.annotate.words import HABIT, Words
 from typed_einsum.testing.names.evidence import Kind
-from typed_einsum.testing.names.gathering import applied
+from typed_einsum.testing.names.gathering import computed
 
 Json = Any
 Slot = tuple[str, Path, int]
@@ -192,10 +192,16 @@ class _Axes:
         return bool(pairs) and all(a == b for a, b in pairs)
 
     def _name_all(self) -> None:
-        """Names by how telling their evidence is: an axis that code names keeps its name before others."""
+        """Names by how telling their evidence is: an axis that code names keeps its name before others.
+
+        What other functions call axes is taken from one line: `B T` or `b t`, and not `B t`.
+        """
         named = [(self._candidates(axis), axis) for axis in self.axes if not self._is_number(axis)]
         for candidates, axis in sorted(named, key=lambda each: each[0][0].rank if each[0] else (99,)):
-            chosen = next((each for each in candidates if each.name not in self._taken), None)
+            free = [each for each in candidates if each.name not in self._taken]
+            origins = {other.origin for other in self._taken.values()}
+            alike = [each for each in free if not each.is_said and each.rank[:3] == free[0].rank[:3]]
+            chosen = next((each for each in alike if each.origin in origins), free[0] if free else None)
             if chosen is not None:
                 self._take(axis, chosen.name, chosen.origin)
         for axis in self.axes:
@@ -269,21 +275,8 @@ class _Axes:
         sizes = {
             name: seen[slot] for name, each in self._taken.items() for slot in each.slots if slot in seen
         }
-        value = value_of(ast.parse(text, mode="eval").body, sizes)
+        value = computed(ast.parse(text, mode="eval").body, sizes)
         return all(seen[slot] == value for slot in axis.slots if slot in seen and value is not None)
-
-
-def value_of(node: ast.expr, sizes: Mapping[str, int]) -> int | None:
-    """The value of an expression of sizes; None where it is not known."""
-    match node:
-        case ast.Constant(value=int() as value):
-            return value
-        case ast.Name(id=name):
-            return sizes.get(name)
-        case ast.BinOp(left, op, right):
-            one, other = value_of(left, sizes), value_of(right, sizes)
-            return None if one is None or other is None else applied(op, one, other)
-    return None
 
 
 def _place(axis: Axis) -> str:
