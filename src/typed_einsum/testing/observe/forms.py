@@ -41,7 +41,6 @@ SIGNATURE: Form = {
     "arguments": {str: VALUE},
     "result": VALUE,
     "origins": {str: (str, str)},
-    "names": {str: [(str, str, str, int, int, int)]},
 }
 
 _parts: dict[Any, Form] = {}
