@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from typed_einsum import attention, einsum, shape_checked, shaped
@@ -522,6 +522,61 @@ def test_an_axis_of_what_is_left_out_may_be_meant() -> None:
             return scores.softmax(-1) @ context
 
     assert not [each for each in check_contract(Attend()).findings if each.severity == "error"]
+
+
+def attended(
+    x: Float[Tensor, "b i d"],
+    mask: Bool[Tensor, "b n"] | None = None,
+    context: Float[Tensor, "b j d"] | None = None,
+    bias: Float[Tensor, "b i j"] | None = None,
+) -> Float[Tensor, "b i d"]:
+    context = x if context is None else context
+    scores = x @ context.mT
+    scores = scores if bias is None else scores + bias
+    scores = scores if mask is None else scores.masked_fill(~mask[:, None], -1e9)
+    return scores.softmax(-1) @ context
+
+
+def test_what_takes_the_place_of_an_argument_that_a_program_leaves_out_has_its_axes() -> None:
+    """Without a context it is `x` itself, and `i`, `j` and `n` are one size; with a context that is named."""
+    x, mask = torch.randn(2, 5, 3), torch.ones(2, 5, dtype=torch.bool)
+    found = seen(attended, attended(x, mask, bias=torch.zeros(2, 5, 5)), x=x, mask=mask, bias=x @ x.mT)
+    assert (found.findings, found.extent) == ((), "all sizes")
+
+    def square(
+        x: Float[Tensor, "b i d"], context: Float[Tensor, "b j d"], bias: Float[Tensor, "b i k"] | None = None
+    ) -> Float[Tensor, "b i d"]:
+        scores = x @ context.mT
+        return (scores + scores.mT).softmax(-1) @ context
+
+    assert [each.code for each in seen(square, square(x, x), x=x, context=x.clone()).findings] == ["TE719"]
+    with_context = {
+        "x": x,
+        "context": torch.randn(2, 7, 3),
+        "mask": torch.ones(2, 7, dtype=torch.bool),
+        "bias": torch.zeros(2, 5, 7),
+    }
+    found = seen(attended, attended(**with_context), **with_context)
+    assert [each.text for each in found.findings] == [
+        "this needs `j` and `n` to be one size, which no annotation says: give both axes one name, or mend "
+        "this line"
+    ]
+
+
+def test_values_of_a_program_that_fit_its_sizes_alone_are_no_fault_of_the_function() -> None:
+    """Of the first entries, the mask selects none; what is passed beside it is as long as all selected."""
+
+    def chosen(
+        known: list[Float[Tensor, "b ..."]], chain: Bool[Tensor, "b n"], x: Float[Tensor, "b n"]
+    ) -> Float[Tensor, "b a"]:
+        rows = x[chain].reshape(x.shape[0], -1)
+        return known[0] * rows
+
+    chain = torch.arange(16)[None] >= 8
+    given: dict[str, Any] = {"known": [torch.ones(1, 8)], "chain": chain, "x": torch.ones(1, 16)}
+    found = seen(chosen, chosen(**given), **given)
+    assert (found.findings, found.extent) == ((), "these sizes")
+    assert found.text.startswith("at b=1 n=16 a=8 its values do not fit other sizes")
 
 
 def test_einops_is_known_wherever_it_is_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

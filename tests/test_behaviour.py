@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from typed_einsum.testing import Report, check_contract, contract
@@ -614,3 +614,28 @@ def test_samples_that_are_single_numbers_may_be_normalised_together() -> None:
     assert [check_contract(shares, args=(torch.rand(5),)).findings] == [()]
     advice = check_contract(shares, args=(torch.rand(5, 3),)).findings
     assert [(each.code, each.severity) for each in advice] == [("TE709", "advice")]
+
+
+def test_samples_that_are_padded_to_the_longest_do_not_affect_each_other() -> None:
+    def repeated(x: Float[Tensor, "b n"], often: Int[Tensor, "b n"]) -> Float[Tensor, "b m"]:
+        rows = [one.repeat_interleave(count) for one, count in zip(x, often, strict=True)]
+        return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
+
+    often = torch.tensor([[3, 4, 2], [2, 5, 1]])
+    assert check_contract(repeated, args=(torch.rand(2, 3), often)).findings == ()
+
+
+def test_samples_may_be_in_an_axis_without_a_name() -> None:
+    """A bias for each sample under `...` stays where it is when the samples change places."""
+
+    def biased(scores: Float[Tensor, "b h i j"], bias: Float[Tensor, "... i j"]) -> Float[Tensor, "b h i j"]:
+        return (scores + bias).softmax(-1)
+
+    def by_place(
+        scores: Float[Tensor, "b h i j"], bias: Float[Tensor, "... i j"]
+    ) -> Float[Tensor, "b h i j"]:
+        return (scores + bias) * torch.arange(len(scores))[:, None, None, None]
+
+    scores = torch.rand(2, 3, 5, 7)
+    assert check_contract(biased, args=(scores, torch.rand(2, 3, 5, 7))).findings == ()
+    assert codes(check_contract(by_place, args=(scores, torch.rand(5, 7)))) == [("TE709", "error")]

@@ -35,6 +35,8 @@ Extent = Literal["all sizes", "these sizes", "not judged"]
 
 NONE = Promises()
 
+BY_VALUES = "its values do not fit other sizes, at which entries are repeated or left out"
+
 
 @dataclass(frozen=True)
 class Judgement:
@@ -187,9 +189,11 @@ def _followed(
     wrong = [] if call.stand_ins or _lacks_axes(call) else [*forced_by(fit.trace, place)]
     if ran.error is not None:
         ran = ran if ran.names_axes or _is_large(call) else attempt(at(call, fit.small.sizes, "cpu"))
+    extent, reason = _extent(fit)
+    if ran.error is not None and (own := _with_own_values(call, ran)) is not None:
+        ran, extent, reason = own, "these sizes", BY_VALUES
     if ran.error is not None:
         return _failed(ran, place, wrong)
-    extent, reason = _extent(fit)
     once = {f"{name} == {size}" for name, sizes in fit.tried.items() for size in sizes}
     built = {} if call.maker is None else call.maker.own_shape
     fixed = [f"{name} == {size}" for name, size in built.items() if name not in fit.trace.symbols]
@@ -197,6 +201,15 @@ def _followed(
     known = (*numbers_chosen(fit.trace.call, known), *known, *numbers_tried(fit.tried))
     findings = [*wrong, *_rest(call, ran, promises, place, numbers_too, fit)]
     return _judged(place, extent, ran, findings, known, reason)
+
+
+def _with_own_values(call: Call, failed: Attempt) -> Attempt | None:
+    """A call that was not made by us, at its own sizes, where it runs. At others, entries of its tensors are
+    repeated or left out: what a mask selects then is no longer what the rest of the arguments fits."""
+    if call.maker is not None or failed.names_axes or failed.call.on != "cpu":
+        return None
+    ran = attempt(at(call, {}, "cpu"))
+    return ran if ran.error is None else None
 
 
 def _extent(fit: Fit) -> tuple[Extent, str]:

@@ -6,7 +6,7 @@ is compared with a second call of the same function, never with a formula.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from typed_einsum.annotations import TensorHint
-from typed_einsum.equation.axes import Expression, Named, Variadic
+from typed_einsum.equation.axes import Expression, Named, Variadic, variadic_index
 from typed_einsum.equation.expressions import factors, names_in, read_expression
 from typed_einsum.tensors import dtype_of, shape_of
 from typed_einsum.testing.calls.call import Call, Tensors, same
@@ -42,6 +42,12 @@ def same_entry(changed: int, entry: int) -> bool:
 def axis_is_many(axis: Any) -> bool:
     """Whether an axis without a name stands for any number of them."""
     return bool(getattr(axis, "variadic", False))
+
+
+def sizes_in_variadic(hint: TensorHint, shape: Sequence[int]) -> Sequence[int]:
+    """The sizes of the axes of a tensor under `...` or `*batch`."""
+    first = variadic_index(hint.axes)
+    return () if first is None else shape[first : len(shape) - len(hint.axes) + first + 1]
 
 
 class NoSuchAxis(Exception):
@@ -169,14 +175,21 @@ def shortened(call: Call, name: str, size: int, start: int = 0) -> dict[str, Any
 
 
 def alone(call: Call, name: str, index: int) -> bool:
-    """Whether one entry of an axis, passed alone, gives what it gives among the others."""
+    """Whether one entry of an axis, passed alone, gives what it gives among the others.
+
+    True where its result has other sizes: values decide these, as where samples are padded to the longest.
+    """
     before, arguments = call.results, shortened(call, name, 1, index)
     after = None if arguments is None else call.outputs(arguments, **{name: 1})
     if before is None or after is None:
         return True  # a function may refuse a batch of one
     for (hint, one), (_, two) in zip(before, after, strict=True):
         at = position_of(hint, name, len(shape_of(one)))
-        if at is not None and not same(one.narrow(at, index, 1), two):
+        if at is None:
+            continue
+        among = one.narrow(at, index, 1)
+        is_padded = len(shape_of(two)) == len(shape_of(among)) and shape_of(two) != shape_of(among)
+        if not is_padded and not same(among, two):
             return False
     return True
 

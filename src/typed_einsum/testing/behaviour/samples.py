@@ -128,11 +128,19 @@ def _told(call: Call, name: str, found: Moved | None, random: bool) -> str:
 
 
 def _may_be_elsewhere(call: Call, name: str) -> bool:
-    """Whether a tensor without axes in its annotation may have these samples, and stays as it is."""
-    annotated = {id(tensor) for hint, value in _hinted(call) for _, tensor in tensors_with_hints(hint, value)}
+    """Whether a tensor may have these samples in an axis that has no name, and stays as it is: one without
+    axes in its annotation, or one that has it under `...`."""
+    hinted = [pair for hint, value in _hinted(call) for pair in tensors_with_hints(hint, value)]
+    annotated = {id(tensor) for _, tensor in hinted}
     leaves = (leaf for at, value in call.arguments.items() if at != call.owner for leaf in tree_leaves(value))
     bare = (leaf for leaf in leaves if is_tensor(leaf) and id(leaf) not in annotated)
-    return any(call.sizes[name] in shape_of(tensor) for tensor in bare)
+    size = call.sizes[name]
+    is_unnamed = any(
+        size in perturbation.sizes_in_variadic(hint, shape_of(tensor))
+        for hint, tensor in hinted
+        if perturbation.position_of(hint, name, len(shape_of(tensor))) is None
+    )
+    return is_unnamed or any(size in shape_of(tensor) for tensor in bare)
 
 
 def _hinted(call: Call) -> Iterator[tuple[Hint, Any]]:
