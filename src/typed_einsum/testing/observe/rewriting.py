@@ -11,12 +11,14 @@ import builtins
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from hashlib import sha256
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from types import CodeType, ModuleType
 
 from typed_einsum.testing.observe.garbage import collected_rarely
+from typed_einsum.testing.observe.hooks import First, rewrite_before
 from typed_einsum.testing.observe.keeping import Rewritten, keep, kept
 from typed_einsum.testing.observe.probes import OFF, Listener, Started
 from typed_einsum.testing.observe.sources import Sources
@@ -65,12 +67,12 @@ class Rewriting:
         # Dynamo takes the answer, None in a trace, as a constant, and sees the function as it was written.
         start._dynamo_marked_constant = True  # type: ignore[attr-defined]
         setattr(builtins, START, start)
-        sys.meta_path.insert(0, self._finder)
+        sys.meta_path = First([self._finder, *sys.meta_path])
 
     def remove(self) -> None:
         """Report nothing more."""
         if self._finder in sys.meta_path:
-            sys.meta_path.remove(self._finder)
+            sys.meta_path = [each for each in sys.meta_path if each is not self._finder]
             setattr(builtins, START, _nothing)
 
     def set_anew(self) -> None:
@@ -95,12 +97,22 @@ class Rewriting:
             return spec
         if not self._sources.holds_file(spec.origin):
             return spec
-        if type(spec.loader) is not SourceFileLoader:
-            name = type(spec.loader).__name__
+        loader = spec.loader
+        if type(loader) is SourceFileLoader:
+            spec.loader = _Loader(loader.name, loader.path, self)
+        elif isinstance(loader, SourceFileLoader):
+            rewrite_before(loader, partial(self._rewrite, loader.path))
+        else:
+            name = type(loader).__name__
             self._refused(spec.origin, 1, "", f"it is imported by another import hook, {name}")
-            return spec
-        spec.loader = _Loader(spec.loader.name, spec.loader.path, self)
         return spec
+
+    def _rewrite(self, file: str, tree: ast.AST, source: bytes) -> None:
+        """Rewrite the tree of a module that another hook compiles."""
+        functions = _Functions(file, source)
+        functions.rewrite(tree)
+        for left_alone in functions.left_alone:
+            self._refused(file, *left_alone)
 
 
 _known: set[int] = set()
@@ -127,7 +139,7 @@ def _nothing(number: int) -> None:
 
 
 class _Finder(MetaPathFinder):
-    """Finds what the other finders find."""
+    """Finds what the finders behind it find."""
 
     def __init__(self, rewriting: Rewriting) -> None:
         self._rewriting = rewriting
@@ -136,8 +148,8 @@ class _Finder(MetaPathFinder):
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """Where a module is."""
-        for finder in sys.meta_path:
-            find = None if finder is self else getattr(finder, "find_spec", None)
+        for finder in sys.meta_path[sys.meta_path.index(self) + 1 :]:
+            find = getattr(finder, "find_spec", None)
             spec = None if find is None else find(name, path, target)
             if spec is not None:
                 return self._rewriting.loaded(spec)

@@ -75,8 +75,8 @@ class _Finder(MetaPathFinder):
         """The spec of a module, where it is one of these."""
         if not any(fullname == each or fullname.startswith(f"{each}.") for each in self._packages):
             return None
-        others = [finder for finder in sys.meta_path if finder is not self]
-        found = (finder.find_spec(fullname, path, target) for finder in others)
+        behind = sys.meta_path[sys.meta_path.index(self) + 1 :]  # one before may ask this one
+        found = (finder.find_spec(fullname, path, target) for finder in behind)
         spec = next((each for each in found if each is not None), None)
         if spec is not None and type(spec.loader) is SourceFileLoader:
             spec.loader = _Loader(fullname, spec.loader.path, self._left_alone)
