@@ -134,6 +134,16 @@ def test_axes_without_a_name_beside_a_named_one_are_mixed_too() -> None:
     assert found(Heads.forward, Heads(is_right=True), x) == []
 
 
+def shifted(scores):
+    b, h, q, k = scores.shape
+    padded = torch.cat([scores.new_zeros(b, h, q, 1), scores], -1)
+    return padded.view(b, h, k + 1, q)[:, :, 1:].reshape(b, h, q, k)
+
+
+def test_a_relative_shift_views_padded_rows_anew() -> None:
+    assert found(shifted, torch.randn(2, 3, 7, 5)) == []
+
+
 def test_a_size_that_two_axes_have_says_neither() -> None:
     tracked = TrackedAxes({"h": 32, "w": 32, "c": 3})
     assert (tracked.by_size(32), tracked.by_size(3)) == (unknown(32), (Factor("c", 3),))

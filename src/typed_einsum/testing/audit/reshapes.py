@@ -102,8 +102,11 @@ def _mixed(dimensions: Sequence[Dimension], window: tuple[list[Factor], list[int
 
 def _is_moved(factors: Sequence[Factor], sizes: Sequence[int]) -> bool:
     """Whether the sizes are those of these factors in another order, and a named one has a size that only it
-    can have: no part of another factor."""
-    meant = _meant([tuple(factors)], sizes)
+    can have: no part of another factor.
+
+    Two that change places are none: a relative shift pads one with an entry, and views the rows anew.
+    """
+    meant = _meant([tuple(factors)], sizes) if len(factors) > 2 else None
     return meant is not None and any(
         factor.named and factor.whole is None and all(gcd(factor.size, each.size) == 1 for each in others)
         for factor in factors
