@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
+import typed_einsum.testing.pytest.contracts  # noqa: F401
+
 # A run in this process leaves no module behind that it has imported, and torch cannot be imported twice.
 # So what the plugin imports is here before.
 
