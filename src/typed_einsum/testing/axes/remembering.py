@@ -40,7 +40,6 @@ class Remembering(FakeTensorMode):  # type: ignore[no-untyped-call]
         super().__init__(**options)
         self.cache_enabled = False  # to look a result up there takes longer than to find it again
         self.known: dict[Hashable, tuple[Any, Followed | None]] = {}
-        self.shapes: dict[Hashable, FakeTensor] = {}
         self._inside: list[Context] = []  # the operations that are followed now
 
     def dispatch(
@@ -79,11 +78,7 @@ class Remembering(FakeTensorMode):  # type: ignore[no-untyped-call]
         return result
 
     def _made(self, shape: Any) -> FakeTensor:
-        """A tensor of a shape; like the first of this shape, where there is one."""
-        if shape not in self.shapes:
-            self.shapes[shape] = tensor_of(shape, self)
-        made: FakeTensor = self._alike(self.shapes[shape])
-        return made
+        return tensor_of(shape, self)
 
     def _key(self, value: Any) -> Hashable:
         """What an operation sees of an argument. Raises `NotComparable`."""
