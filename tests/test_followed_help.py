@@ -378,6 +378,13 @@ FOLLOWED: dict[str, tuple[str, str, str, str]] = {
         "couples=1",
         'couples="b"',
     ),
+    "a size of an axis that no annotation has": (
+        'def f(x: Float[Tensor, "b c"]) -> Float[Tensor, "b c"]: return 2 * x\n'
+        "check_contract(f, sizes={'d': 5})",
+        "name axes of the annotations alone",
+        "'d'",
+        "'c'",
+    ),
 }
 
 
