@@ -381,7 +381,7 @@ FOLLOWED: dict[str, tuple[str, str, str, str]] = {
     "a size of an axis that no annotation has": (
         'def f(x: Float[Tensor, "b c"]) -> Float[Tensor, "b c"]: return 2 * x\n'
         "check_contract(f, sizes={'d': 5})",
-        "name axes of the annotations alone",
+        "give sizes for these axes only",
         "'d'",
         "'c'",
     ),

@@ -186,7 +186,7 @@ class Check:
 def _no_such_axis(name: str, axes: Iterable[str]) -> ArgumentError:
     named = ", ".join(f"`{each}`" for each in sorted(axes)) or "none"
     summary = f"`sizes` names `{name}`, which no annotation has: the axes are {named}"
-    return ArgumentError(Diagnostic("TE409", summary, help="name axes of the annotations alone"))
+    return ArgumentError(Diagnostic("TE409", summary, help="give sizes for these axes only"))
 
 
 def _has_errors(judgement: Judgement) -> bool:
